@@ -89,8 +89,9 @@ impl Backoff {
     #[must_use]
     pub fn longest(&self, nth: u32) -> Duration {
         let steps = nth.saturating_sub(1);
-        let factor = self.factor.saturating_pow(steps);
-        self.initial.saturating_mul(factor).min(self.max)
+        let factor = u128::from(self.factor).saturating_pow(steps);
+        let nanos = self.initial.as_nanos().saturating_mul(factor);
+        span::from_nanos(nanos.min(self.max.as_nanos()))
     }
 
     /// The wait, the `nth` time in a row, shortened by what `dice` say.

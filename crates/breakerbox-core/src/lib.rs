@@ -1,8 +1,51 @@
 //! The decisions of breakerbox, as plain values.
+//!
+//! A breaker that reads the clock, spawns tasks and takes locks can only be
+//! tested by waiting and hoping. So everything that is *decided* is decided
+//! here, by values that are told what happened and what time it is: a table of
+//! inputs is a test, and yesterday's traffic can be replayed in a second. There
+//! is no clock, task, lock, log line or dependency in this crate; the
+//! `breakerbox` crate is what acts on it.
+//!
+//! One shape, for every machine: inputs are methods that end in `now`; time is
+//! idempotent (early, late, twice: harmless); outputs are polled.
+//!
+//! With the feature `serde` a [`BreakerConfig`] can be read from a file.
 
 mod backoff;
+mod circuit;
+mod config;
+mod counts;
+mod operator;
+mod outcome;
 mod ratio;
+mod rejected;
 mod span;
+mod standing;
+mod state;
+mod supervision;
+mod ticket;
+mod transition;
+mod trip;
+mod window;
 
 pub use backoff::{Backoff, Dice};
+pub use circuit::Circuit;
+#[cfg(feature = "serde")]
+pub use config::ConfigFile;
+pub use config::{BreakerConfig, ConfigError};
+pub use counts::Counts;
+pub use operator::{ActiveOverride, Forced, Override};
+pub use outcome::{Abandoned, Outcome};
 pub use ratio::Ratio;
+pub use rejected::{RejectReason, Rejected};
+pub use standing::{Admission, Orphaned, Standing, Wake};
+pub use state::{Generation, State};
+pub use supervision::{
+    ChildId, ChildPolicy, ChildStatus, Directive, Ending, Exit, Incarnation, OnLimit, Phase,
+    Restart, RestartIntensity, Strategy, Supervision,
+};
+pub use ticket::{Notice, Ticket};
+pub use transition::{Reason, Transition};
+pub use trip::{TripPolicy, TripReason};
+pub use window::Window;

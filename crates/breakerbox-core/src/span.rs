@@ -20,4 +20,9 @@ pub(crate) fn after(instant: Instant, span: Duration) -> Instant {
     instant + span.min(LONGEST)
 }
 
+/// The span of so many nanoseconds, which is known to be between two instants.
+pub(crate) fn from_nanos(nanos: u128) -> Duration {
+    Duration::from_nanos(u64::try_from(nanos).expect("no two instants are 500 years apart"))
+}
+
 pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);

@@ -1,0 +1,115 @@
+use std::fmt;
+
+use crate::Outcome;
+
+/// The verdicts inside a breaker's window.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Failures since the last success that are still inside the window.
+    pub consecutive_failures: u64,
+    /// Successes since the last failure that are still inside the window.
+    pub consecutive_successes: u64,
+    /// Calls that failed.
+    pub failures: u64,
+    /// Calls that judged nothing; they are in no rate and break no streak.
+    pub ignored: u64,
+    /// Calls that succeeded.
+    pub successes: u64,
+}
+
+impl Counts {
+    /// Successes and failures: what a rate is a rate of.
+    #[must_use]
+    pub const fn judged(&self) -> u64 {
+        self.successes + self.failures
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} failed of {}", self.failures, self.judged())?;
+        if self.consecutive_failures > 1 {
+            write!(f, ", {} in a row", self.consecutive_failures)?;
+        }
+        Ok(())
+    }
+}
+
+/// Verdicts added up, without their order.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Sums {
+    pub(crate) failures: u64,
+    pub(crate) ignored: u64,
+    pub(crate) successes: u64,
+}
+
+impl Sums {
+    pub(crate) fn add(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Failure { .. } => self.failures += 1,
+            Outcome::Ignored => self.ignored += 1,
+            Outcome::Success => self.successes += 1,
+        }
+    }
+
+    pub(crate) const fn is_unjudged(&self) -> bool {
+        self.successes + self.failures == 0
+    }
+
+    pub(crate) fn merge(&mut self, more: Self) {
+        self.failures += more.failures;
+        self.ignored += more.ignored;
+        self.successes += more.successes;
+    }
+
+    pub(crate) fn subtract(&mut self, gone: Self) {
+        self.failures -= gone.failures;
+        self.ignored -= gone.ignored;
+        self.successes -= gone.successes;
+    }
+}
+
+/// How many times the latest verdict has come in a row.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Streak {
+    Failures(u64),
+    Nothing,
+    Successes(u64),
+}
+
+impl Streak {
+    pub(crate) fn add(&mut self, outcome: Outcome) {
+        *self = match (outcome, *self) {
+            (Outcome::Failure { .. }, Self::Failures(length)) => Self::Failures(length + 1),
+            (Outcome::Failure { .. }, _) => Self::Failures(1),
+            (Outcome::Success, Self::Successes(length)) => Self::Successes(length + 1),
+            (Outcome::Success, _) => Self::Successes(1),
+            (Outcome::Ignored, unbroken) => unbroken,
+        };
+    }
+
+    /// The counts of a window that holds `sums`.
+    ///
+    /// The streak's verdicts and the window's are both the newest ones, so of a
+    /// streak longer than the window exactly the window's are inside.
+    pub(crate) fn within(self, sums: Sums) -> Counts {
+        let Sums {
+            failures,
+            ignored,
+            successes,
+        } = sums;
+        let (consecutive_failures, consecutive_successes) = match self {
+            Self::Failures(length) => (length.min(failures), 0),
+            Self::Nothing => (0, 0),
+            Self::Successes(length) => (0, length.min(successes)),
+        };
+        Counts {
+            consecutive_failures,
+            consecutive_successes,
+            failures,
+            ignored,
+            successes,
+        }
+    }
+}

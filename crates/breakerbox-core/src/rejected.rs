@@ -1,0 +1,82 @@
+use std::error::Error;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// A call was not admitted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Rejected {
+    reason: RejectReason,
+    retry_at: Option<Instant>,
+}
+
+impl Rejected {
+    /// A rejection for `reason`, which may be over at `retry_at`.
+    #[must_use]
+    pub const fn new(reason: RejectReason, retry_at: Option<Instant>) -> Self {
+        Self { reason, retry_at }
+    }
+
+    /// Why.
+    #[must_use]
+    pub const fn reason(&self) -> RejectReason {
+        self.reason
+    }
+
+    /// From when on it is worth another try; None where nobody knows.
+    #[must_use]
+    pub const fn retry_at(&self) -> Option<Instant> {
+        self.retry_at
+    }
+
+    /// How long from `now` until another try is worth it; None where nobody knows.
+    #[must_use]
+    pub fn retry_after(&self, now: Instant) -> Option<Duration> {
+        self.retry_at.map(|at| at.saturating_duration_since(now))
+    }
+}
+
+impl Error for Rejected {}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.reason {
+            RejectReason::ForcedOpen => "the breaker is forced open",
+            RejectReason::HalfOpen => "the breaker is half open and its probes are out",
+            RejectReason::Open => "the breaker is open",
+            RejectReason::Orphaned => "the breaker has lost its owner",
+        })
+    }
+}
+
+/// Why a call was not admitted.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum RejectReason {
+    /// The operator said so.
+    ForcedOpen,
+    /// All its probes are out or have succeeded.
+    HalfOpen,
+    /// It is Open.
+    Open,
+    /// Its owner kept crashing, and rejecting was what to do then.
+    Orphaned,
+}
+
+impl RejectReason {
+    /// The name on the wire, such as `half_open`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ForcedOpen => "forced_open",
+            Self::HalfOpen => "half_open",
+            Self::Open => "open",
+            Self::Orphaned => "orphaned",
+        }
+    }
+}
+
+impl fmt::Display for RejectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

@@ -1,0 +1,52 @@
+use std::fmt;
+
+/// How an incarnation of a child ended.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Exit {
+    /// It returned an error.
+    Error(String),
+    /// It could not be started: an error, a panic or its start timeout.
+    InitFailed(String),
+    /// It was killed, so it could not end as it wanted to.
+    Killed,
+    /// It ended by itself, or as it was asked to.
+    Normal,
+    /// It panicked.
+    Panicked(String),
+}
+
+impl Exit {
+    /// Whether a transient child is to be restarted after it; all but `Normal`.
+    ///
+    /// Killed is abnormal, as it is in OTP: whoever kills a child did not find
+    /// it in order.
+    #[must_use]
+    pub const fn is_abnormal(&self) -> bool {
+        !matches!(self, Self::Normal)
+    }
+
+    /// Its kind in one word, for logs and metrics.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Error(_) => "error",
+            Self::InitFailed(_) => "init_failed",
+            Self::Killed => "killed",
+            Self::Normal => "normal",
+            Self::Panicked(_) => "panicked",
+        }
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(error) => write!(f, "failed: {error}"),
+            Self::InitFailed(error) => write!(f, "could not be started: {error}"),
+            Self::Killed => f.write_str("was killed"),
+            Self::Normal => f.write_str("ended normally"),
+            Self::Panicked(message) => write!(f, "panicked: {message}"),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+use std::time::Duration;
+
+use super::{Exit, OnLimit, RestartIntensity};
+use crate::Backoff;
+use crate::span;
+
+/// Which ends of a child call for another life of it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Restart {
+    /// Every end.
+    Permanent,
+    /// Every end but a normal one.
+    Transient,
+    /// None; once ended, the child is forgotten.
+    Temporary,
+}
+
+impl Restart {
+    pub(super) const fn wants_another(self, exit: &Exit) -> bool {
+        match self {
+            Self::Permanent => true,
+            Self::Transient => exit.is_abnormal(),
+            Self::Temporary => false,
+        }
+    }
+}
+
+/// When and how often a child is restarted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use = "a policy does nothing until a child is added with it"]
+pub struct ChildPolicy {
+    pub(super) backoff: Option<Backoff>,
+    pub(super) calm_after: Duration,
+    pub(super) limit: Option<(RestartIntensity, OnLimit)>,
+    pub(super) restart: Restart,
+}
+
+impl ChildPolicy {
+    /// Permanent, at once, and limited by the supervisor's intensity alone.
+    pub const fn new() -> Self {
+        Self {
+            backoff: None,
+            calm_after: CALM_AFTER,
+            limit: None,
+            restart: Restart::Permanent,
+        }
+    }
+
+    /// Which ends call for another life; [`Restart::Permanent`] unless set.
+    pub const fn restart(mut self, restart: Restart) -> Self {
+        self.restart = restart;
+        self
+    }
+
+    /// A limit of its own, which is looked at before the supervisor's.
+    ///
+    /// A failure beyond it is not charged to the supervisor where the child
+    /// alone is given up, so that one bad child cannot use up the restarts of
+    /// its siblings. One within it is charged to both.
+    pub const fn intensity(mut self, intensity: RestartIntensity, on_limit: OnLimit) -> Self {
+        self.limit = Some((intensity, on_limit));
+        self
+    }
+
+    /// How long to wait before the n-th restart in a row; not at all unless set.
+    pub const fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = Some(backoff);
+        self
+    }
+
+    /// How long it must be up for its backoff to begin anew; a minute unless set.
+    ///
+    /// # Panics
+    ///
+    /// If the span is zero or longer than 100 years.
+    pub const fn calm_after(mut self, uptime: Duration) -> Self {
+        self.calm_after = span::checked(uptime);
+        self
+    }
+}
+
+impl Default for ChildPolicy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Longer than most backoffs wait at most, so that a child which fails as soon
+/// as it gets work still climbs them.
+const CALM_AFTER: Duration = Duration::from_secs(60);
