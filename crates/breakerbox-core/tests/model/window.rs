@@ -1,0 +1,102 @@
+use std::time::{Duration, Instant};
+
+use breakerbox_core::{Counts, Outcome};
+
+use crate::plan::Span;
+
+/// A verdict, and when it was given.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Given {
+    pub(crate) at: Instant,
+    pub(crate) outcome: Outcome,
+}
+
+/// All that a window has seen, since it was laid out.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) calls: Vec<Instant>,
+    pub(crate) given: Vec<Given>,
+    pub(crate) since: Instant,
+}
+
+impl Seen {
+    pub(crate) fn nothing(since: Instant) -> Self {
+        Self {
+            calls: Vec::new(),
+            given: Vec::new(),
+            since,
+        }
+    }
+
+    /// The verdicts that are inside at `now`, oldest first.
+    pub(crate) fn inside(&self, span: Span, now: Instant) -> Vec<Given> {
+        match span {
+            Span::Fixed(span) => match self.fixed_window(span, now) {
+                Some(began) => self.given_if(|given| given.at >= began),
+                None => Vec::new(),
+            },
+            Span::Last(calls) => self.last(calls),
+            Span::Rolling(span, slices) => {
+                let length = span.as_nanos().div_ceil(u128::from(slices));
+                let slice = |at: Instant| (at - self.since).as_nanos() / length;
+                self.given_if(|given| slice(given.at) + u128::from(slices) > slice(now))
+            }
+            Span::Unbounded => self.given.clone(),
+        }
+    }
+
+    /// When the fixed window that `now` is in began, if one is running.
+    pub(crate) fn fixed_window(&self, span: Duration, now: Instant) -> Option<Instant> {
+        let mut heard: Vec<_> = self.calls.clone();
+        heard.extend(self.given.iter().map(|given| given.at));
+        heard.sort();
+        let begins = |began, at| if at >= began + span { at } else { began };
+        let began = heard.into_iter().fold(self.since, begins);
+        (now < began + span).then_some(began)
+    }
+
+    /// From the oldest of the last `calls` judged ones on.
+    fn last(&self, calls: u32) -> Vec<Given> {
+        let judged = |given: &Given| given.outcome != Outcome::Ignored;
+        let total = self.given.iter().filter(|given| judged(given)).count();
+        let surplus = total.saturating_sub(calls as usize);
+        if surplus == 0 {
+            return self.given.clone();
+        }
+        let places = self.given.iter().enumerate();
+        let mut places = places.filter(|(_, given)| judged(given));
+        let (oldest, _) = places
+            .nth(surplus)
+            .expect("there are more than the surplus");
+        self.given[oldest..].to_vec()
+    }
+
+    fn given_if(&self, inside: impl Fn(&Given) -> bool) -> Vec<Given> {
+        self.given
+            .iter()
+            .copied()
+            .filter(|given| inside(given))
+            .collect()
+    }
+}
+
+/// Counts verdicts, oldest first, from scratch.
+pub(crate) fn count(given: &[Given]) -> Counts {
+    let mut counts = Counts::default();
+    for Given { outcome, .. } in given {
+        match outcome {
+            Outcome::Failure { .. } => {
+                counts.failures += 1;
+                counts.consecutive_failures += 1;
+                counts.consecutive_successes = 0;
+            }
+            Outcome::Ignored => counts.ignored += 1,
+            Outcome::Success => {
+                counts.successes += 1;
+                counts.consecutive_successes += 1;
+                counts.consecutive_failures = 0;
+            }
+        }
+    }
+    counts
+}
