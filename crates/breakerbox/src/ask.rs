@@ -1,0 +1,66 @@
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use ractor::rpc::CallResult;
+use ractor::{ActorRef, Message, MessagingErr, RpcReplyPort};
+
+/// An actor did not reply.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum AskError {
+    /// It dropped the question: most likely it crashed over it.
+    ///
+    /// Whether the question had an effect is unknown. It is not asked again by
+    /// itself, because it may be what the actor crashed over.
+    Crashed,
+    /// It is not running, so the question never reached it.
+    NotRunning,
+    /// It did not reply within this time; it may still handle the question.
+    TimedOut(Duration),
+}
+
+impl Error for AskError {}
+
+impl fmt::Display for AskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Crashed => f.write_str("the actor dropped the question without a reply"),
+            Self::NotRunning => f.write_str("the actor is not running"),
+            Self::TimedOut(within) => write!(f, "the actor did not reply within {within:?}"),
+        }
+    }
+}
+
+/// Asks an actor and waits `within` a time for its reply.
+pub(crate) async fn ask<M: Message, T: Send + 'static>(
+    actor: &ActorRef<M>,
+    question: impl FnOnce(RpcReplyPort<T>) -> M,
+    within: Duration,
+) -> Result<T, AskError> {
+    send(actor, question, Some(within)).await
+}
+
+/// Asks an actor and waits until it replies or is gone.
+pub(crate) async fn patiently<M: Message, T: Send + 'static>(
+    actor: &ActorRef<M>,
+    question: impl FnOnce(RpcReplyPort<T>) -> M,
+) -> Result<T, AskError> {
+    send(actor, question, None).await
+}
+
+async fn send<M: Message, T: Send + 'static>(
+    actor: &ActorRef<M>,
+    question: impl FnOnce(RpcReplyPort<T>) -> M,
+    within: Option<Duration>,
+) -> Result<T, AskError> {
+    match actor.call(question, within).await {
+        Ok(CallResult::Success(reply)) => Ok(reply),
+        Ok(CallResult::SenderError) => Err(AskError::Crashed),
+        Ok(CallResult::Timeout) => Err(AskError::TimedOut(within.unwrap_or_default())),
+        Err(MessagingErr::ChannelClosed | MessagingErr::SendErr(_)) => Err(AskError::NotRunning),
+        Err(MessagingErr::InvalidActorType) => {
+            unreachable!("an `ActorRef` sends what its type says")
+        }
+    }
+}

@@ -1,0 +1,348 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use breakerbox_core::{BreakerConfig, Outcome, Override, State};
+use ractor::{ActorRef, Message, RpcReplyPort};
+
+use crate::{AskError, CallError, CommandError, Events, Rejected, ask};
+
+mod abandonment;
+mod gate;
+mod message;
+mod owner;
+mod permit;
+mod reports;
+mod shared;
+mod snapshot;
+
+pub use message::BreakerMessage;
+pub(crate) use owner::Owner;
+pub use permit::{Decision, OwnedPermit, Permit};
+pub(crate) use shared::Shared;
+pub use snapshot::Snapshot;
+
+/// A circuit breaker: keeps calls away from what is down.
+///
+/// It is a handle on an actor that owns the breaker's state. The handle is
+/// cheap to clone, and stays good for the life of the breaker: across crashes of
+/// the actor, and beyond the end of its [`BreakerBox`](crate::BreakerBox), when
+/// it admits or rejects as [`BreakerConfig::orphaned`] says.
+///
+/// Whether a call may pass is answered from what the actor has published, never
+/// by the actor itself: a call does not wait, and a crashed actor stops nobody.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use breakerbox::{BreakerBox, BreakerConfig, CallError};
+///
+/// let breakers = BreakerBox::start("checkout").await?;
+/// let payments = breakers.breaker("payments", BreakerConfig::new()).await?;
+///
+/// # async fn charge() -> Result<&'static str, std::io::Error> { Ok("paid") }
+/// match payments.call(charge()).await {
+///     Ok(receipt) => println!("{receipt}"),
+///     Err(CallError::Rejected(rejected)) => println!("come back in {:?}", rejected.retry_after()),
+///     Err(other) => return Err(other.into()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Breaker {
+    shared: Arc<Shared>,
+}
+
+impl Breaker {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Makes a call, if it may be made; an `Err` of it is a failure.
+    ///
+    /// When this returns, the breaker has taken note: whoever asks it next,
+    /// anywhere, meets what follows from this call.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Rejected`] if the call may not be made; then `future` is
+    /// never polled. [`CallError::Failed`] with the call's own error.
+    ///
+    /// # Panics
+    ///
+    /// When `future` does: that is a failure, and the panic goes on.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops `future`. The call then counts as
+    /// [`BreakerConfig::abandoned`] says, unless it had ended.
+    pub async fn call<T, E, F>(&self, future: F) -> Result<T, CallError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        self.call_with(by_result, future).await
+    }
+
+    /// Makes a call, if it may be made, and lets `classify` judge how it ended.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call). The verdict does not change what is returned:
+    /// an `Err` that was judged a success is still [`CallError::Failed`].
+    ///
+    /// # Panics
+    ///
+    /// When `future` or `classify` does: that is a failure, and the panic goes on.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`call`](Self::call).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use breakerbox::{Breaker, CallError, Outcome};
+    /// # #[derive(Debug)] struct Status(u16);
+    /// # async fn get() -> Result<String, Status> { Err(Status(404)) }
+    /// # async fn example(catalogue: Breaker) {
+    /// let page = catalogue
+    ///     .call_with(
+    ///         |result| match result {
+    ///             Ok(_) => Outcome::Success,
+    ///             Err(Status(400..500)) => Outcome::Ignored,
+    ///             Err(_) => Outcome::failure(),
+    ///         },
+    ///         get(),
+    ///     )
+    ///     .await;
+    /// # }
+    /// ```
+    pub async fn call_with<T, E, F, C>(&self, classify: C, future: F) -> Result<T, CallError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+        C: FnOnce(&Result<T, E>) -> Outcome,
+    {
+        let permit = self.try_acquire()?;
+        let result = future.await;
+        let outcome = classify(&result);
+        permit.settle_in_call(outcome).await;
+        result.map_err(CallError::Failed)
+    }
+
+    /// Makes a blocking call, if it may be made; an `Err` of it is a failure.
+    ///
+    /// For code that is not async. The verdict is recorded when this returns,
+    /// but the breaker may decide on it a moment later.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    ///
+    /// # Panics
+    ///
+    /// When `work` does: that is a failure, and the panic goes on.
+    pub fn run<T, E>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, CallError<E>> {
+        let permit = self.try_acquire()?;
+        let result = work();
+        let _decided_later = permit.settle(by_result(&result));
+        result.map_err(CallError::Failed)
+    }
+
+    /// Asks another actor, if it may be asked, and waits for its reply.
+    ///
+    /// An actor that is gone, that crashes over the question, drops it or does
+    /// not reply `within` its time has failed. The reply itself judges nothing:
+    /// one that means "I could not" is yours to report with
+    /// [`call_with`](Self::call_with).
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Rejected`] if the actor may not be asked;
+    /// [`CallError::Failed`] with an [`AskError`] if it did not reply.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it abandons the question: the actor may still handle it.
+    pub async fn ask<M, T>(
+        &self,
+        actor: &ActorRef<M>,
+        question: impl FnOnce(RpcReplyPort<T>) -> M,
+        within: Duration,
+    ) -> Result<T, CallError<AskError>>
+    where
+        M: Message,
+        T: Send + 'static,
+    {
+        self.call(ask::ask(actor, question, within)).await
+    }
+
+    /// Asks leave for one call, to be settled by hand.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] if the call may not be made now. It never waits.
+    pub fn try_acquire(&self) -> Result<Permit<'_>, Rejected> {
+        self.shared
+            .admit()
+            .map(|leave| Permit::new(&self.shared, leave))
+    }
+
+    /// Asks leave for one call that outlives this handle.
+    ///
+    /// For streaming bodies, messages and whatever else must be `'static`.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] if the call may not be made now. It never waits.
+    pub fn try_acquire_owned(&self) -> Result<OwnedPermit, Rejected> {
+        OwnedPermit::try_acquire(&self.shared)
+    }
+
+    /// Its name, unique in its box.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.shared.name()
+    }
+
+    /// The state beneath any override.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.shared.state()
+    }
+
+    /// Everything there is to know about it now.
+    ///
+    /// It is asked of the breaker's actor, which deals with all that was
+    /// reported before. When there is no actor any more, it is what the last one
+    /// left behind.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it has no effect.
+    pub async fn snapshot(&self) -> Snapshot {
+        loop {
+            if let Some(snapshot) = self.shared.ask(BreakerMessage::Inspect).await {
+                return snapshot;
+            }
+            // The last owner puts its circuit down as it ends, which may be now.
+            if let Some(snapshot) = self.shared.last_snapshot() {
+                return snapshot;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// What happens to it from now on.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.shared.events()
+    }
+
+    /// Puts an override in force, in place of one that already is.
+    ///
+    /// When this returns, admission follows it.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::Stopped`] if the breaker has no owner any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it does not take the command back.
+    pub async fn force(&self, word: Override) -> Result<(), CommandError> {
+        self.command(|reply| BreakerMessage::Override(Some(word.clone()), reply))
+            .await
+    }
+
+    /// Ends the override, if there is one; the state beneath rules at once.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::Stopped`] if the breaker has no owner any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it does not take the command back.
+    pub async fn release(&self) -> Result<(), CommandError> {
+        self.command(|reply| BreakerMessage::Override(None, reply))
+            .await
+    }
+
+    /// Goes back to Closed and forgets verdicts and past openings.
+    ///
+    /// Calls in flight no longer count. An override stays in force.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::Stopped`] if the breaker has no owner any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it does not take the command back.
+    pub async fn reset(&self) -> Result<(), CommandError> {
+        self.command(BreakerMessage::Reset).await
+    }
+
+    /// Changes its configuration while it works.
+    ///
+    /// State and permits stay good, and counts too where the window stays the
+    /// same. An opening keeps its length, a HalfOpen its number of probes.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::Config`] if the configuration contradicts itself, and
+    /// then the old one stays; [`CommandError::Stopped`] if the breaker has no
+    /// owner any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it does not take the command back.
+    pub async fn reconfigure(&self, config: BreakerConfig) -> Result<(), CommandError> {
+        let refused = self
+            .command(|reply| BreakerMessage::Reconfigure(Box::new(config), reply))
+            .await?;
+        refused.map_err(CommandError::Config)
+    }
+
+    /// The breaker's actor, for other actors to talk to in [`BreakerMessage`]s.
+    ///
+    /// It stays the same when the actor crashes and is restarted. After a
+    /// `stop`, `drain` or `kill` from outside it is another one.
+    #[must_use]
+    pub fn actor(&self) -> ActorRef<BreakerMessage> {
+        self.shared
+            .actor()
+            .expect("a breaker is handed out when its actor has started")
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    async fn command<T: Send + 'static>(
+        &self,
+        message: impl Fn(RpcReplyPort<T>) -> BreakerMessage,
+    ) -> Result<T, CommandError> {
+        self.shared.ask(message).await.ok_or(CommandError::Stopped)
+    }
+}
+
+impl fmt::Debug for Breaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Breaker")
+            .field("name", &self.name())
+            .field("state", &self.state())
+            .finish()
+    }
+}
+
+/// The verdict of a call that is judged by nothing but its result.
+fn by_result<T, E>(result: &Result<T, E>) -> Outcome {
+    match result {
+        Ok(_) => Outcome::Success,
+        Err(_) => Outcome::failure(),
+    }
+}

@@ -1,0 +1,30 @@
+use breakerbox_core::{BreakerConfig, ConfigError, Outcome, Override};
+use ractor::RpcReplyPort;
+
+use super::{OwnedPermit, Snapshot};
+use crate::Rejected;
+
+/// What a breaker's actor understands.
+///
+/// [`Breaker`](super::Breaker) is the comfortable way to say all this; the
+/// messages are for actors that would rather talk to an actor.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BreakerMessage {
+    /// May I make one call?
+    Acquire(RpcReplyPort<Result<OwnedPermit, Rejected>>),
+    /// Look at what was reported, and at the clock, and decide.
+    ///
+    /// Harmless at any time, lost or repeated: the reports are elsewhere.
+    Decide,
+    /// Tell me all about you.
+    Inspect(RpcReplyPort<Snapshot>),
+    /// From now on this override is in force, or none.
+    Override(Option<Override>, RpcReplyPort<()>),
+    /// From now on this is your configuration.
+    Reconfigure(Box<BreakerConfig>, RpcReplyPort<Result<(), ConfigError>>),
+    /// Go back to Closed and forget.
+    Reset(RpcReplyPort<()>),
+    /// The call ended like this.
+    Settle(OwnedPermit, Outcome),
+}

@@ -1,0 +1,197 @@
+use std::fmt;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use breakerbox_core::{Outcome, Ticket};
+
+use super::Shared;
+use crate::Rejected;
+
+/// Leave for one call, to be settled once.
+///
+/// Each way to settle it consumes it. Dropped unsettled, it counts as
+/// [`BreakerConfig::abandoned`](crate::BreakerConfig::abandoned) says; dropped
+/// by a panic, as a failure. Either works outside a runtime too.
+#[derive(Debug)]
+#[must_use = "a permit that is dropped at once abandons its call"]
+pub struct Permit<'a> {
+    claim: Claim<&'a Shared>,
+}
+
+impl<'a> Permit<'a> {
+    pub(super) fn new(shared: &'a Shared, leave: Leave) -> Self {
+        Self {
+            claim: Claim {
+                leave: Some(leave),
+                shared,
+            },
+        }
+    }
+
+    /// The call worked.
+    pub fn success(mut self) {
+        self.claim.settle(Outcome::Success);
+    }
+
+    /// The call failed. It is recorded at once; await it to know it decided.
+    pub fn failure(self) -> Decision {
+        self.settle(Outcome::failure())
+    }
+
+    /// The call failed, and the other side asked not to be called for a while.
+    pub fn failure_after(self, retry_after: Duration) -> Decision {
+        self.settle(Outcome::failure_after(retry_after))
+    }
+
+    /// The call says nothing about the other side.
+    pub fn ignore(mut self) {
+        self.claim.settle(Outcome::Ignored);
+    }
+
+    /// The call ended like this. It is recorded at once.
+    pub fn settle(mut self, outcome: Outcome) -> Decision {
+        let number = self.claim.settle(outcome);
+        Decision::of(self.claim.shared, number)
+    }
+
+    /// Settles, and waits where somebody could tell the difference.
+    ///
+    /// A success in Closed, and an ignored call, change nothing that an
+    /// admission depends on; a failure or a probe may.
+    pub(super) async fn settle_in_call(mut self, outcome: Outcome) {
+        let is_probe = self
+            .claim
+            .leave
+            .as_ref()
+            .is_some_and(|leave| leave.ticket.is_probe());
+        let number = self.claim.settle(outcome);
+        if outcome.is_failure() || is_probe {
+            Decision::of(self.claim.shared, number).await;
+        }
+    }
+}
+
+/// A [`Permit`] that borrows nothing.
+///
+/// It keeps its breaker alive, as a clone of the [`Breaker`](super::Breaker)
+/// would. Everything else is the same.
+#[derive(Debug)]
+#[must_use = "a permit that is dropped at once abandons its call"]
+pub struct OwnedPermit {
+    claim: Claim<Arc<Shared>>,
+}
+
+impl OwnedPermit {
+    pub(super) fn try_acquire(shared: &Arc<Shared>) -> Result<Self, Rejected> {
+        let leave = Some(shared.admit()?);
+        Ok(Self {
+            claim: Claim {
+                leave,
+                shared: Arc::clone(shared),
+            },
+        })
+    }
+
+    /// The call worked.
+    pub fn success(mut self) {
+        self.claim.settle(Outcome::Success);
+    }
+
+    /// The call failed. It is recorded at once; await it to know it decided.
+    pub fn failure(self) -> Decision {
+        self.settle(Outcome::failure())
+    }
+
+    /// The call failed, and the other side asked not to be called for a while.
+    pub fn failure_after(self, retry_after: Duration) -> Decision {
+        self.settle(Outcome::failure_after(retry_after))
+    }
+
+    /// The call says nothing about the other side.
+    pub fn ignore(mut self) {
+        self.claim.settle(Outcome::Ignored);
+    }
+
+    /// The call ended like this. It is recorded at once.
+    pub fn settle(mut self, outcome: Outcome) -> Decision {
+        let number = self.claim.settle(outcome);
+        Decision::of(&self.claim.shared, number)
+    }
+}
+
+/// Ready when the breaker has decided on a verdict.
+///
+/// The verdict itself was recorded before this existed, so dropping it loses
+/// nothing. Once it is ready, every admission that happens after sees the effect.
+///
+/// # Cancel safety
+///
+/// Dropping it has no effect.
+pub struct Decision {
+    /// None: it had decided by the time that anybody could ask.
+    waiting: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Decision {
+    fn of(shared: &Shared, number: u64) -> Self {
+        let reports = shared.reports();
+        let waits = !reports.is_answered(number);
+        Self {
+            waiting: waits.then(|| Box::pin(reports.answered(number)) as _),
+        }
+    }
+}
+
+impl fmt::Debug for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decision")
+            .field("pending", &self.waiting.is_some())
+            .finish()
+    }
+}
+
+impl Future for Decision {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if let Some(waiting) = &mut self.waiting {
+            ready!(waiting.as_mut().poll(context));
+            self.waiting = None;
+        }
+        Poll::Ready(())
+    }
+}
+
+/// What one call was given on its way.
+#[derive(Debug)]
+pub(super) struct Leave {
+    /// When it began, where a dropped permit's verdict depends on it.
+    pub(super) since: Option<Instant>,
+    pub(super) ticket: Ticket,
+}
+
+/// A ticket that settles itself when it is dropped.
+#[derive(Debug)]
+struct Claim<S: Deref<Target = Shared>> {
+    leave: Option<Leave>,
+    shared: S,
+}
+
+impl<S: Deref<Target = Shared>> Claim<S> {
+    fn settle(&mut self, outcome: Outcome) -> u64 {
+        let leave = self.leave.take().expect("settling consumes the permit");
+        self.shared.settle(leave.ticket, outcome)
+    }
+}
+
+impl<S: Deref<Target = Shared>> Drop for Claim<S> {
+    fn drop(&mut self) {
+        if let Some(leave) = self.leave.take() {
+            let outcome = self.shared.verdict_on_drop(&leave);
+            self.shared.settle(leave.ticket, outcome);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What callers have to tell a breaker's owner, until it reads it.
+//!
+//! A report that travels in a message dies with the mailbox, and a million
+//! callers make a million messages. So reports are kept here, beside the owner,
+//! and the message only asks it to look: it may be lost, repeated or coalesced.
+//!
+//! # Invariants
+//!
+//! 1. A report is read once, in the order in which reports were made.
+//! 2. At most one message asks the owner to look, however many reports wait.
+//! 3. Who waits for a report is answered when the owner has dealt with it and
+//!    has published what follows, or when there is no owner any more.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use breakerbox_core::{Notice, Outcome, Ticket};
+use tokio::sync::watch;
+
+use crate::lock;
+
+/// Something that happened to one call.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// It was admitted, and the owner waits to hear of it.
+    Admitted(Notice),
+    /// It ended.
+    Settled(Ticket, Outcome),
+}
+
+#[derive(Debug)]
+pub(super) struct Reports {
+    /// Whether the owner has been asked to look and has not begun to.
+    asked: AtomicBool,
+    /// How many reports have been dealt with.
+    answered: watch::Sender<u64>,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug)]
+struct Queue {
+    made: u64,
+    reading: Reading,
+    waiting: VecDeque<(Report, Instant)>,
+}
+
+/// Whether anybody will ever read.
+#[derive(Debug, Eq, PartialEq)]
+enum Reading {
+    Ended,
+    GoesOn,
+}
+
+impl Reports {
+    pub(super) fn new() -> Self {
+        Self {
+            asked: AtomicBool::new(false),
+            answered: watch::Sender::new(0),
+            queue: Mutex::new(Queue {
+                made: 0,
+                reading: Reading::GoesOn,
+                waiting: VecDeque::new(),
+            }),
+        }
+    }
+
+    /// Leaves a report and returns its number, counted from 1.
+    pub(super) fn make(&self, report: Report, at: Instant) -> u64 {
+        lock::with(&self.queue, |queue| {
+            queue.made += 1;
+            if queue.reading == Reading::GoesOn {
+                queue.waiting.push_back((report, at));
+            }
+            queue.made
+        })
+    }
+
+    /// Whether it is up to this caller to ask the owner to look.
+    pub(super) fn asks_first(&self) -> bool {
+        // AcqRel: the report is made before the owner clears the mark and reads.
+        !self.asked.swap(true, Ordering::AcqRel)
+    }
+
+    /// Begins to read: who makes a report from now on must ask again.
+    pub(super) fn begin(&self) {
+        // AcqRel: a report whose maker found the mark set is seen by what follows.
+        self.asked.swap(false, Ordering::AcqRel);
+    }
+
+    /// The oldest report that nobody has read.
+    pub(super) fn read(&self) -> Option<(Report, Instant)> {
+        lock::with(&self.queue, |queue| queue.waiting.pop_front())
+    }
+
+    /// Answers who waits for a report that has been read.
+    pub(super) fn answer(&self) {
+        let read = lock::with(&self.queue, |queue| queue.made - queue.waiting.len() as u64);
+        self.answered.send_if_modified(|answered| {
+            let news = *answered < read;
+            *answered = (*answered).max(read);
+            news
+        });
+    }
+
+    /// Answers everybody for good: nobody will read any more.
+    pub(super) fn end(&self) {
+        lock::with(&self.queue, |queue| {
+            queue.reading = Reading::Ended;
+            queue.waiting.clear();
+        });
+        self.answered.send_replace(u64::MAX);
+    }
+
+    /// Whether nobody will read any more.
+    pub(super) fn are_over(&self) -> bool {
+        self.is_answered(u64::MAX)
+    }
+
+    /// Whether report `number` has been dealt with.
+    pub(super) fn is_answered(&self, number: u64) -> bool {
+        *self.answered.borrow() >= number
+    }
+
+    /// Waits until report `number` has been dealt with.
+    pub(super) fn answered(&self, number: u64) -> impl Future<Output = ()> + Send + 'static {
+        let mut answered = self.answered.subscribe();
+        async move {
+            // An error means that the breaker itself is gone, which answers too.
+            let _gone = answered.wait_for(|answered| *answered >= number).await;
+        }
+    }
+}

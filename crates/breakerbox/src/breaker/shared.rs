@@ -1,0 +1,227 @@
+use std::sync::{Arc, Mutex};
+
+use breakerbox_core::{
+    BreakerConfig, Circuit, ConfigError, Notice, Orphaned, Outcome, State, Ticket, Transition,
+};
+use ractor::{ActorRef, RpcReplyPort};
+use tokio::sync::watch;
+
+use super::abandonment::Abandonment;
+use super::gate::Gate;
+use super::permit::Leave;
+use super::reports::{Report, Reports};
+use super::{BreakerMessage, Snapshot};
+use crate::event::{Event, EventBus};
+use crate::{Events, Rejected, ask, clock, lock};
+
+/// What a breaker's owner and its callers have in common.
+///
+/// The owner keeps the circuit in its hands while it lives and leaves it here
+/// when it goes, however it goes; the next owner takes it up. So a crash loses
+/// nothing but the time it takes.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    abandonment: Abandonment,
+    bus: EventBus,
+    gate: Gate,
+    /// How many owners it has had; told anew when there will be no other.
+    lives: watch::Sender<u64>,
+    name: Arc<str>,
+    reports: Reports,
+    resting: Mutex<Resting>,
+}
+
+/// What the owner leaves behind, and where it can be found.
+#[derive(Debug)]
+struct Resting {
+    actor: Option<ActorRef<BreakerMessage>>,
+    /// Here while no owner has it.
+    circuit: Option<Circuit>,
+    config: BreakerConfig,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        name: Arc<str>,
+        config: BreakerConfig,
+        bus: EventBus,
+    ) -> Result<Self, ConfigError> {
+        let circuit = Circuit::new(config, fastrand::u64(..), clock::now())?;
+        Ok(Self {
+            abandonment: Abandonment::new(config.on_abandoned()),
+            bus,
+            gate: Gate::new(circuit.standing()),
+            lives: watch::Sender::new(0),
+            name,
+            reports: Reports::new(),
+            resting: Mutex::new(Resting {
+                actor: None,
+                circuit: Some(circuit),
+                config,
+            }),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The configuration in force.
+    pub(crate) fn config(&self) -> BreakerConfig {
+        lock::with(&self.resting, |resting| resting.config)
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.gate.standing().state
+    }
+
+    pub(super) fn events(&self) -> Events {
+        self.bus.subscribe().only(Arc::clone(&self.name))
+    }
+
+    pub(super) fn actor(&self) -> Option<ActorRef<BreakerMessage>> {
+        lock::with(&self.resting, |resting| resting.actor.clone())
+    }
+
+    /// Admits a call or says why not; never waits.
+    pub(super) fn admit(&self) -> Result<Leave, Rejected> {
+        let admitted = self.gate.admit()?;
+        let ticket = admitted.ticket(clock::now);
+        if admitted.is_news() {
+            self.notice(ticket.notice());
+        }
+        Ok(Leave {
+            since: self.abandonment.begin(),
+            ticket,
+        })
+    }
+
+    /// Records a verdict and returns the number of the report.
+    pub(super) fn settle(&self, ticket: Ticket, outcome: Outcome) -> u64 {
+        let notice = ticket.notice();
+        let number = self
+            .reports
+            .make(Report::Settled(ticket, outcome), clock::now());
+        // After the report, so that who takes the place is heard of after it.
+        if outcome == Outcome::Ignored {
+            self.gate.hand_back(notice, outcome);
+        }
+        self.ask_to_look();
+        number
+    }
+
+    /// The verdict on a call whose permit is dropped now.
+    pub(super) fn verdict_on_drop(&self, leave: &Leave) -> Outcome {
+        if std::thread::panicking() {
+            return Outcome::failure();
+        }
+        self.abandonment.outcome(leave.since)
+    }
+
+    pub(super) fn reports(&self) -> &Reports {
+        &self.reports
+    }
+
+    /// Asks the owner and waits; None if there is none and will be none.
+    ///
+    /// An owner that crashes over the question is asked again in its next life,
+    /// so a question must be harmless twice.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl Fn(RpcReplyPort<T>) -> BreakerMessage,
+    ) -> Option<T> {
+        let mut lives = self.lives.subscribe();
+        while !self.reports.are_over() {
+            lives.mark_unchanged();
+            if let Ok(reply) = ask::patiently(&self.actor()?, &question).await {
+                return Some(reply);
+            }
+            lives.changed().await.ok()?;
+        }
+        None
+    }
+
+    /// The snapshot of a breaker whose circuit no owner has.
+    pub(super) fn last_snapshot(&self) -> Option<Snapshot> {
+        let incarnation = *self.lives.borrow();
+        lock::with(&self.resting, |resting| {
+            let circuit = resting.circuit.as_ref()?;
+            Some(Snapshot::new(&self.name, circuit, incarnation))
+        })
+    }
+
+    /// Hands the circuit to a new owner, if no other one has it.
+    pub(super) fn take_up(&self, actor: ActorRef<BreakerMessage>) -> Option<(Circuit, u64)> {
+        let circuit = lock::with(&self.resting, |resting| {
+            let circuit = resting.circuit.take()?;
+            resting.actor = Some(actor);
+            Some(circuit)
+        })?;
+        self.lives.send_modify(|lives| *lives += 1);
+        Some((circuit, *self.lives.borrow()))
+    }
+
+    /// Takes the circuit back from an owner that ends.
+    pub(super) fn put_down(&self, circuit: Circuit) {
+        lock::with(&self.resting, |resting| resting.circuit = Some(circuit));
+    }
+
+    /// Publishes what callers are told until further notice.
+    pub(super) fn publish(&self, circuit: &Circuit) {
+        self.gate.publish(circuit.standing(), circuit.retry_at());
+    }
+
+    pub(super) fn publish_config(&self, config: BreakerConfig) {
+        self.abandonment.publish(config.on_abandoned());
+        lock::with(&self.resting, |resting| resting.config = config);
+    }
+
+    pub(super) fn tell(&self, event: impl FnOnce(Arc<str>) -> Event) {
+        self.bus.send(event(Arc::clone(&self.name)));
+    }
+
+    pub(super) fn tell_transition(&self, transition: Transition) {
+        tracing::info!(
+            breaker.name = &*self.name,
+            breaker.from = transition.from.as_str(),
+            breaker.to = transition.to.as_str(),
+            trip.reason = transition.reason.as_str(),
+            "breaker changed state"
+        );
+        self.tell(|breaker| Event::Changed {
+            breaker,
+            transition,
+        });
+    }
+
+    /// Settles what callers get when no owner will come any more.
+    pub(crate) fn orphan(&self) {
+        if self.reports.are_over() {
+            return;
+        }
+        let choice = self.config().on_orphaned();
+        self.gate.orphan(choice);
+        self.reports.end();
+        self.lives.send_modify(|_| {});
+        let admits = matches!(choice, Orphaned::Admit);
+        tracing::info!(
+            breaker.name = &*self.name,
+            breaker.admits = admits,
+            "breaker lost its owner"
+        );
+        self.tell(|breaker| Event::Orphaned { breaker, choice });
+    }
+
+    fn notice(&self, notice: Notice) {
+        self.reports.make(Report::Admitted(notice), clock::now());
+        self.ask_to_look();
+    }
+
+    /// Asks the owner to look at the reports, unless it has been asked already.
+    fn ask_to_look(&self) {
+        if self.reports.asks_first() {
+            // A send that fails is no loss: the next owner begins by looking.
+            let _gone = self.actor().map(|actor| actor.cast(BreakerMessage::Decide));
+        }
+    }
+}

@@ -1,0 +1,52 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use breakerbox_core::{
+    ActiveOverride, BreakerConfig, Circuit, Counts, Generation, State, Transition,
+};
+
+/// A breaker at one instant.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// The configuration in force.
+    pub config: BreakerConfig,
+    /// The verdicts in the window.
+    pub counts: Counts,
+    /// The generation that calls are admitted in.
+    pub generation: Generation,
+    /// How many lives the breaker's actor has had, this one included.
+    pub incarnation: u64,
+    /// The latest change of state.
+    pub last_transition: Option<Transition>,
+    /// Verdicts that came after the generation of their call.
+    pub late: u64,
+    /// Its name.
+    pub name: Arc<str>,
+    /// How many times in a row it has opened, less the healthy spans since.
+    pub openings: u32,
+    /// The override in force.
+    pub overriding: Option<ActiveOverride>,
+    /// From when on a rejected call is worth another try, where that is known.
+    pub retry_at: Option<Instant>,
+    /// The state beneath any override.
+    pub state: State,
+}
+
+impl Snapshot {
+    pub(super) fn new(name: &Arc<str>, circuit: &Circuit, incarnation: u64) -> Self {
+        Self {
+            config: *circuit.config(),
+            counts: circuit.counts(),
+            generation: circuit.generation(),
+            incarnation,
+            last_transition: circuit.last_transition().copied(),
+            late: circuit.late(),
+            name: Arc::clone(name),
+            openings: circuit.openings(),
+            overriding: circuit.overriding().cloned(),
+            retry_at: circuit.retry_at(),
+            state: circuit.state(),
+        }
+    }
+}

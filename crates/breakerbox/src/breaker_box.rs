@@ -1,0 +1,266 @@
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use breakerbox_core::{BreakerConfig, ConfigError};
+
+use crate::breaker::{Owner, Shared};
+use crate::event::EventBus;
+use crate::{
+    Breaker, ChildSpec, Events, OnLimit, Report, RestartIntensity, Snapshot, StartError, Strategy,
+    Supervisor, SupervisorSpec, lock,
+};
+
+/// A box of circuit breakers: their supervisor, and the way to find them.
+///
+/// It is a value, not a global: two boxes in one process never meet, and a
+/// breaker's name is unique in its box only. Cloning gives another handle on the
+/// same box.
+///
+/// Dropping the last handle ends the box in the background. A [`Breaker`] that
+/// outlives it then admits or rejects as [`BreakerConfig::orphaned`] says.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use breakerbox::{BreakerBox, BreakerConfig};
+///
+/// let breakers = BreakerBox::start("checkout").await?;
+/// breakers.breaker("payments", BreakerConfig::new()).await?;
+/// breakers.breaker("stock", BreakerConfig::new()).await?;
+/// for breaker in breakers.snapshots().await {
+///     println!("{}: {}, {}", breaker.name, breaker.state, breaker.counts);
+/// }
+/// breakers.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct BreakerBox {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    bus: EventBus,
+    /// Held while a breaker is made or removed, so that a name is made once.
+    changing: tokio::sync::Mutex<()>,
+    entries: Mutex<BTreeMap<Arc<str>, Entry>>,
+    supervisor: Supervisor,
+}
+
+struct Entry {
+    breaker: Breaker,
+    /// What it was made with, which may have been changed since.
+    declared: BreakerConfig,
+}
+
+impl BreakerBox {
+    /// Starts an empty box.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if its supervisor cannot be started.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it leaves nothing behind.
+    pub async fn start(name: impl Into<Arc<str>>) -> Result<Self, StartError> {
+        let supervisor = SupervisorSpec::new(name, Strategy::OneForOne)
+            .intensity(PER_BOX)
+            .start()
+            .await?;
+        let inner = Inner {
+            bus: EventBus::new(),
+            changing: tokio::sync::Mutex::new(()),
+            entries: Mutex::new(BTreeMap::new()),
+            supervisor,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The breaker of this name, made now unless there is one.
+    ///
+    /// Its owner is restarted whenever it crashes, with all it knew, but not
+    /// more than ten times in ten seconds: then the breaker is orphaned.
+    ///
+    /// # Errors
+    ///
+    /// [`BreakerError::Config`] if the configuration contradicts itself,
+    /// [`BreakerError::Conflict`] if there is a breaker of this name that was
+    /// made with another one, [`BreakerError::Stopped`] if the box has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it may leave the breaker made.
+    pub async fn breaker(
+        &self,
+        name: impl Into<Arc<str>>,
+        config: BreakerConfig,
+    ) -> Result<Breaker, BreakerError> {
+        let name = name.into();
+        let _one_at_a_time = self.inner.changing.lock().await;
+        if let Some(existing) = self.existing(&name, config) {
+            return existing;
+        }
+        let shared = Shared::new(Arc::clone(&name), config, self.inner.bus.clone())
+            .map_err(BreakerError::Config)?;
+        let breaker = Breaker::new(Arc::new(shared));
+        self.inner
+            .supervisor
+            .add(recipe(&breaker))
+            .await
+            .map_err(|_| BreakerError::Stopped)?;
+        let entry = Entry {
+            breaker: breaker.clone(),
+            declared: config,
+        };
+        lock::with(&self.inner.entries, |entries| entries.insert(name, entry));
+        Ok(breaker)
+    }
+
+    /// The breaker of this name, if there is one.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<Breaker> {
+        lock::with(&self.inner.entries, |entries| {
+            entries.get(name).map(|entry| entry.breaker.clone())
+        })
+    }
+
+    /// Removes the breaker of this name; its name is free when this returns.
+    ///
+    /// Handles on it that are left follow [`BreakerConfig::orphaned`]. Returns
+    /// the breaker, or None if there was none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it may leave the breaker removed.
+    pub async fn remove(&self, name: &str) -> Option<Breaker> {
+        let _one_at_a_time = self.inner.changing.lock().await;
+        let entry = lock::with(&self.inner.entries, |entries| entries.remove(name))?;
+        // An error means that the box has ended, and the breaker with it.
+        let _ended = self.inner.supervisor.remove(name).await;
+        Some(entry.breaker)
+    }
+
+    /// Everything there is to know about its breakers now, by name.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it has no effect.
+    pub async fn snapshots(&self) -> Vec<Snapshot> {
+        let breakers: Vec<_> = lock::with(&self.inner.entries, |entries| {
+            entries
+                .values()
+                .map(|entry| entry.breaker.clone())
+                .collect()
+        });
+        let mut snapshots = Vec::with_capacity(breakers.len());
+        for breaker in breakers {
+            snapshots.push(breaker.snapshot().await);
+        }
+        snapshots
+    }
+
+    /// What happens to any of its breakers from now on.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.inner.bus.subscribe()
+    }
+
+    /// The supervisor of its breakers, to inspect.
+    #[must_use]
+    pub fn supervisor(&self) -> &Supervisor {
+        &self.inner.supervisor
+    }
+
+    /// Stops its breakers' owners in reverse order of their making.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it does not stop the shutdown.
+    pub async fn shutdown(&self) -> Report {
+        self.inner.supervisor.shutdown().await
+    }
+
+    /// The breaker of this name, or why it is not the one that was asked for.
+    fn existing(&self, name: &str, config: BreakerConfig) -> Option<Result<Breaker, BreakerError>> {
+        lock::with(&self.inner.entries, |entries| {
+            let Entry { breaker, declared } = entries.get(name)?;
+            let same = *declared == config || breaker.shared().config() == config;
+            Some(if same {
+                Ok(breaker.clone())
+            } else {
+                Err(BreakerError::Conflict(name.into()))
+            })
+        })
+    }
+}
+
+impl fmt::Debug for BreakerBox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = lock::with(&self.inner.entries, |entries| {
+            entries.keys().cloned().collect()
+        });
+        f.debug_struct("BreakerBox")
+            .field("breakers", &names)
+            .finish()
+    }
+}
+
+/// A box has no such breaker to give.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum BreakerError {
+    /// The configuration contradicts itself.
+    Config(ConfigError),
+    /// There is a breaker of this name that was made with another configuration.
+    Conflict(Arc<str>),
+    /// The box has ended.
+    Stopped,
+}
+
+impl Error for BreakerError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Config(error) => Some(error),
+            Self::Conflict(_) | Self::Stopped => None,
+        }
+    }
+}
+
+impl fmt::Display for BreakerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(_) => f.write_str("the breaker's configuration contradicts itself"),
+            Self::Conflict(name) => write!(
+                f,
+                "there is a breaker {name:?} with another configuration: \
+                 use `reconfigure` to change it, or another name"
+            ),
+            Self::Stopped => f.write_str("the box has ended"),
+        }
+    }
+}
+
+/// How a breaker's owner is made, each time anew from what the last one left.
+fn recipe(breaker: &Breaker) -> ChildSpec {
+    let (maker, mourner) = (Arc::clone(breaker.shared()), Arc::clone(breaker.shared()));
+    ChildSpec::actor(Arc::clone(maker.name()), move || {
+        (Owner, Arc::clone(&maker))
+    })
+    .intensity(PER_BREAKER, OnLimit::StopChild)
+    .on_down(move |_| mourner.orphan())
+}
+
+/// No breaker's crashes are the business of another one.
+const PER_BOX: RestartIntensity = RestartIntensity::new(u32::MAX, Duration::from_secs(1));
+
+/// An owner crashes when a trip policy of the user's own does, so this is how
+/// many wrong decisions in a row it takes to stop asking that policy.
+const PER_BREAKER: RestartIntensity = RestartIntensity::new(10, Duration::from_secs(10));

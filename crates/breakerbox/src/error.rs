@@ -1,0 +1,121 @@
+use std::error::Error;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use breakerbox_core::{ConfigError, RejectReason};
+
+use crate::clock;
+
+/// A call was not admitted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Rejected(breakerbox_core::Rejected);
+
+impl Rejected {
+    /// Why.
+    #[must_use]
+    pub const fn reason(&self) -> RejectReason {
+        self.0.reason()
+    }
+
+    /// How long until another try is worth it, from now; None where nobody knows.
+    ///
+    /// This reads the clock; the rejection itself did not.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after(clock::now())
+    }
+
+    /// From when on another try is worth it; None where nobody knows.
+    #[must_use]
+    pub const fn retry_at(&self) -> Option<Instant> {
+        self.0.retry_at()
+    }
+}
+
+impl Error for Rejected {}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl From<breakerbox_core::Rejected> for Rejected {
+    fn from(rejected: breakerbox_core::Rejected) -> Self {
+        Self(rejected)
+    }
+}
+
+/// A guarded call gave no value.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum CallError<E> {
+    /// It was made and returned this error.
+    Failed(E),
+    /// It was not made.
+    Rejected(Rejected),
+}
+
+impl<E> CallError<E> {
+    /// The call's own error, if it was made.
+    #[must_use]
+    pub fn into_failed(self) -> Option<E> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::Rejected(_) => None,
+        }
+    }
+}
+
+impl<E: Error + 'static> Error for CallError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::Rejected(rejected) => Some(rejected),
+        }
+    }
+}
+
+impl<E> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Failed(_) => "the call failed",
+            Self::Rejected(_) => "the call was not made",
+        })
+    }
+}
+
+impl<E> From<Rejected> for CallError<E> {
+    fn from(rejected: Rejected) -> Self {
+        Self::Rejected(rejected)
+    }
+}
+
+/// A breaker did not do as it was told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// The configuration contradicts itself.
+    Config(ConfigError),
+    /// The breaker has no owner any more: its box has ended, it was removed, or
+    /// its owner kept crashing.
+    Stopped,
+}
+
+impl Error for CommandError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Config(error) => Some(error),
+            Self::Stopped => None,
+        }
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Config(_) => "the breaker's configuration contradicts itself",
+            Self::Stopped => "the breaker has no owner any more",
+        })
+    }
+}

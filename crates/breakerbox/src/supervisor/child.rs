@@ -1,0 +1,146 @@
+use std::error::Error;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use breakerbox_core::ChildStatus;
+use ractor::{ActorRef, Message, RpcReplyPort};
+
+use super::board::Place;
+use crate::{AskError, ask};
+
+/// A handle on one child of a supervisor, which takes messages of type `M`.
+///
+/// It stays good across the child's lives. Dropping it ends nothing, and it
+/// keeps nothing alive: when the supervisor has stopped, it leads to an actor
+/// that is not running.
+pub struct Child<M> {
+    messages: PhantomData<fn(M)>,
+    place: Arc<Place>,
+}
+
+impl<M: Message> Child<M> {
+    pub(super) fn at(place: Arc<Place>) -> Result<Self, ChildError> {
+        let child = || place.name().to_string();
+        let Some(shell) = place.shell() else {
+            return Err(ChildError::Starting { child: child() });
+        };
+        // `None` is for actors on other nodes, which a child never is.
+        if shell.is_message_type_of::<M>() == Some(false) {
+            let asked_for = std::any::type_name::<M>();
+            return Err(ChildError::OtherMessages {
+                child: child(),
+                asked_for,
+            });
+        }
+        Ok(Self {
+            messages: PhantomData,
+            place,
+        })
+    }
+
+    /// The actor that stands for it.
+    ///
+    /// It is the same across crashes. Only when that actor itself was stopped,
+    /// drained or killed is the next life behind another one; so do not keep it
+    /// where somebody does that.
+    #[must_use]
+    pub fn actor(&self) -> ActorRef<M> {
+        let shell = self.place.shell();
+        ActorRef::from(shell.expect("there was one when this handle was made"))
+    }
+
+    /// Asks it, and waits `within` a time for its reply.
+    ///
+    /// A question that is asked between two lives waits for the next one.
+    ///
+    /// # Errors
+    ///
+    /// [`AskError::Crashed`] when it dropped the question, because it crashed
+    /// over it, ended before it got there, or forgot to reply: whether it had an
+    /// effect is unknown. [`AskError::NotRunning`] when the question never
+    /// reached it. [`AskError::TimedOut`] when it took too long; it may still
+    /// handle the question, and can look at `reply.is_closed()` before it does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it does not take the question back.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(RpcReplyPort<T>) -> M,
+        within: Duration,
+    ) -> Result<T, AskError> {
+        ask::ask(&self.actor(), question, within).await
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.place.name()
+    }
+
+    /// How it does, as its supervisor last published it.
+    #[must_use]
+    pub fn status(&self) -> ChildStatus {
+        self.place.status()
+    }
+}
+
+impl<M> Clone for Child<M> {
+    fn clone(&self) -> Self {
+        Self {
+            messages: PhantomData,
+            place: Arc::clone(&self.place),
+        }
+    }
+}
+
+impl<M> fmt::Debug for Child<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Child")
+            .field("name", &self.place.name())
+            .field("status", &self.place.status())
+            .finish()
+    }
+}
+
+/// A supervisor has no such child to hand out.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ChildError {
+    /// The child takes messages of another type.
+    OtherMessages {
+        /// The type that was asked for.
+        asked_for: &'static str,
+        /// The child's name.
+        child: String,
+    },
+    /// The child has not come up yet.
+    Starting {
+        /// The child's name.
+        child: String,
+    },
+    /// There is no child of that name.
+    Unknown {
+        /// The name that was asked for.
+        child: String,
+    },
+}
+
+impl Error for ChildError {}
+
+impl fmt::Display for ChildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherMessages { asked_for, child } => {
+                write!(
+                    f,
+                    "child {child:?} does not take messages of type {asked_for}"
+                )
+            }
+            Self::Starting { child } => write!(f, "child {child:?} has not come up yet"),
+            Self::Unknown { child } => write!(f, "there is no child {child:?}"),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use breakerbox_core::{Backoff, ChildPolicy, Ending, OnLimit, Restart, RestartIntensity};
+use ractor::Actor;
+
+use super::actor_life::ActorLife;
+use super::down_hook::DownHook;
+use super::life::Life;
+
+/// The recipe of a child: what it is, when it is restarted, how it is stopped.
+#[must_use = "a child is started by the supervisor that it is given to"]
+pub struct ChildSpec {
+    pub(super) down_hook: DownHook,
+    pub(super) life: Arc<dyn Life>,
+    pub(super) name: Arc<str>,
+    pub(super) policy: ChildPolicy,
+    pub(super) shutdown: Shutdown,
+    pub(super) start_timeout: Duration,
+}
+
+impl ChildSpec {
+    /// A ractor actor; `make` gives the actor and its arguments, for each life.
+    ///
+    /// The name is unique among the children of one supervisor, and nowhere
+    /// else: the actor is spawned without a name in ractor's registry.
+    ///
+    /// The child's `ActorRef` outlives a crash: `handle`, `post_start` and
+    /// `handle_supervisor_evt` may return an error or panic, and the messages in
+    /// its mailbox wait for the next life. The one that it failed on is not
+    /// handled again, and its reply port is dropped.
+    pub fn actor<A, F>(name: impl Into<Arc<str>>, make: F) -> Self
+    where
+        A: Actor,
+        F: Fn() -> (A, A::Arguments) + Send + Sync + 'static,
+    {
+        Self {
+            down_hook: DownHook::none(),
+            life: Arc::new(ActorLife::new(make)),
+            name: name.into(),
+            policy: ChildPolicy::new(),
+            shutdown: Shutdown::Within(PATIENCE),
+            start_timeout: START_TIMEOUT,
+        }
+    }
+
+    /// Which ends call for another life; [`Restart::Permanent`] unless set.
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.policy = self.policy.restart(restart);
+        self
+    }
+
+    /// A limit of its own, looked at before the supervisor's; none unless set.
+    ///
+    /// See [`ChildPolicy::intensity`] for what is charged to whom.
+    pub fn intensity(mut self, intensity: RestartIntensity, on_limit: OnLimit) -> Self {
+        self.policy = self.policy.intensity(intensity, on_limit);
+        self
+    }
+
+    /// How long to wait before the n-th restart in a row; not at all unless set.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.policy = self.policy.backoff(backoff);
+        self
+    }
+
+    /// How long it must be up for its backoff to begin anew; a minute unless set.
+    ///
+    /// # Panics
+    ///
+    /// If the span is zero or longer than 100 years.
+    pub fn calm_after(mut self, uptime: Duration) -> Self {
+        self.policy = self.policy.calm_after(uptime);
+        self
+    }
+
+    /// How it is stopped; within 5 seconds unless set, as in OTP.
+    pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
+        self.shutdown = shutdown;
+        self
+    }
+
+    /// How long each life has to come up; 5 seconds unless set.
+    ///
+    /// It has come up when its `pre_start` has returned. One that blocks its
+    /// thread instead of awaiting is noticed only when it returns.
+    pub fn start_timeout(mut self, within: Duration) -> Self {
+        self.start_timeout = within;
+        self
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Calls `hook` once, when it is certain that the child will not live again.
+    ///
+    /// It runs in the supervisor's actor: as soon as the supervisor gives up,
+    /// before the mailbox is dropped; otherwise when the child is down; and also
+    /// when the supervisor is killed. It must not block; its panic is contained.
+    pub(crate) fn on_down(mut self, hook: impl FnOnce(Ending) + Send + 'static) -> Self {
+        self.down_hook = DownHook::new(hook);
+        self
+    }
+}
+
+impl fmt::Debug for ChildSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChildSpec")
+            .field("name", &self.name)
+            .field("policy", &self.policy)
+            .field("shutdown", &self.shutdown)
+            .field("start_timeout", &self.start_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a child is ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Shutdown {
+    /// Kill it; its `post_stop` does not run.
+    Kill,
+    /// Ask it to stop, and kill it when it has not within this time.
+    Within(Duration),
+}
+
+impl Shutdown {
+    /// How long what a crashed life leaves behind has to end.
+    pub(super) const fn patience(self) -> Duration {
+        match self {
+            Self::Kill => Duration::ZERO,
+            Self::Within(patience) => patience,
+        }
+    }
+}
+
+/// OTP's default for workers.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// OTP waits for ever, and so does whoever called it. As long as a shutdown.
+const START_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,0 +1,70 @@
+use std::sync::Arc;
+
+use breakerbox_core::Exit;
+
+/// How a supervisor ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Why.
+    pub end: End,
+    /// The children that it stopped in its end, in the order of their ends.
+    pub stopped: Vec<Stopped>,
+}
+
+impl Report {
+    /// The children that had to be killed, or could not even be killed.
+    pub fn unwilling(&self) -> impl Iterator<Item = &Stopped> {
+        let unwilling = |stopped: &&Stopped| stopped.departure != Departure::Stopped;
+        self.stopped.iter().filter(unwilling)
+    }
+
+    /// The report of a supervisor that could not write one.
+    pub(super) const fn killed() -> Self {
+        Self {
+            end: End::Killed,
+            stopped: Vec::new(),
+        }
+    }
+}
+
+/// Why a supervisor ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum End {
+    /// A child failed too often, or did not come up at the start.
+    Escalated {
+        /// Its name.
+        child: Arc<str>,
+        /// How it failed last.
+        exit: Exit,
+    },
+    /// Its own actor was killed, and its children with it.
+    Killed,
+    /// It was shut down, or its last handle was dropped.
+    ShutDown,
+}
+
+/// One child that a supervisor stopped.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Stopped {
+    /// Its name.
+    pub child: Arc<str>,
+    /// How it went.
+    pub departure: Departure,
+}
+
+/// How a child that was asked to stop went.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Departure {
+    /// It had to be killed.
+    Killed,
+    /// It stopped by itself, or was down already.
+    Stopped,
+    /// It blocks its thread, so even a kill did not end it yet.
+    ///
+    /// It will end when it awaits next, and not be started again.
+    Stuck,
+}

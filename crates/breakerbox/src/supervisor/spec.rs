@@ -1,0 +1,125 @@
+use std::collections::HashSet;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use breakerbox_core::{Exit, RestartIntensity, Strategy};
+use ractor::Actor;
+use tokio::sync::oneshot;
+
+use super::overseer::{Founding, Overseer};
+use super::{ChildSpec, Supervisor};
+
+/// The recipe of a supervisor: its children, and how many failures it bears.
+#[derive(Debug)]
+#[must_use = "a supervisor begins with `start`"]
+pub struct SupervisorSpec {
+    pub(super) children: Vec<ChildSpec>,
+    pub(super) intensity: RestartIntensity,
+    pub(super) name: Arc<str>,
+    pub(super) strategy: Strategy,
+}
+
+impl SupervisorSpec {
+    /// A supervisor without children; its name is for logs and snapshots.
+    pub fn new(name: impl Into<Arc<str>>, strategy: Strategy) -> Self {
+        Self {
+            children: Vec::new(),
+            intensity: INTENSITY,
+            name: name.into(),
+            strategy,
+        }
+    }
+
+    /// How many restarts it bears; 3 within 5 seconds unless set, as in Elixir.
+    ///
+    /// One more, and it stops all its children and ends.
+    pub const fn intensity(mut self, intensity: RestartIntensity) -> Self {
+        self.intensity = intensity;
+        self
+    }
+
+    /// Adds a child, which starts after those before it and stops before them.
+    pub fn child(mut self, child: ChildSpec) -> Self {
+        self.children.push(child);
+        self
+    }
+
+    /// Starts the children in order, and returns when every one is up.
+    ///
+    /// # Errors
+    ///
+    /// When two children have the same name, before anything is started; and
+    /// when a child does not come up, after those before it have been stopped.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it stops in the background what was started.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn start(self) -> Result<Supervisor, StartError> {
+        self.refuse_duplicates()?;
+        let (founding, founded) = oneshot::channel();
+        let (founding, board) = Founding::new(self, founding);
+        let spawned = Actor::spawn(None, Overseer, founding).await;
+        let (actor, _task) = spawned.map_err(|_killed| StartError::Interrupted)?;
+        let supervisor = Supervisor::new(actor, board);
+        match founded.await {
+            Ok(Ok(())) => Ok(supervisor),
+            Ok(Err(error)) => Err(error),
+            Err(_gone) => Err(StartError::Interrupted),
+        }
+    }
+
+    fn refuse_duplicates(&self) -> Result<(), StartError> {
+        let mut names = HashSet::new();
+        match self
+            .children
+            .iter()
+            .find(|child| !names.insert(&child.name))
+        {
+            None => Ok(()),
+            Some(second) => Err(StartError::Duplicate {
+                child: second.name.to_string(),
+            }),
+        }
+    }
+}
+
+/// A supervisor did not come up.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A child did not come up, or failed too often while others came up.
+    Child {
+        /// Its name.
+        child: String,
+        /// How it ended.
+        exit: Exit,
+    },
+    /// Two children have the same name.
+    Duplicate {
+        /// The name.
+        child: String,
+    },
+    /// The supervisor's actor was stopped or killed meanwhile.
+    Interrupted,
+}
+
+impl Error for StartError {}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Child { child, exit } => write!(f, "child {child:?} {exit}"),
+            Self::Duplicate { child } => write!(f, "two children are named {child:?}"),
+            Self::Interrupted => f.write_str("the supervisor was ended while it started"),
+        }
+    }
+}
+
+/// Elixir's default. OTP's, 1 in 5 seconds, gives up at the second failure.
+const INTENSITY: RestartIntensity = RestartIntensity::new(3, Duration::from_secs(5));

@@ -1,0 +1,52 @@
+mod boot;
+mod dynamic;
+mod family;
+mod limits;
+mod restart;
+mod shutdown;
+mod storm;
+mod worker;
+
+use std::time::Duration;
+
+use breakerbox_core::Strategy;
+
+use super::{ChildSpec, Supervisor, SupervisorEvent, SupervisorEvents, SupervisorSpec};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A supervisor that bears everything, with these children.
+async fn supervise(children: impl IntoIterator<Item = ChildSpec>) -> Supervisor {
+    spec(children).start().await.unwrap()
+}
+
+fn spec(children: impl IntoIterator<Item = ChildSpec>) -> SupervisorSpec {
+    let intensity = breakerbox_core::RestartIntensity::new(1_000_000, SECOND);
+    let spec = SupervisorSpec::new("tests", Strategy::OneForOne).intensity(intensity);
+    children.into_iter().fold(spec, SupervisorSpec::child)
+}
+
+/// Waits for an event that is like this.
+async fn until(
+    events: &mut SupervisorEvents,
+    is: impl Fn(&SupervisorEvent) -> bool,
+) -> SupervisorEvent {
+    loop {
+        let event = events.next().await.expect("the supervisor lives");
+        if is(&event) {
+            return event;
+        }
+    }
+}
+
+fn restarted(event: &SupervisorEvent) -> bool {
+    matches!(event, SupervisorEvent::Restarted { .. })
+}
+
+fn exited(event: &SupervisorEvent) -> bool {
+    matches!(event, SupervisorEvent::Exited { .. })
+}
+
+fn stopped(event: &SupervisorEvent) -> bool {
+    matches!(event, SupervisorEvent::Stopped { .. })
+}

@@ -1,0 +1,263 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use breakerbox_core::{Backoff, Exit, Phase, Restart};
+use futures_util::future::join_all;
+use ractor::rpc::CallResult;
+use tokio::sync::Notify;
+
+use super::worker::{Diary, Fault, Recipe, WorkerMessage, worker};
+use super::{SECOND, exited, restarted, stopped, supervise, until};
+use crate::AskError;
+use crate::supervisor::Child;
+
+/// R31: address, id and queue survive; the failing message is not replayed.
+#[tokio::test(start_paused = true)]
+async fn r31_a_crash_keeps_the_address_and_the_queue() {
+    for fault in Fault::ALL {
+        let diary = Diary::new();
+        let supervisor = supervise([Recipe::new("worker", &diary).spec()]).await;
+        let child = supervisor.child::<WorkerMessage>("worker").unwrap();
+        let before = child.actor();
+        let fail = |reply| WorkerMessage::Fail(fault, reply);
+        // All are sent before the worker runs, as join_all polls them in order.
+        let crashed = child.ask(fail, SECOND);
+        let queued = join_all((0..10).map(|_| child.ask(WorkerMessage::Life, SECOND)));
+        let (crashed, queued) = tokio::join!(crashed, queued);
+        assert_eq!(crashed, Err(AskError::Crashed), "{fault:?}");
+        assert_eq!(queued, [Ok(2); 10], "{fault:?}");
+        assert_eq!(child.actor(), before);
+        assert_eq!(
+            before
+                .call(WorkerMessage::Life, None)
+                .await
+                .unwrap()
+                .unwrap(),
+            2
+        );
+        assert_eq!(diary.handled.load(Ordering::SeqCst), 12);
+        assert_eq!(diary.most_alive.load(Ordering::SeqCst), 1);
+        let status = child.status();
+        assert_eq!((status.phase, status.restarts), (Phase::Up, 1));
+        let exit = match fault {
+            Fault::Error => Exit::Error("struck".into()),
+            Fault::Panic => Exit::Panicked("struck".into()),
+        };
+        assert_eq!(status.last_exit, Some(exit));
+    }
+}
+
+/// R31: a plain ractor call over which the child crashed is told so.
+#[tokio::test(start_paused = true)]
+async fn r31_a_plain_call_sees_its_reply_port_dropped() {
+    let supervisor = supervise([worker("worker")]).await;
+    let actor = supervisor.child::<WorkerMessage>("worker").unwrap().actor();
+    let fail = |reply| WorkerMessage::Fail(Fault::Panic, reply);
+    let answer = actor.call(fail, None).await.unwrap();
+    assert!(matches!(answer, CallResult::SenderError));
+}
+
+/// R31, R33 (T1): in a storm of crashes only the crashing questions are lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r31_a_crash_storm_loses_only_the_crashing_questions() {
+    let diary = Diary::new();
+    let supervisor = supervise([Recipe::new("worker", &diary).spec()]).await;
+    let child = supervisor.child::<WorkerMessage>("worker").unwrap();
+    let callers = (0..8).map(|caller| tokio::spawn(storm(child.clone(), caller)));
+    let answered: u64 = join_all(callers)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .sum();
+    assert_eq!(answered, 8 * (QUESTIONS - CRASHES));
+    assert_eq!(diary.handled.load(Ordering::SeqCst), 8 * QUESTIONS);
+    assert_eq!(diary.most_alive.load(Ordering::SeqCst), 1);
+    assert_eq!(diary.lives.load(Ordering::SeqCst), 8 * CRASHES + 1);
+}
+
+async fn storm(child: Child<WorkerMessage>, caller: u64) -> u64 {
+    let mut answered = 0;
+    for question in 0..QUESTIONS {
+        if question % 7 == 0 {
+            let fault = Fault::ALL[usize::from(caller.is_multiple_of(2))];
+            let fail = |reply| WorkerMessage::Fail(fault, reply);
+            assert_eq!(child.ask(fail, 60 * SECOND).await, Err(AskError::Crashed));
+        } else {
+            child.ask(WorkerMessage::Life, 60 * SECOND).await.unwrap();
+            answered += 1;
+        }
+    }
+    answered
+}
+
+const QUESTIONS: u64 = 140;
+const CRASHES: u64 = 20;
+
+/// R31, R32 (T9): what ends the shell itself, and whether another one follows.
+#[tokio::test(start_paused = true)]
+async fn r31_ends_of_the_actor_itself_lead_to_a_new_one_if_one_is_wanted() {
+    use Restart::{Permanent, Temporary, Transient};
+    let table = [
+        (End::Stop, Permanent, true),
+        (End::Drain, Permanent, true),
+        (End::Kill, Permanent, true),
+        (End::Stop, Transient, false),
+        (End::Drain, Transient, false),
+        (End::Kill, Transient, true),
+        (End::Kill, Temporary, false),
+    ];
+    for (end, restart, again) in table {
+        let diary = Diary::new();
+        let spec = Recipe::new("worker", &diary).spec().restart(restart);
+        let supervisor = supervise([spec]).await;
+        let child = supervisor.child::<WorkerMessage>("worker").unwrap();
+        let mut events = supervisor.events();
+        let before = child.actor();
+        match end {
+            End::Drain => before.drain().unwrap(),
+            End::Kill => before.kill(),
+            End::Stop => before.stop(None),
+        }
+        if again {
+            until(&mut events, restarted).await;
+            assert_ne!(child.actor(), before, "{end:?} {restart:?}");
+            assert_eq!(child.ask(WorkerMessage::Life, SECOND).await, Ok(2));
+        } else {
+            until(&mut events, stopped).await;
+            assert_eq!(child.status().phase, Phase::Down, "{end:?} {restart:?}");
+            let answer = child.ask(WorkerMessage::Life, SECOND).await;
+            assert_eq!(answer, Err(AskError::NotRunning));
+        }
+        let ran_post_stop = diary.read().contains(&"worker 1 stopped".to_owned());
+        assert_eq!(ran_post_stop, end != End::Kill, "{end:?}");
+        assert_eq!(diary.most_alive.load(Ordering::SeqCst), 1);
+        let exit = child.status().last_exit.unwrap();
+        assert_eq!(
+            exit == Exit::Killed,
+            end == End::Kill,
+            "{end:?} is {exit:?}"
+        );
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum End {
+    Drain,
+    Kill,
+    Stop,
+}
+
+/// R31: what is drained while it waits for its next life is still answered.
+#[tokio::test(start_paused = true)]
+async fn r31_a_child_that_is_drained_between_two_lives_answers_its_queue_first() {
+    let policy = Backoff::fixed(10 * SECOND);
+    let spec = worker("worker").backoff(policy).restart(Restart::Transient);
+    let supervisor = supervise([spec]).await;
+    let mut events = supervisor.events();
+    let child = supervisor.child::<WorkerMessage>("worker").unwrap();
+    let fail = |reply| WorkerMessage::Fail(Fault::Error, reply);
+    child.ask(fail, SECOND).await.unwrap_err();
+    until(&mut events, exited).await;
+    let drained = async { child.actor().drain().unwrap() };
+    let (answer, ()) = tokio::join!(child.ask(WorkerMessage::Life, 60 * SECOND), drained);
+    assert_eq!(answer, Ok(2));
+    until(&mut events, stopped).await;
+    assert_eq!(child.status().last_exit, Some(Exit::Normal));
+}
+
+/// R31, R33: killed while it works, its state is gone before the next begins.
+#[tokio::test(start_paused = true)]
+async fn r31_a_child_that_is_killed_at_work_never_overlaps_its_successor() {
+    let diary = Diary::new();
+    let supervisor = supervise([Recipe::new("worker", &diary).spec()]).await;
+    let child = supervisor.child::<WorkerMessage>("worker").unwrap();
+    let mut events = supervisor.events();
+    let never = Arc::new(Notify::new());
+    let held = child.ask(|reply| WorkerMessage::Hold(never, reply), SECOND);
+    held.await.unwrap();
+    child.actor().kill();
+    until(&mut events, restarted).await;
+    assert_eq!(diary.most_alive.load(Ordering::SeqCst), 1);
+    assert_eq!(child.ask(WorkerMessage::Life, SECOND).await, Ok(2));
+}
+
+/// R31 (T15): a panic in `post_start` or in a state's drop is one crash more.
+#[tokio::test(start_paused = true)]
+async fn r31_panics_around_a_life_are_contained() {
+    let diary = Diary::new();
+    let mut recipe = Recipe::new("worker", &diary);
+    recipe.stumbles_in = 2;
+    recipe.throws_when_dropped = &[1, 2, 3];
+    let supervisor = supervise([recipe.spec()]).await;
+    let child = supervisor.child::<WorkerMessage>("worker").unwrap();
+    let fail = |reply| WorkerMessage::Fail(Fault::Panic, reply);
+    child.ask(fail, SECOND).await.unwrap_err();
+    assert_eq!(child.ask(WorkerMessage::Life, SECOND).await, Ok(3));
+    let report = supervisor.shutdown().await;
+    assert_eq!(report.unwilling().count(), 0);
+    assert_eq!(diary.alive.load(Ordering::SeqCst), 0);
+}
+
+/// R31: the first life's `post_start` is no different.
+#[tokio::test(start_paused = true)]
+async fn r31_a_first_life_that_stumbles_is_restarted_in_place() {
+    let diary = Diary::new();
+    let mut recipe = Recipe::new("worker", &diary);
+    recipe.stumbles_in = 1;
+    let supervisor = supervise([recipe.spec()]).await;
+    let child = supervisor.child::<WorkerMessage>("worker").unwrap();
+    assert_eq!(child.ask(WorkerMessage::Life, SECOND).await, Ok(2));
+}
+
+/// R32: the queue waits out a backoff, and is told when it is in vain.
+#[tokio::test(start_paused = true)]
+async fn r32_questions_wait_out_a_backoff() {
+    let supervisor = supervise([worker("worker").backoff(Backoff::fixed(10 * SECOND))]).await;
+    let child = supervisor.child::<WorkerMessage>("worker").unwrap();
+    let began = tokio::time::Instant::now();
+    let fail = |reply| WorkerMessage::Fail(Fault::Error, reply);
+    child.ask(fail, SECOND).await.unwrap_err();
+    let early = child.ask(WorkerMessage::Life, SECOND).await;
+    assert_eq!(early, Err(AskError::TimedOut(SECOND)));
+    assert_eq!(child.status().phase, Phase::BackingOff);
+    assert_eq!(child.ask(WorkerMessage::Life, 60 * SECOND).await, Ok(2));
+    assert!(began.elapsed() >= 10 * SECOND);
+}
+
+/// R31: a shell that is killed while it waits is replaced when the time comes.
+#[tokio::test(start_paused = true)]
+async fn r31_a_child_that_is_killed_between_two_lives_comes_back_elsewhere() {
+    let supervisor = supervise([worker("worker").backoff(Backoff::fixed(10 * SECOND))]).await;
+    let mut events = supervisor.events();
+    let child = supervisor.child::<WorkerMessage>("worker").unwrap();
+    let before = child.actor();
+    let fail = |reply| WorkerMessage::Fail(Fault::Error, reply);
+    child.ask(fail, SECOND).await.unwrap_err();
+    let killed = async {
+        until(&mut events, exited).await;
+        before.kill();
+    };
+    let (answer, ()) = tokio::join!(child.ask(WorkerMessage::Life, 60 * SECOND), killed);
+    assert_eq!(answer, Err(AskError::Crashed));
+    until(&mut events, restarted).await;
+    assert_ne!(child.actor(), before);
+    assert_eq!(child.ask(WorkerMessage::Life, SECOND).await, Ok(2));
+}
+
+/// R32: a restart that does not come up is tried again, and charged.
+#[tokio::test(start_paused = true)]
+async fn r32_a_restart_that_hangs_is_given_up_at_its_timeout() {
+    let diary = Diary::new();
+    let mut recipe = Recipe::new("worker", &diary);
+    recipe.hangs_from = 2;
+    let supervisor = supervise([recipe.spec().start_timeout(2 * SECOND)]).await;
+    let mut events = supervisor.events();
+    let child = supervisor.child::<WorkerMessage>("worker").unwrap();
+    let fail = |reply| WorkerMessage::Fail(Fault::Error, reply);
+    child.ask(fail, SECOND).await.unwrap_err();
+    until(&mut events, exited).await;
+    until(&mut events, exited).await;
+    let exit = Exit::InitFailed("it did not start within 2s".into());
+    assert_eq!(child.status().last_exit, Some(exit));
+    assert_eq!(diary.most_alive.load(Ordering::SeqCst), 1);
+}

@@ -1,0 +1,288 @@
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use breakerbox_core::{Backoff, Ending, Exit, Phase};
+use tokio::sync::Notify;
+
+use super::worker::{Diary, Fault, Recipe, WorkerMessage, worker};
+use super::{SECOND, exited, supervise, until};
+use crate::AskError;
+use crate::supervisor::{AddError, Departure, End, RemoveError, Shutdown};
+
+/// R34, R40 (T13): reverse order, and every `post_stop` has run.
+#[tokio::test(start_paused = true)]
+async fn r34_a_shutdown_stops_in_reverse_order() {
+    let diary = Diary::new();
+    let children = ["one", "two", "three"].map(|name| Recipe::new(name, &diary).spec());
+    let supervisor = supervise(children).await;
+    let report = supervisor.shutdown().await;
+    let expected = ["three 3 stopped", "two 2 stopped", "one 1 stopped"];
+    assert_eq!(diary.read()[3..], expected);
+    assert_eq!(report.end, End::ShutDown);
+    let stopped: Vec<_> = report
+        .stopped
+        .iter()
+        .map(|stopped| &*stopped.child)
+        .collect();
+    assert_eq!(stopped, ["three", "two", "one"]);
+    assert_eq!(report.unwilling().count(), 0);
+    assert_eq!(
+        supervisor.shutdown().await,
+        report,
+        "each caller gets the report"
+    );
+    assert_eq!(supervisor.ended().await, report);
+    assert_eq!(supervisor.add(worker("late")).await, Err(AddError::Ended));
+    assert_eq!(supervisor.remove("one").await, Err(RemoveError::Ended));
+}
+
+/// R34, R37: each has its own patience, the report names who had to be killed,
+/// and the tree can be looked at meanwhile.
+#[tokio::test(start_paused = true)]
+async fn r34_who_does_not_stop_in_time_is_killed_and_named() {
+    let diary = Diary::new();
+    let slow = Recipe::new("slow", &diary).spec();
+    let children = [worker("fine"), slow.shutdown(Shutdown::Within(7 * SECOND))];
+    let supervisor = supervise(children).await;
+    let slow = supervisor.child::<WorkerMessage>("slow").unwrap();
+    let never = Arc::new(Notify::new());
+    let held = slow.ask(|reply| WorkerMessage::Hold(never, reply), SECOND);
+    held.await.unwrap();
+    let began = tokio::time::Instant::now();
+    let look = async {
+        while slow.status().phase != Phase::Stopping {
+            tokio::task::yield_now().await;
+        }
+        supervisor.snapshot()
+    };
+    let (report, meanwhile) = tokio::join!(supervisor.shutdown(), look);
+    assert_eq!(meanwhile.phase, Phase::Stopping);
+    assert_eq!(meanwhile.child("slow").unwrap().phase, Phase::Stopping);
+    assert_eq!(began.elapsed().as_secs(), 7);
+    let departures: Vec<_> = report
+        .stopped
+        .iter()
+        .map(|stopped| stopped.departure)
+        .collect();
+    assert_eq!(departures, [Departure::Killed, Departure::Stopped]);
+    assert_eq!(&*report.unwilling().next().unwrap().child, "slow");
+    assert_eq!(diary.alive.load(Ordering::SeqCst), 0);
+}
+
+/// R34: who is to be killed is not asked.
+#[tokio::test(start_paused = true)]
+async fn r34_a_child_may_be_killed_without_being_asked() {
+    let diary = Diary::new();
+    let spec = Recipe::new("worker", &diary)
+        .spec()
+        .shutdown(Shutdown::Kill);
+    let report = supervise([spec]).await.shutdown().await;
+    assert_eq!(report.stopped[0].departure, Departure::Killed);
+    assert_eq!(diary.read(), ["worker 1 started"]);
+    assert_eq!(diary.alive.load(Ordering::SeqCst), 0);
+}
+
+/// R34 (T16): code that blocks cannot be ended, so it is named after a while.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r34_who_blocks_its_thread_is_named_as_stuck() {
+    let patience = Shutdown::Within(Duration::from_millis(1));
+    let supervisor = supervise([worker("fine"), worker("stuck").shutdown(patience)]).await;
+    let stuck = supervisor.child::<WorkerMessage>("stuck").unwrap();
+    let (release, released) = mpsc::channel();
+    let blocked = stuck.ask(|reply| WorkerMessage::Block(released, reply), 60 * SECOND);
+    blocked.await.unwrap();
+    let report = supervisor.shutdown().await;
+    let departures: Vec<_> = report
+        .stopped
+        .iter()
+        .map(|stopped| stopped.departure)
+        .collect();
+    assert_eq!(departures, [Departure::Stuck, Departure::Stopped]);
+    drop(release);
+    stuck.actor().wait(None).await.unwrap();
+}
+
+/// R34, R36: a shutdown overtakes what is starting and what backs off.
+#[tokio::test(start_paused = true)]
+async fn r34_a_shutdown_waits_neither_for_a_start_nor_for_a_backoff() {
+    let diary = Diary::new();
+    let spec = Recipe::new("worker", &diary).spec();
+    let supervisor = supervise([spec.backoff(Backoff::fixed(10 * SECOND))]).await;
+    let mut events = supervisor.events();
+    let child = supervisor.child::<WorkerMessage>("worker").unwrap();
+    let fail = |reply| WorkerMessage::Fail(Fault::Error, reply);
+    child.ask(fail, SECOND).await.unwrap_err();
+    until(&mut events, exited).await;
+    let mut recipe = Recipe::new("hung", &diary);
+    recipe.hangs_from = 1;
+    let adding = supervisor.clone();
+    let added = tokio::spawn(async move { adding.add(recipe.spec()).await });
+    while diary.lives.load(Ordering::SeqCst) < 2 {
+        tokio::task::yield_now().await;
+    }
+    let began = tokio::time::Instant::now();
+    let report = supervisor.shutdown().await;
+    assert_eq!(began.elapsed().as_secs(), 0);
+    assert_eq!(report.unwilling().count(), 0, "{report:?}");
+    assert_eq!(added.await.unwrap(), Err(AddError::Ended));
+    assert_eq!(diary.alive.load(Ordering::SeqCst), 0);
+}
+
+/// R34: a removal that is under way when the supervisor stops is brought to an end.
+#[tokio::test(start_paused = true)]
+async fn r34_a_shutdown_brings_a_removal_to_its_end() {
+    let spec = worker("slow").shutdown(Shutdown::Within(2 * SECOND));
+    let supervisor = supervise([spec, worker("fine")]).await;
+    let slow = supervisor.child::<WorkerMessage>("slow").unwrap();
+    let never = Arc::new(Notify::new());
+    let held = slow.ask(|reply| WorkerMessage::Hold(never, reply), SECOND);
+    held.await.unwrap();
+    let (report, removed) = tokio::join!(
+        async {
+            while slow.status().phase != Phase::Stopping {
+                tokio::task::yield_now().await;
+            }
+            supervisor.shutdown().await
+        },
+        supervisor.remove("slow"),
+    );
+    assert_eq!(report.stopped.len(), 2, "{report:?}");
+    assert_eq!(report.unwilling().count(), 1, "{report:?}");
+    assert!(matches!(
+        removed,
+        Ok(Departure::Killed) | Err(RemoveError::Ended)
+    ));
+}
+
+/// R40: the last handle ends the tree, in order, in the background.
+#[tokio::test(start_paused = true)]
+async fn r40_dropping_the_last_handle_stops_the_tree_in_order() {
+    let diary = Diary::new();
+    let children = ["one", "two"].map(|name| Recipe::new(name, &diary).spec());
+    let supervisor = supervise(children).await;
+    let mut events = supervisor.events();
+    let child = supervisor.child::<WorkerMessage>("one").unwrap();
+    let other = supervisor.clone();
+    drop(supervisor);
+    assert_eq!(child.ask(WorkerMessage::Life, SECOND).await, Ok(1));
+    drop(other);
+    while events.next().await.is_some() {}
+    assert_eq!(diary.read()[2..], ["two 2 stopped", "one 1 stopped"]);
+    let answer = child.ask(WorkerMessage::Life, SECOND).await;
+    assert_eq!(answer, Err(AskError::NotRunning));
+}
+
+/// R34 (T20): a supervisor that is killed leaves no orphan and nobody waiting.
+#[tokio::test(start_paused = true)]
+async fn r34_a_killed_supervisor_takes_its_children_along() {
+    let diary = Diary::new();
+    let (told, hook) = mpsc::channel();
+    let watched = Recipe::new("worker", &diary).spec();
+    let spec = watched.on_down(move |why| told.send(why).unwrap());
+    let supervisor = supervise([spec]).await;
+    let child = supervisor.child::<WorkerMessage>("worker").unwrap();
+    let mut recipe = Recipe::new("hung", &diary);
+    recipe.hangs_from = 1;
+    let adding = supervisor.clone();
+    let added = tokio::spawn(async move { adding.add(recipe.spec()).await });
+    while diary.lives.load(Ordering::SeqCst) < 2 {
+        tokio::task::yield_now().await;
+    }
+    let actor = child.actor();
+    actor.try_get_supervisor().unwrap().kill();
+    assert_eq!(supervisor.ended().await.end, End::Killed);
+    assert_eq!(hook.try_recv(), Ok(Ending::ShutDown));
+    assert_eq!(added.await.unwrap(), Err(AddError::Ended));
+    actor.wait(None).await.unwrap();
+    while diary.alive.load(Ordering::SeqCst) > 0 {
+        tokio::task::yield_now().await;
+    }
+    let snapshot = supervisor.snapshot();
+    assert_eq!(snapshot.phase, Phase::Down);
+    assert_eq!(
+        snapshot.child("worker").unwrap().last_exit,
+        Some(Exit::Killed)
+    );
+}
+
+/// R34 (T20): ractor spares children that drain; here they wait for a life that
+/// nobody will give them.
+#[tokio::test(start_paused = true)]
+async fn r34_a_killed_supervisor_takes_draining_children_along() {
+    let spec = worker("worker").backoff(Backoff::fixed(60 * SECOND));
+    let supervisor = supervise([spec]).await;
+    let child = supervisor.child::<WorkerMessage>("worker").unwrap();
+    let actor = child.actor();
+    let fail = |reply| WorkerMessage::Fail(Fault::Error, reply);
+    let ended = async {
+        actor.drain().unwrap();
+        while child.status().phase != Phase::BackingOff {
+            tokio::task::yield_now().await;
+        }
+        actor.try_get_supervisor().unwrap().kill();
+        supervisor.ended().await
+    };
+    let asked = async {
+        let crash = child.ask(fail, SECOND);
+        tokio::join!(crash, child.ask(WorkerMessage::Life, 90 * SECOND))
+    };
+    let (answers, report) = tokio::join!(asked, ended);
+    assert_eq!(answers, (Err(AskError::Crashed), Err(AskError::Crashed)));
+    assert_eq!(report.end, End::Killed);
+    actor.wait(None).await.unwrap();
+}
+
+/// R34, R40: stopping the supervisor's actor from outside is a shutdown.
+#[tokio::test(start_paused = true)]
+async fn r34_a_supervisor_that_is_stopped_from_outside_shuts_down() {
+    let diary = Diary::new();
+    let children = ["one", "two"].map(|name| Recipe::new(name, &diary).spec());
+    let supervisor = supervise(children).await;
+    let child = supervisor.child::<WorkerMessage>("one").unwrap();
+    child.actor().try_get_supervisor().unwrap().stop(None);
+    assert_eq!(supervisor.ended().await.end, End::ShutDown);
+    assert_eq!(diary.read()[2..], ["two 2 stopped", "one 1 stopped"]);
+}
+
+/// R40 (T26): a runtime may go first; nothing panics and nobody hangs.
+#[test]
+fn r40_a_runtime_may_end_before_its_supervisor() {
+    for workers in [0, 2] {
+        let runtime = match workers {
+            0 => tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build(),
+            _ => tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build(),
+        };
+        let runtime = runtime.unwrap();
+        let diary = Diary::new();
+        let (told, hook) = mpsc::channel();
+        let supervisor = runtime.block_on(async {
+            let spec = Recipe::new("worker", &diary).spec();
+            let watched = spec.on_down(move |why| told.send(why).unwrap());
+            supervise([
+                watched,
+                worker("other").backoff(Backoff::fixed(60 * SECOND)),
+            ])
+            .await
+        });
+        let child = supervisor.child::<WorkerMessage>("worker").unwrap();
+        drop(runtime);
+        assert_eq!(hook.recv(), Ok(Ending::ShutDown));
+        let other = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        other.block_on(async {
+            assert_eq!(supervisor.ended().await.end, End::Killed);
+            let answer = child.ask(WorkerMessage::Life, SECOND).await;
+            assert_eq!(answer, Err(AskError::NotRunning));
+            assert_eq!(supervisor.add(worker("late")).await, Err(AddError::Ended));
+        });
+        assert_eq!(diary.alive.load(Ordering::SeqCst), 0);
+        drop(supervisor);
+    }
+}

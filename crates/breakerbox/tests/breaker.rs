@@ -1,0 +1,537 @@
+//! What a breaker promises its callers, with a real owner behind it.
+
+use std::future::{pending, ready};
+use std::time::Duration;
+
+use breakerbox::{
+    Abandoned, Backoff, Breaker, BreakerBox, BreakerConfig, BreakerMessage, CallError,
+    CommandError, Counts, Event, Forced, Outcome, Override, Reason, RejectReason, State,
+    TripPolicy, TripReason, Window,
+};
+use tokio::time::{Instant, advance, timeout};
+
+/// Opens on the second failure in a row, for 10 s; two probes close it.
+const CONFIG: BreakerConfig = BreakerConfig::new()
+    .window(Window::unbounded())
+    .trip_on(TripPolicy::consecutive_failures(2))
+    .open_for(Backoff::fixed(OPEN_FOR))
+    .probe_deadline(PROBE_DEADLINE)
+    .probes(2);
+
+const OPEN_FOR: Duration = Duration::from_secs(10);
+const PROBE_DEADLINE: Duration = Duration::from_secs(3);
+
+type Answer = Result<u8, &'static str>;
+
+async fn breaker(config: BreakerConfig) -> (BreakerBox, Breaker) {
+    let breakers = BreakerBox::start("test")
+        .await
+        .expect("an empty box starts");
+    let breaker = breakers
+        .breaker("peer", config)
+        .await
+        .expect("the name is free");
+    (breakers, breaker)
+}
+
+async fn fail(breaker: &Breaker) {
+    let answer = breaker.call(ready(Answer::Err("down"))).await;
+    assert_eq!(answer, Err(CallError::Failed("down")));
+}
+
+async fn succeed(breaker: &Breaker) {
+    assert_eq!(breaker.call(ready(Answer::Ok(1))).await, Ok(1));
+}
+
+/// Opens the breaker.
+async fn open(breaker: &Breaker) {
+    fail(breaker).await;
+    fail(breaker).await;
+    assert_eq!(breaker.state(), State::Open);
+}
+
+/// Opens the breaker and lets its time pass.
+async fn half_open(breaker: &Breaker) {
+    open(breaker).await;
+    advance(OPEN_FOR).await;
+    assert_eq!(breaker.snapshot().await.state, State::HalfOpen);
+}
+
+fn rejection(breaker: &Breaker) -> Option<RejectReason> {
+    breaker
+        .try_acquire()
+        .err()
+        .map(|rejected| rejected.reason())
+}
+
+async fn counts(breaker: &Breaker) -> Counts {
+    breaker.snapshot().await.counts
+}
+
+#[tokio::test(start_paused = true)]
+async fn r01_half_open_admits_as_many_probes_as_configured() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    half_open(&breaker).await;
+    let first = breaker.try_acquire().unwrap();
+    let second = breaker.try_acquire().unwrap();
+    assert_eq!(rejection(&breaker), Some(RejectReason::HalfOpen));
+    first.ignore();
+    let third = breaker.try_acquire().unwrap();
+    drop(second);
+    let fourth = breaker.try_acquire().unwrap();
+    assert_eq!(rejection(&breaker), Some(RejectReason::HalfOpen));
+    third.settle(Outcome::Success).await;
+    assert_eq!(breaker.state(), State::HalfOpen);
+    fourth.settle(Outcome::Success).await;
+    assert_eq!(breaker.state(), State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r02_a_verdict_of_an_older_generation_only_counts_as_late() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    let straggler = breaker.try_acquire().unwrap();
+    let other = breaker.try_acquire().unwrap();
+    half_open(&breaker).await;
+    straggler.success();
+    other.failure().await;
+    let snapshot = breaker.snapshot().await;
+    assert_eq!((snapshot.state, snapshot.late), (State::HalfOpen, 2));
+    assert_eq!(snapshot.counts, Counts::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn r03_a_dropped_future_counts_as_configured() {
+    let slow = Duration::from_secs(2);
+    for (abandoned, ran, failures, ignored) in [
+        (Abandoned::Ignored, slow, 0, 1),
+        (Abandoned::Failure, Duration::ZERO, 1, 0),
+        (
+            Abandoned::FailureAfter(slow),
+            slow - Duration::from_millis(1),
+            0,
+            1,
+        ),
+        (Abandoned::FailureAfter(slow), slow, 1, 0),
+    ] {
+        let (_box, breaker) = breaker(CONFIG.abandoned(abandoned)).await;
+        let call = breaker.call(pending::<Answer>());
+        assert!(timeout(ran, call).await.is_err());
+        let counts = counts(&breaker).await;
+        assert_eq!(
+            (counts.failures, counts.ignored),
+            (failures, ignored),
+            "{abandoned:?} {ran:?}"
+        );
+    }
+}
+
+#[test]
+fn r03_a_permit_may_be_dropped_outside_a_runtime_and_after_it() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (breakers, breaker) = runtime.block_on(breaker(CONFIG));
+    drop(breaker.try_acquire().unwrap());
+    let _decided_later = breaker.try_acquire_owned().unwrap().failure();
+    assert_eq!(runtime.block_on(counts(&breaker)).failures, 1);
+    let orphan = breaker.try_acquire_owned().unwrap();
+    drop(breakers);
+    drop(runtime);
+    drop(orphan);
+    drop(breaker.try_acquire());
+}
+
+#[tokio::test(start_paused = true)]
+async fn r05_a_failed_probe_opens_again_and_successful_ones_close() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    half_open(&breaker).await;
+    fail(&breaker).await;
+    assert_eq!(breaker.state(), State::Open);
+    advance(OPEN_FOR).await;
+    assert_eq!(breaker.snapshot().await.state, State::HalfOpen);
+    succeed(&breaker).await;
+    succeed(&breaker).await;
+    assert_eq!(breaker.state(), State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r06_a_probe_that_hangs_counts_as_a_failure_at_its_deadline() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    half_open(&breaker).await;
+    let mut events = breaker.events();
+    let admitted = Instant::now();
+    let hung = breaker.try_acquire().unwrap();
+    let Some(Event::Changed { transition, .. }) = events.next().await else {
+        panic!("the deadline changes the state")
+    };
+    assert_eq!(
+        (transition.to, transition.reason),
+        (State::Open, Reason::ProbeOverdue)
+    );
+    assert_eq!(transition.at, (admitted + PROBE_DEADLINE).into_std());
+    hung.success();
+    assert_eq!(breaker.snapshot().await.late, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r07_an_open_breaker_turns_half_open_on_time_without_traffic() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    let mut events = breaker.events();
+    open(&breaker).await;
+    let opened = Instant::now();
+    let Some(Event::Changed { transition, .. }) = events.next().await else {
+        panic!()
+    };
+    assert_eq!(
+        transition.reason,
+        Reason::Tripped(TripReason::ConsecutiveFailures)
+    );
+    let Some(Event::Changed { transition, .. }) = events.next().await else {
+        panic!()
+    };
+    assert_eq!(
+        (transition.to, transition.at),
+        (State::HalfOpen, (opened + OPEN_FOR).into_std())
+    );
+    assert_eq!(breaker.state(), State::HalfOpen);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r08_a_rejection_says_why_and_when_to_come_back() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    fail(&breaker).await;
+    breaker
+        .try_acquire()
+        .unwrap()
+        .failure_after(2 * OPEN_FOR)
+        .await;
+    advance(OPEN_FOR).await;
+    let rejected = breaker.try_acquire().unwrap_err();
+    assert_eq!(rejected.reason(), RejectReason::Open);
+    assert_eq!(rejected.retry_after(), Some(OPEN_FOR));
+    assert_eq!(rejected.to_string(), "the breaker is open");
+}
+
+#[tokio::test(start_paused = true)]
+async fn r09_a_fixed_window_begins_with_the_first_call_after_the_last_one() {
+    let window = Duration::from_secs(4);
+    let (_box, breaker) = breaker(CONFIG.window(Window::fixed(window))).await;
+    fail(&breaker).await;
+    advance(window + window / 4).await;
+    assert_eq!(counts(&breaker).await, Counts::default());
+    let first = breaker.try_acquire().unwrap();
+    advance(window / 2).await;
+    first.failure().await;
+    advance(window / 4).await;
+    assert_eq!(counts(&breaker).await.failures, 1);
+    advance(window / 4).await;
+    assert_eq!(counts(&breaker).await.failures, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r12_a_panic_is_a_failure_and_goes_on() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    let victim = breaker.clone();
+    let call = async move { victim.call(async { panic!("on fire") as Answer }).await };
+    let panic = tokio::spawn(call).await.unwrap_err().into_panic();
+    assert_eq!(panic.downcast_ref(), Some(&"on fire"));
+    assert_eq!(counts(&breaker).await.failures, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r12_a_rejected_call_is_never_polled() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    open(&breaker).await;
+    let call = breaker.call(async { panic!("polled") as Answer });
+    assert!(matches!(call.await, Err(CallError::Rejected(_))));
+    let run = breaker.run(|| panic!("run") as Answer);
+    assert!(matches!(run, Err(CallError::Rejected(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r12_a_classifier_judges_but_does_not_change_the_answer() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    for (verdict, failures, ignored, successes) in [
+        (Outcome::Success, 0, 0, 1),
+        (Outcome::Ignored, 0, 1, 1),
+        (Outcome::failure(), 1, 1, 1),
+    ] {
+        let answer = breaker
+            .call_with(|_| verdict, ready(Answer::Err("not found")))
+            .await;
+        assert_eq!(answer, Err(CallError::Failed("not found")));
+        let counts = counts(&breaker).await;
+        assert_eq!(
+            (counts.failures, counts.ignored, counts.successes),
+            (failures, ignored, successes)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r16_an_override_rules_until_it_expires_and_the_machine_goes_on_beneath() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    let shadow = Override::forced_closed("trying it out").expires_after(2 * OPEN_FOR);
+    breaker.force(shadow).await.unwrap();
+    let mut events = breaker.events();
+    open(&breaker).await;
+    let Some(Event::Changed { transition, .. }) = events.next().await else {
+        panic!()
+    };
+    assert_eq!(transition.overridden_by, Some(Forced::Closed));
+    assert_eq!(rejection(&breaker), None);
+    breaker
+        .force(Override::forced_open("maintenance"))
+        .await
+        .unwrap();
+    assert_eq!(rejection(&breaker), Some(RejectReason::ForcedOpen));
+    breaker.release().await.unwrap();
+    assert_eq!(rejection(&breaker), Some(RejectReason::Open));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r16_an_override_survives_a_crash_and_expires_on_time() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    breaker
+        .force(Override::forced_open("drill").expires_after(OPEN_FOR))
+        .await
+        .unwrap();
+    crash(&breaker).await;
+    assert_eq!(rejection(&breaker), Some(RejectReason::ForcedOpen));
+    assert_eq!(
+        breaker.try_acquire().unwrap_err().retry_after(),
+        Some(OPEN_FOR)
+    );
+    advance(OPEN_FOR).await;
+    assert!(breaker.snapshot().await.overriding.is_none());
+    assert_eq!(rejection(&breaker), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r17_reconfiguring_keeps_state_permits_and_counts() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    fail(&breaker).await;
+    let permit = breaker.try_acquire().unwrap();
+    let patient = CONFIG.trip_on(TripPolicy::consecutive_failures(3));
+    breaker.reconfigure(patient).await.unwrap();
+    permit.failure().await;
+    assert_eq!(breaker.state(), State::Closed);
+    fail(&breaker).await;
+    assert_eq!(breaker.state(), State::Open);
+    assert_eq!(breaker.snapshot().await.config, patient);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r17_a_contradiction_is_refused_and_the_old_configuration_stays() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    let never = CONFIG.window(Window::last(1));
+    let Err(CommandError::Config(error)) = breaker.reconfigure(never).await else {
+        panic!()
+    };
+    assert_eq!(error.key(), "trip.consecutive_failures");
+    assert_eq!(breaker.snapshot().await.config, CONFIG);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r18_events_come_in_order_and_a_slow_listener_is_told_what_it_missed() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    let (mut prompt, mut slow) = (breaker.events(), breaker.events());
+    let mut last = 0;
+    for _ in 0..2_000 {
+        breaker.reset().await.unwrap();
+        let Some(Event::Changed { transition, .. }) = prompt.next().await else {
+            panic!()
+        };
+        assert_eq!(transition.sequence, last + 1);
+        last = transition.sequence;
+    }
+    let Some(Event::Missed { events: missed }) = slow.next().await else {
+        panic!()
+    };
+    let Some(Event::Changed { transition, .. }) = slow.next().await else {
+        panic!()
+    };
+    assert_eq!(transition.sequence, missed + 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r20_who_has_seen_a_call_return_sees_its_effect() {
+    for _ in 0..200 {
+        let (_box, breaker) = breaker(CONFIG.trip_on(TripPolicy::consecutive_failures(1))).await;
+        fail(&breaker).await;
+        let elsewhere = breaker.clone();
+        let seen = tokio::task::spawn_blocking(move || rejection(&elsewhere));
+        assert_eq!(seen.await.unwrap(), Some(RejectReason::Open));
+    }
+}
+
+/// Kills the owner and waits for the next one.
+async fn crash(breaker: &Breaker) {
+    let incarnation = breaker.snapshot().await.incarnation;
+    breaker.actor().kill();
+    while breaker.snapshot().await.incarnation == incarnation {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r21_an_owner_killed_in_closed_keeps_its_counts_and_permits() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    fail(&breaker).await;
+    let permit = breaker.try_acquire().unwrap();
+    crash(&breaker).await;
+    assert_eq!(counts(&breaker).await.failures, 1);
+    permit.failure().await;
+    assert_eq!(breaker.state(), State::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r21_an_owner_killed_in_open_turns_half_open_at_the_same_instant() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    open(&breaker).await;
+    let opened = Instant::now();
+    advance(OPEN_FOR / 2).await;
+    crash(&breaker).await;
+    assert_eq!(rejection(&breaker), Some(RejectReason::Open));
+    let mut events = breaker.events();
+    let Some(Event::Changed { transition, .. }) = events.next().await else {
+        panic!()
+    };
+    assert_eq!(
+        (transition.to, transition.at),
+        (State::HalfOpen, (opened + OPEN_FOR).into_std())
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn r21_an_owner_killed_in_half_open_keeps_its_places_and_deadlines() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    half_open(&breaker).await;
+    let _hung = breaker.try_acquire().unwrap();
+    advance(PROBE_DEADLINE / 2).await;
+    crash(&breaker).await;
+    succeed(&breaker).await;
+    assert_eq!(rejection(&breaker), Some(RejectReason::HalfOpen));
+    advance(PROBE_DEADLINE / 2).await;
+    let reason = breaker.snapshot().await.last_transition.unwrap().reason;
+    assert_eq!(
+        (breaker.state(), reason),
+        (State::Open, Reason::ProbeOverdue)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn r21_reports_made_while_no_owner_lives_count_once() {
+    let (_box, breaker) = breaker(CONFIG.trip_on(TripPolicy::consecutive_failures(100))).await;
+    for round in 1..=20 {
+        breaker.actor().kill();
+        let decision = breaker.try_acquire().unwrap().failure();
+        decision.await;
+        assert_eq!(counts(&breaker).await.failures, round);
+        // Out of the way of the limit on restarts, which is not the point here.
+        advance(Duration::from_secs(60)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r21_a_policy_that_panics_counts_its_failure_and_is_not_asked_about_it_again() {
+    let touchy = TripPolicy::custom(|counts| {
+        assert_ne!(counts.failures, 2, "I cannot count to two");
+        counts.failures > 2
+    });
+    let (_box, breaker) = breaker(CONFIG.trip_on(touchy)).await;
+    let actor = breaker.actor();
+    fail(&breaker).await;
+    fail(&breaker).await;
+    let snapshot = breaker.snapshot().await;
+    assert_eq!(
+        (snapshot.state, snapshot.counts.failures),
+        (State::Closed, 2)
+    );
+    assert_eq!(snapshot.incarnation, 2);
+    assert_eq!(
+        actor.get_id(),
+        breaker.actor().get_id(),
+        "it was restarted in place"
+    );
+    fail(&breaker).await;
+    assert_eq!(breaker.state(), State::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r21_an_owner_that_keeps_crashing_leaves_its_callers_with_what_is_configured() {
+    let hopeless = TripPolicy::custom(|_| panic!("never"));
+    for (choice, reason) in [
+        (breakerbox::Orphaned::Admit, None),
+        (breakerbox::Orphaned::Reject, Some(RejectReason::Orphaned)),
+    ] {
+        let (_box, breaker) = breaker(CONFIG.trip_on(hopeless).orphaned(choice)).await;
+        let mut events = breaker.events();
+        let orphaned = async {
+            loop {
+                if let Some(Event::Orphaned { choice, .. }) = events.next().await {
+                    break choice;
+                }
+            }
+        };
+        let calls = async {
+            loop {
+                fail_or_be_rejected(&breaker).await;
+            }
+        };
+        let told = tokio::select! {
+            told = orphaned => told,
+            () = calls => unreachable!("it calls for ever"),
+        };
+        assert_eq!((told, rejection(&breaker)), (choice, reason));
+        assert_eq!(breaker.reset().await, Err(CommandError::Stopped));
+        breaker.snapshot().await;
+    }
+}
+
+async fn fail_or_be_rejected(breaker: &Breaker) {
+    let _either = breaker.call(ready(Answer::Err("down"))).await;
+    // A rejection is immediate, and this loop shares its thread with the owner.
+    tokio::task::yield_now().await;
+}
+
+#[tokio::test]
+async fn r22_reports_that_nobody_awaits_share_one_message() {
+    let (_box, breaker) = breaker(CONFIG.trip_on(TripPolicy::consecutive_failures(5_000))).await;
+    for _ in 0..1_000 {
+        breaker.try_acquire().unwrap().success();
+        let _not_awaited = breaker.try_acquire().unwrap().failure();
+    }
+    assert_eq!(counts(&breaker).await.judged(), 2_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r40_a_breaker_that_outlives_its_box_follows_its_orphaned_choice() {
+    let (breakers, breaker) = breaker(CONFIG.orphaned(breakerbox::Orphaned::Reject)).await;
+    let permit = breaker.try_acquire_owned().unwrap();
+    breakers.shutdown().await;
+    assert_eq!(rejection(&breaker), Some(RejectReason::Orphaned));
+    permit.failure().await;
+    assert_eq!(breaker.snapshot().await.state, State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_actors_can_take_part_by_message() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    let actor = breaker.actor();
+    for _ in 0..2 {
+        let permit = ractor::call!(actor, BreakerMessage::Acquire)
+            .unwrap()
+            .unwrap();
+        actor
+            .cast(BreakerMessage::Settle(permit, Outcome::failure()))
+            .unwrap();
+    }
+    let snapshot = ractor::call!(actor, BreakerMessage::Inspect).unwrap();
+    assert_eq!((snapshot.state, snapshot.counts.failures), (State::Open, 2));
+    assert!(
+        ractor::call!(actor, BreakerMessage::Acquire)
+            .unwrap()
+            .is_err()
+    );
+    ractor::call!(actor, BreakerMessage::Reset).unwrap();
+    assert_eq!(breaker.state(), State::Closed);
+}
