@@ -1,0 +1,79 @@
+//! The example `gobreaker`, run as a person runs it.
+
+#![cfg(test)]
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+#[test]
+fn five_calls_to_its_own_server_are_answered() {
+    let lines = lines_of(gobreaker().output());
+    assert_eq!(
+        lines,
+        (1..=5)
+            .map(|attempt| format!("{attempt}: 200 OK"))
+            .collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn five_calls_to_a_dead_port_fail_and_the_sixth_would_open_it() {
+    let lines = lines_of(
+        gobreaker()
+            .arg(format!("http://127.0.0.1:{}", dead_port()))
+            .output(),
+    );
+    assert_eq!(lines.len(), 5, "{lines:?}");
+    for (line, attempt) in lines.iter().zip(1..) {
+        assert!(line.starts_with(&format!("{attempt}: failed: ")), "{line}");
+    }
+}
+
+fn gobreaker() -> Command {
+    let mut command = Command::new(example("gobreaker"));
+    command.env("NO_PROXY", "127.0.0.1");
+    command
+}
+
+/// What it printed, if it ended as it should.
+fn lines_of(run: std::io::Result<Output>) -> Vec<String> {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = run.unwrap();
+    assert!(
+        status.success(),
+        "{status}: {}",
+        String::from_utf8_lossy(&stderr)
+    );
+    String::from_utf8(stdout)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+/// A port that was free a moment ago.
+fn dead_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+/// The example's binary, which stands beside the directory of the tests.
+fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
+    let path = profile
+        .join("examples")
+        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(
+        path.is_file(),
+        "{path:?} is not built; `cargo test --workspace` builds it"
+    );
+    path
+}
