@@ -1,4 +1,18 @@
 //! Circuit breakers as supervised actors, on tokio and ractor.
+//!
+//! A service calls other services. One of them slows down or dies, its callers
+//! pile up, and the outage spreads. A [`Breaker`] in front of each of them stops
+//! that: it notices, keeps calls away for a while, and tries again with a few.
+//!
+//! - [`BreakerBox`] makes breakers, keeps them alive and finds them by name.
+//! - [`Breaker::call`] wraps a call; [`Breaker::try_acquire`] gives a [`Permit`]
+//!   to settle by hand; [`Breaker::ask`] guards a question to another actor.
+//! - [`BreakerConfig`] says when to open and for how long.
+//! - [`Breaker::snapshot`] and [`Breaker::events`] show what is going on.
+//! - [`SupervisorSpec`] and [`ChildSpec`] do for any ractor actor what a box does
+//!   for its breakers: restart it in place when it crashes.
+//!
+//! What holds, promise by promise, is in `docs/semantics.md` of the repository.
 
 mod ask;
 mod breaker;
@@ -8,6 +22,10 @@ mod error;
 mod event;
 mod lock;
 mod supervisor;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
 
 pub use ask::AskError;
 pub use breaker::{Breaker, BreakerMessage, Decision, OwnedPermit, Permit, Snapshot};
