@@ -22,8 +22,9 @@ use std::time::Instant;
 
 use crate::window::Verdicts;
 use crate::{
-    ActiveOverride, BreakerConfig, ConfigError, Counts, Dice, Forced, Generation, Notice, Outcome,
-    Override, Reason, RejectReason, Rejected, Standing, State, Ticket, Transition, Wake, span,
+    ActiveOverride, BreakerConfig, ConfigError, Counts, Dice, Forced, Fuse, Generation, Notice,
+    Outcome, Override, Reason, RejectReason, Rejected, Standing, State, Tally, Ticket, Transition,
+    Wake, span,
 };
 
 mod probes;
@@ -161,6 +162,45 @@ impl Circuit {
                 self.judge_probes(outcome);
             }
             (Phase::Closed { .. } | Phase::HalfOpen(_) | Phase::Open { .. }, _) => {}
+        }
+    }
+
+    /// Takes in verdicts that callers have folded, as of `now`.
+    ///
+    /// It judges nothing: who keeps to the [`fuse`](Self::fuse) has folded no
+    /// failure that could have opened the breaker.
+    pub fn absorb(&mut self, tally: &Tally, now: Instant) {
+        self.handle_deadline(now);
+        self.late += tally.late;
+        if tally.failures + tally.ignored + tally.successes > 0 {
+            self.verdicts.absorb(tally, self.now);
+        }
+    }
+
+    /// Counts verdicts that came after the generation of their call.
+    pub fn note_late(&mut self, verdicts: u64) {
+        self.late += verdicts;
+    }
+
+    /// How far callers may fold failures from now on without asking.
+    #[must_use]
+    pub fn fuse(&self) -> Fuse {
+        let Phase::Closed { .. } = self.phase else {
+            return Fuse {
+                folds: u64::MAX,
+                streak_at: None,
+                until: None,
+            };
+        };
+        let folds = if self.verdicts.is_of_calls() {
+            None
+        } else {
+            self.config.trip.folds(&self.counts())
+        };
+        Fuse {
+            folds: folds.unwrap_or(0),
+            streak_at: self.config.trip.streak_at(),
+            until: self.verdicts.next_deadline(),
         }
     }
 

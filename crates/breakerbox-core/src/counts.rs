@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::Outcome;
+use crate::{Outcome, Streak};
 
 /// The verdicts inside a breaker's window.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -45,16 +45,14 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    pub(crate) fn add(&mut self, outcome: Outcome) {
+    pub(crate) fn of(outcome: Outcome) -> Self {
+        let mut sums = Self::default();
         match outcome {
-            Outcome::Failure { .. } => self.failures += 1,
-            Outcome::Ignored => self.ignored += 1,
-            Outcome::Success => self.successes += 1,
+            Outcome::Failure { .. } => sums.failures = 1,
+            Outcome::Ignored => sums.ignored = 1,
+            Outcome::Success => sums.successes = 1,
         }
-    }
-
-    pub(crate) const fn is_unjudged(&self) -> bool {
-        self.successes + self.failures == 0
+        sums
     }
 
     pub(crate) fn merge(&mut self, more: Self) {
@@ -68,14 +66,6 @@ impl Sums {
         self.ignored -= gone.ignored;
         self.successes -= gone.successes;
     }
-}
-
-/// How many times the latest verdict has come in a row.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Streak {
-    Failures(u64),
-    Nothing,
-    Successes(u64),
 }
 
 impl Streak {

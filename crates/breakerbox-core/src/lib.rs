@@ -24,6 +24,7 @@ mod span;
 mod standing;
 mod state;
 mod supervision;
+mod tally;
 mod ticket;
 mod transition;
 mod trip;
@@ -45,6 +46,7 @@ pub use supervision::{
     ChildId, ChildPolicy, ChildStatus, Directive, Ending, Exit, Incarnation, OnLimit, Phase,
     Restart, RestartIntensity, Strategy, Supervision,
 };
+pub use tally::{Fuse, Streak, Tally};
 pub use ticket::{Notice, Ticket};
 pub use transition::{Reason, Transition};
 pub use trip::{TripPolicy, TripReason};

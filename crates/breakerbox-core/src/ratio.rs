@@ -52,6 +52,25 @@ impl Ratio {
             >= u128::from(whole) * u128::from(self.parts_per_million)
     }
 
+    /// The least part that can reach this share beside `rest`, in a whole of at
+    /// least `min_whole`; None where no part can.
+    ///
+    /// Any larger `rest` needs at least as much, so a part below this is safe
+    /// whatever is added to the rest.
+    pub(crate) fn least_part(self, rest: u64, min_whole: u64) -> Option<u64> {
+        let (share, other) = (
+            u128::from(self.parts_per_million),
+            u128::from(WHOLE - self.parts_per_million),
+        );
+        let beside_rest = match (rest, other) {
+            (0, _) => 0,
+            (_, 0) => return None,
+            _ => (share * u128::from(rest)).div_ceil(other),
+        };
+        let of_least_whole = (share * u128::from(min_whole)).div_ceil(u128::from(WHOLE));
+        Some(u64::try_from(beside_rest.max(of_least_whole)).unwrap_or(u64::MAX))
+    }
+
     /// This share of `whole`, rounded down.
     #[must_use]
     pub const fn of(self, whole: u64) -> u64 {

@@ -89,6 +89,24 @@ impl TripPolicy {
             .map(Signal::reason)
     }
 
+    /// How many failures cannot open by their number, on top of these counts.
+    ///
+    /// None where failures must be judged one by one.
+    pub(crate) fn folds(&self, counts: &Counts) -> Option<u64> {
+        self.signals()
+            .map(|signal| signal.folds(counts))
+            .try_fold(u64::MAX, |least, folds| folds.map(|folds| least.min(folds)))
+    }
+
+    /// The shortest run of failures that opens, if one does.
+    pub(crate) fn streak_at(&self) -> Option<u32> {
+        let runs = self.signals().filter_map(|signal| match signal {
+            Signal::ConsecutiveFailures { failures } => Some(failures),
+            Signal::Custom(_) | Signal::FailureRate { .. } => None,
+        });
+        runs.min()
+    }
+
     pub(crate) fn signals(&self) -> impl Iterator<Item = Signal> + '_ {
         self.signals.iter().copied().flatten()
     }
@@ -161,6 +179,22 @@ impl Signal {
             Self::FailureRate { min_calls, rate } => {
                 counts.judged() >= min_calls.into()
                     && rate.is_reached_by(counts.failures, counts.judged())
+            }
+        }
+    }
+
+    /// How many failures it bears on top of these counts; None: it must be asked.
+    ///
+    /// A run of failures is bounded by [`TripPolicy::streak_at`] instead.
+    fn folds(self, counts: &Counts) -> Option<u64> {
+        match self {
+            Self::ConsecutiveFailures { .. } => Some(u64::MAX),
+            Self::Custom(_) => None,
+            Self::FailureRate { min_calls, rate } => {
+                let needed = rate.least_part(counts.successes, min_calls.into());
+                Some(needed.map_or(u64::MAX, |needed| {
+                    needed.saturating_sub(counts.failures + 1)
+                }))
             }
         }
     }

@@ -34,7 +34,7 @@ impl Window {
     /// The last `calls` successes and failures.
     ///
     /// It really slides: each new verdict pushes out the oldest. Ignored calls
-    /// take no place, and leave with the verdict they came after.
+    /// take no place in it, so they are counted since the breaker closed.
     ///
     /// # Panics
     ///

@@ -13,8 +13,8 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::{Shape, Window};
-use crate::counts::{Counts, Streak, Sums};
-use crate::{Outcome, span};
+use crate::counts::{Counts, Sums};
+use crate::{Outcome, Streak, Tally, Wake, span};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Verdicts {
@@ -47,42 +47,75 @@ impl Verdicts {
         self.forgetting = Forgetting::Never;
     }
 
-    /// Whether the next call must be told of, because a window begins with it.
+    /// Whether the next call must be told of, because time stands still until then.
+    ///
+    /// A fixed window begins with it; a rolling one that is empty need not turn
+    /// before.
     pub(crate) fn is_asleep(&self) -> bool {
-        matches!(self.forgetting, Forgetting::AtOnce { ends: None, .. })
+        match &self.forgetting {
+            Forgetting::AtOnce { ends, .. } => ends.is_none(),
+            Forgetting::BySlice(slices) => slices.wake == Wake::Asleep,
+            Forgetting::ByCall(_) | Forgetting::Never => false,
+        }
     }
 
-    /// Notes that there was a call, which begins a window if none is running.
+    /// Notes that there was a call or a verdict.
     pub(crate) fn wake(&mut self, now: Instant) {
-        if let Forgetting::AtOnce {
-            span,
-            ends: ends @ None,
-        } = &mut self.forgetting
-        {
-            *ends = Some(now + *span);
+        match &mut self.forgetting {
+            Forgetting::AtOnce { span, ends } if ends.is_none() => *ends = Some(now + *span),
+            Forgetting::BySlice(slices) => slices.wake_up(now),
+            Forgetting::AtOnce { .. } | Forgetting::ByCall(_) | Forgetting::Never => {}
         }
     }
 
     pub(crate) fn record(&mut self, outcome: Outcome, now: Instant) {
         self.wake(now);
-        self.sums.add(outcome);
+        self.sums.merge(Sums::of(outcome));
         self.streak.add(outcome);
         match &mut self.forgetting {
-            Forgetting::ByCall(last) => self.sums.subtract(last.push(outcome)),
-            Forgetting::BySlice(slices) => self.sums.subtract(slices.push(outcome, now)),
+            Forgetting::ByCall(last) => self.sums.subtract(last.push(Sums::of(outcome))),
+            Forgetting::BySlice(slices) => self.sums.subtract(slices.push(Sums::of(outcome), now)),
             Forgetting::AtOnce { .. } | Forgetting::Never => {}
         }
+    }
+
+    /// Takes verdicts in that were added up.
+    ///
+    /// Where the window is one of calls they must all be successes or ignored:
+    /// which failure slides out when depends on their order.
+    pub(crate) fn absorb(&mut self, tally: &Tally, now: Instant) {
+        self.wake(now);
+        let sums = Sums {
+            failures: tally.failures,
+            ignored: tally.ignored,
+            successes: tally.successes,
+        };
+        self.sums.merge(sums);
+        if tally.streak != Streak::Nothing {
+            self.streak = tally.streak;
+        }
+        match &mut self.forgetting {
+            Forgetting::ByCall(last) => self.sums.subtract(last.push(sums)),
+            Forgetting::BySlice(slices) => self.sums.subtract(slices.push(sums, now)),
+            Forgetting::AtOnce { .. } | Forgetting::Never => {}
+        }
+    }
+
+    /// Whether verdicts leave by their number, so that their order matters.
+    pub(crate) fn is_of_calls(&self) -> bool {
+        matches!(self.forgetting, Forgetting::ByCall(_))
     }
 
     pub(crate) fn counts(&self) -> Counts {
         self.streak.within(self.sums)
     }
 
+    /// When verdicts begin to leave by themselves.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         match &self.forgetting {
             Forgetting::AtOnce { ends, .. } => *ends,
-            Forgetting::BySlice(slices) if self.sums != Sums::default() => Some(slices.turns_at()),
-            Forgetting::ByCall(_) | Forgetting::BySlice(_) | Forgetting::Never => None,
+            Forgetting::BySlice(slices) => slices.next_deadline(),
+            Forgetting::ByCall(_) | Forgetting::Never => None,
         }
     }
 
@@ -93,7 +126,12 @@ impl Verdicts {
                 *ends = None;
                 self.sums = Sums::default();
             }
-            Forgetting::BySlice(slices) => self.sums.subtract(slices.turn(now)),
+            Forgetting::BySlice(slices) => {
+                self.sums.subtract(slices.turn(now));
+                if self.sums == Sums::default() {
+                    slices.wake = Wake::Asleep;
+                }
+            }
             Forgetting::AtOnce { .. } | Forgetting::ByCall(_) | Forgetting::Never => {}
         }
     }
@@ -112,38 +150,56 @@ enum Forgetting {
     Never,
 }
 
-/// The last calls, one entry each.
+/// The last calls that judged something, oldest first.
+///
+/// Ignored ones take no place, so nothing pushes them out.
 #[derive(Clone, Debug)]
 struct Last {
     calls: usize,
-    entries: VecDeque<Sums>,
+    judged: VecDeque<Judged>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Judged {
+    Failure,
+    Success,
 }
 
 impl Last {
     fn new(calls: u32) -> Self {
+        let calls = calls as usize;
         Self {
-            calls: calls as usize,
-            entries: VecDeque::new(),
+            calls,
+            judged: VecDeque::new(),
         }
     }
 
-    /// Takes a verdict in and returns what it pushed out.
-    ///
-    /// An entry is one judged call and the ignored ones that came after it;
-    /// those before the first judged call go with it.
-    fn push(&mut self, outcome: Outcome) -> Sums {
-        match self.entries.back_mut() {
-            Some(entry) if outcome == Outcome::Ignored || entry.is_unjudged() => entry.add(outcome),
-            _ => {
-                let mut entry = Sums::default();
-                entry.add(outcome);
-                self.entries.push_back(entry);
-            }
+    /// Takes verdicts in, successes first, and returns what they pushed out.
+    fn push(&mut self, verdicts: Sums) -> Sums {
+        let overflowing = verdicts.successes.saturating_sub(self.calls as u64);
+        let mut gone = Sums {
+            successes: overflowing,
+            ..Sums::default()
+        };
+        for _ in overflowing..verdicts.successes {
+            gone.merge(self.push_one(Judged::Success));
         }
-        if self.entries.len() <= self.calls {
+        for _ in 0..verdicts.failures {
+            gone.merge(self.push_one(Judged::Failure));
+        }
+        gone
+    }
+
+    fn push_one(&mut self, judged: Judged) -> Sums {
+        self.judged.push_back(judged);
+        if self.judged.len() <= self.calls {
             return Sums::default();
         }
-        self.entries.pop_front().unwrap_or_default()
+        match self.judged.pop_front() {
+            Some(Judged::Failure) => Sums::of(Outcome::failure()),
+            Some(Judged::Success) => Sums::of(Outcome::Success),
+            None => Sums::default(),
+        }
     }
 }
 
@@ -152,8 +208,10 @@ impl Last {
 struct Slices {
     length: Duration,
     ring: VecDeque<Sums>,
-    /// When the newest slice began.
+    /// When the newest slice began; while asleep, one before it.
     since: Instant,
+    /// Asleep while all slices are empty and no call has come since.
+    wake: Wake,
 }
 
 impl Slices {
@@ -163,21 +221,30 @@ impl Slices {
             length,
             ring: vec![Sums::default(); slices.into()].into(),
             since: now,
+            wake: Wake::Asleep,
         }
     }
 
-    /// Takes a verdict into the slice that `now` is in and returns what fell out.
-    fn push(&mut self, outcome: Outcome, now: Instant) -> Sums {
+    /// Takes verdicts into the slice that `now` is in and returns what fell out.
+    fn push(&mut self, verdicts: Sums, now: Instant) -> Sums {
         let gone = self.turn(now);
-        self.ring
-            .back_mut()
+        let newest = self.ring.back_mut();
+        newest
             .expect("a ring has at least one slice")
-            .add(outcome);
+            .merge(verdicts);
         gone
     }
 
-    fn turns_at(&self) -> Instant {
-        self.since + self.length
+    fn wake_up(&mut self, now: Instant) {
+        if self.wake == Wake::Asleep {
+            // All slices are empty, so nothing falls out.
+            self.turn(now);
+            self.wake = Wake::Awake;
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        (self.wake == Wake::Awake).then(|| self.since + self.length)
     }
 
     /// Moves on to the slice that `now` is in and returns what fell out.

@@ -130,7 +130,7 @@ impl Reference {
         }
         self.note_admission(probe);
         if self.state == State::Closed {
-            self.note(Met::FixedBegunByCall, self.is_asleep(self.now));
+            self.note(Met::FixedBegunByCall, self.has_no_fixed_window(self.now));
             self.seen.calls.push(self.now);
         }
         if probe {
@@ -165,7 +165,7 @@ impl Reference {
             self.met.push(Met::LateChangedNothing);
             return;
         }
-        self.note(Met::FixedBegunByVerdict, self.is_asleep(self.now));
+        self.note(Met::FixedBegunByVerdict, self.has_no_fixed_window(self.now));
         self.give(outcome);
         if let Outcome::Failure {
             retry_after: Some(asked),
@@ -212,8 +212,19 @@ impl Reference {
         count(&self.inside(at))
     }
 
-    /// Whether the next call begins a fixed window.
+    /// Whether time stands still until the next call or verdict.
     pub(crate) fn is_asleep(&self, at: Instant) -> bool {
+        match (self.state, self.plan.span) {
+            (State::Closed, Span::Fixed(_)) => self.has_no_fixed_window(at),
+            (State::Closed, span @ Span::Rolling(..)) => {
+                self.inside(at).is_empty() && !self.seen.heard_in_slice_of(span, at)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the next call or verdict begins a fixed window.
+    fn has_no_fixed_window(&self, at: Instant) -> bool {
         match (self.state, self.plan.span) {
             (State::Closed, Span::Fixed(span)) => self.seen.fixed_window(span, at).is_none(),
             _ => false,

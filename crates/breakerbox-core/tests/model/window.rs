@@ -36,13 +36,28 @@ impl Seen {
                 None => Vec::new(),
             },
             Span::Last(calls) => self.last(calls),
-            Span::Rolling(span, slices) => {
-                let length = span.as_nanos().div_ceil(u128::from(slices));
-                let slice = |at: Instant| (at - self.since).as_nanos() / length;
+            Span::Rolling(_, slices) => {
+                let slice = |at| self.slice(span, at);
                 self.given_if(|given| slice(given.at) + u128::from(slices) > slice(now))
             }
             Span::Unbounded => self.given.clone(),
         }
+    }
+
+    /// Whether a call or verdict came in the slice that `now` is in.
+    pub(crate) fn heard_in_slice_of(&self, span: Span, now: Instant) -> bool {
+        let given = self.given.iter().map(|given| given.at);
+        let mut heard = self.calls.iter().copied().chain(given);
+        heard.any(|at| self.slice(span, at) == self.slice(span, now))
+    }
+
+    /// The number of the slice that an instant is in.
+    fn slice(&self, span: Span, at: Instant) -> u128 {
+        let Span::Rolling(span, slices) = span else {
+            return 0;
+        };
+        let length = span.as_nanos().div_ceil(u128::from(slices));
+        (at - self.since).as_nanos() / length
     }
 
     /// When the fixed window that `now` is in began, if one is running.
@@ -55,20 +70,18 @@ impl Seen {
         (now < began + span).then_some(began)
     }
 
-    /// From the oldest of the last `calls` judged ones on.
+    /// The last `calls` judged ones, and all that were ignored.
     fn last(&self, calls: u32) -> Vec<Given> {
         let judged = |given: &Given| given.outcome != Outcome::Ignored;
         let total = self.given.iter().filter(|given| judged(given)).count();
-        let surplus = total.saturating_sub(calls as usize);
-        if surplus == 0 {
-            return self.given.clone();
-        }
-        let places = self.given.iter().enumerate();
-        let mut places = places.filter(|(_, given)| judged(given));
-        let (oldest, _) = places
-            .nth(surplus)
-            .expect("there are more than the surplus");
-        self.given[oldest..].to_vec()
+        let mut surplus = total.saturating_sub(calls as usize);
+        let mut inside = self.given.clone();
+        inside.retain(|given| {
+            let leaves = judged(given) && surplus > 0;
+            surplus -= usize::from(leaves);
+            !leaves
+        });
+        inside
     }
 
     fn given_if(&self, inside: impl Fn(&Given) -> bool) -> Vec<Given> {
