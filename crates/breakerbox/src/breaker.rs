@@ -8,7 +8,8 @@ use ractor::{ActorRef, Message, RpcReplyPort};
 use crate::{AskError, CallError, CommandError, Events, Rejected, ask};
 
 mod abandonment;
-mod gate;
+mod call_path;
+mod ledger;
 mod message;
 mod owner;
 mod permit;

@@ -22,6 +22,7 @@ mod error;
 mod event;
 mod lock;
 mod supervisor;
+mod sync;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

@@ -18,7 +18,7 @@ use breakerbox_core::Circuit;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::task::AbortHandle;
 
-use super::reports::Report;
+use super::ledger::Ledger;
 use super::{BreakerMessage, OwnedPermit, Shared, Snapshot};
 use crate::{clock, event::Event};
 
@@ -55,11 +55,11 @@ impl Actor for Owner {
     }
 }
 
-/// A circuit in the hands of its owner.
+/// A breaker's ledger in the hands of its owner.
 #[derive(Debug)]
 pub(crate) struct Custody {
     /// None only while it is being put down.
-    circuit: Option<Circuit>,
+    ledger: Option<Ledger>,
     incarnation: u64,
     shared: Arc<Shared>,
     timer: Option<Timer>,
@@ -76,7 +76,7 @@ impl Custody {
         shared: Arc<Shared>,
         actor: &ActorRef<BreakerMessage>,
     ) -> Result<Self, ActorProcessingErr> {
-        let Some((circuit, incarnation)) = shared.take_up(actor.clone()) else {
+        let Some((ledger, incarnation)) = shared.take_up(actor.clone()) else {
             return Err(format!("breaker {:?} still has an owner", shared.name()).into());
         };
         if incarnation > 1 {
@@ -86,7 +86,7 @@ impl Custody {
             });
         }
         Ok(Self {
-            circuit: Some(circuit),
+            ledger: Some(ledger),
             incarnation,
             shared,
             timer: None,
@@ -95,55 +95,43 @@ impl Custody {
 
     /// Deals with all that was reported and all that is due.
     fn catch_up(&mut self) {
-        let reports = self.shared.reports();
-        reports.begin();
-        let circuit = self.circuit.as_mut().expect(IN_HAND);
-        while let Some((report, at)) = reports.read() {
-            match report {
-                Report::Admitted(notice) => circuit.admitted(notice, at),
-                Report::Settled(ticket, outcome) => circuit.settle(ticket, outcome, at),
-            }
-        }
-        circuit.handle_deadline(clock::now());
-        self.publish();
+        self.shared.reports().begin();
+        self.settle_up();
         self.shared.reports().answer();
     }
 
     fn obey(&mut self, message: BreakerMessage) {
-        let circuit = self.circuit.as_mut().expect(IN_HAND);
         match message {
             BreakerMessage::Acquire(reply) => {
                 answer(reply, OwnedPermit::try_acquire(&self.shared));
             }
             BreakerMessage::Decide => {}
             BreakerMessage::Inspect(reply) => {
+                let circuit = self.ledger.as_ref().expect(IN_HAND).circuit();
                 answer(
                     reply,
                     Snapshot::new(self.shared.name(), circuit, self.incarnation),
                 );
             }
             BreakerMessage::Override(word, reply) => {
-                match word.clone() {
+                self.act(|circuit| match word.clone() {
                     Some(word) => circuit.force(word, clock::now()),
                     None => circuit.release(clock::now()),
-                }
-                self.publish();
+                });
                 self.shared
                     .tell(|breaker| Event::Overridden { breaker, word });
                 answer(reply, ());
             }
             BreakerMessage::Reconfigure(config, reply) => {
-                let refused = circuit.reconfigure(*config, clock::now());
+                let refused = self.act(|circuit| circuit.reconfigure(*config, clock::now()));
                 if refused.is_ok() {
                     self.shared.publish_config(*config);
-                    self.publish();
                     self.shared.tell(|breaker| Event::Reconfigured { breaker });
                 }
                 answer(reply, refused);
             }
             BreakerMessage::Reset(reply) => {
-                circuit.reset(clock::now());
-                self.publish();
+                self.act(|circuit| circuit.reset(clock::now()));
                 answer(reply, ());
             }
             BreakerMessage::Settle(permit, outcome) => {
@@ -153,18 +141,26 @@ impl Custody {
         }
     }
 
-    /// Tells callers and listeners what has changed.
-    fn publish(&mut self) {
-        let circuit = self.circuit.as_mut().expect(IN_HAND);
-        self.shared.publish(circuit);
-        while let Some(transition) = circuit.poll_transition() {
+    /// Does something to the circuit and publishes what follows.
+    fn act<T>(&mut self, act: impl FnOnce(&mut Circuit) -> T) -> T {
+        let ledger = self.ledger.as_mut().expect(IN_HAND);
+        let done = ledger.act(self.shared.call_path(), act);
+        self.settle_up();
+        done
+    }
+
+    /// Enters what is new and tells listeners what has changed.
+    fn settle_up(&mut self) {
+        let ledger = self.ledger.as_mut().expect(IN_HAND);
+        ledger.settle_up(self.shared.reports(), self.shared.call_path(), clock::now());
+        while let Some(transition) = ledger.circuit_mut().poll_transition() {
             self.shared.tell_transition(transition);
         }
     }
 
     /// Sees to it that the next deadline is met without traffic.
     fn set_timer(&mut self, myself: &ActorRef<BreakerMessage>) {
-        let due = self.circuit.as_ref().expect(IN_HAND).next_deadline();
+        let due = self.ledger.as_ref().expect(IN_HAND).next_deadline();
         if self.timer.as_ref().map(|timer| timer.due) == due {
             return;
         }
@@ -193,8 +189,8 @@ impl Custody {
 impl Drop for Custody {
     fn drop(&mut self) {
         self.stop_timer();
-        if let Some(circuit) = self.circuit.take() {
-            self.shared.put_down(circuit);
+        if let Some(ledger) = self.ledger.take() {
+            self.shared.put_down(ledger);
         }
     }
 }
@@ -204,4 +200,4 @@ fn answer<T: Send + 'static>(reply: ractor::RpcReplyPort<T>, value: T) {
     let _nobody_waits = reply.send(value);
 }
 
-const IN_HAND: &str = "an owner has the circuit in its hands until it is dropped";
+const IN_HAND: &str = "an owner has the ledger in its hands until it is dropped";

@@ -62,13 +62,7 @@ impl<'a> Permit<'a> {
     /// A success in Closed, and an ignored call, change nothing that an
     /// admission depends on; a failure or a probe may.
     pub(super) async fn settle_in_call(mut self, outcome: Outcome) {
-        let is_probe = self
-            .claim
-            .leave
-            .as_ref()
-            .is_some_and(|leave| leave.ticket.is_probe());
-        let number = self.claim.settle(outcome);
-        if outcome.is_failure() || is_probe {
+        if let number @ Some(_) = self.claim.settle(outcome) {
             Decision::of(self.claim.shared, number).await;
         }
     }
@@ -136,11 +130,12 @@ pub struct Decision {
 }
 
 impl Decision {
-    fn of(shared: &Shared, number: u64) -> Self {
+    /// Of the report with this number; of a verdict without one it has been.
+    fn of(shared: &Shared, report: Option<u64>) -> Self {
         let reports = shared.reports();
-        let waits = !reports.is_answered(number);
+        let unanswered = report.filter(|number| !reports.is_answered(*number));
         Self {
-            waiting: waits.then(|| Box::pin(reports.answered(number)) as _),
+            waiting: unanswered.map(|number| Box::pin(reports.answered(number)) as _),
         }
     }
 }
@@ -181,7 +176,7 @@ struct Claim<S: Deref<Target = Shared>> {
 }
 
 impl<S: Deref<Target = Shared>> Claim<S> {
-    fn settle(&mut self, outcome: Outcome) -> u64 {
+    fn settle(&mut self, outcome: Outcome) -> Option<u64> {
         let leave = self.leave.take().expect("settling consumes the permit");
         self.shared.settle(leave.ticket, outcome)
     }

@@ -19,6 +19,7 @@ use std::time::Instant;
 use breakerbox_core::{Notice, Outcome, Ticket};
 use tokio::sync::watch;
 
+use super::call_path::Reading;
 use crate::lock;
 
 /// Something that happened to one call.
@@ -27,7 +28,9 @@ pub(super) enum Report {
     /// It was admitted, and the owner waits to hear of it.
     Admitted(Notice),
     /// It ended.
-    Settled(Ticket, Outcome),
+    ///
+    /// With what had been counted when it did, unless its generation was over.
+    Settled(Ticket, Outcome, Option<Reading>),
 }
 
 #[derive(Debug)]
@@ -42,15 +45,15 @@ pub(super) struct Reports {
 #[derive(Debug)]
 struct Queue {
     made: u64,
-    reading: Reading,
+    readers: Readers,
     waiting: VecDeque<(Report, Instant)>,
 }
 
 /// Whether anybody will ever read.
 #[derive(Debug, Eq, PartialEq)]
-enum Reading {
+enum Readers {
     Ended,
-    GoesOn,
+    GoOn,
 }
 
 impl Reports {
@@ -60,18 +63,21 @@ impl Reports {
             answered: watch::Sender::new(0),
             queue: Mutex::new(Queue {
                 made: 0,
-                reading: Reading::GoesOn,
+                readers: Readers::GoOn,
                 waiting: VecDeque::new(),
             }),
         }
     }
 
     /// Leaves a report and returns its number, counted from 1.
-    pub(super) fn make(&self, report: Report, at: Instant) -> u64 {
+    ///
+    /// `report` is made under the lock, so that what it reads of the tally stands
+    /// in the order of the reports.
+    pub(super) fn make(&self, at: Instant, report: impl FnOnce() -> Report) -> u64 {
         lock::with(&self.queue, |queue| {
             queue.made += 1;
-            if queue.reading == Reading::GoesOn {
-                queue.waiting.push_back((report, at));
+            if queue.readers == Readers::GoOn {
+                queue.waiting.push_back((report(), at));
             }
             queue.made
         })
@@ -89,9 +95,17 @@ impl Reports {
         self.asked.swap(false, Ordering::AcqRel);
     }
 
-    /// The oldest report that nobody has read.
-    pub(super) fn read(&self) -> Option<(Report, Instant)> {
-        lock::with(&self.queue, |queue| queue.waiting.pop_front())
+    /// The oldest report that nobody has read; if there is none, settles up.
+    ///
+    /// No report is made meanwhile.
+    pub(super) fn read_or(&self, settle_up: impl FnOnce()) -> Option<(Report, Instant)> {
+        lock::with(&self.queue, |queue| {
+            let oldest = queue.waiting.pop_front();
+            if oldest.is_none() {
+                settle_up();
+            }
+            oldest
+        })
     }
 
     /// Answers who waits for a report that has been read.
@@ -107,7 +121,7 @@ impl Reports {
     /// Answers everybody for good: nobody will read any more.
     pub(super) fn end(&self) {
         lock::with(&self.queue, |queue| {
-            queue.reading = Reading::Ended;
+            queue.readers = Readers::Ended;
             queue.waiting.clear();
         });
         self.answered.send_replace(u64::MAX);

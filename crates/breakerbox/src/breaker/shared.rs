@@ -7,7 +7,8 @@ use ractor::{ActorRef, RpcReplyPort};
 use tokio::sync::watch;
 
 use super::abandonment::Abandonment;
-use super::gate::Gate;
+use super::call_path::{CallPath, Fold};
+use super::ledger::Ledger;
 use super::permit::Leave;
 use super::reports::{Report, Reports};
 use super::{BreakerMessage, Snapshot};
@@ -23,7 +24,7 @@ use crate::{Events, Rejected, ask, clock, lock};
 pub(crate) struct Shared {
     abandonment: Abandonment,
     bus: EventBus,
-    gate: Gate,
+    call_path: CallPath,
     /// How many owners it has had; told anew when there will be no other.
     lives: watch::Sender<u64>,
     name: Arc<str>,
@@ -36,7 +37,7 @@ pub(crate) struct Shared {
 struct Resting {
     actor: Option<ActorRef<BreakerMessage>>,
     /// Here while no owner has it.
-    circuit: Option<Circuit>,
+    ledger: Option<Ledger>,
     config: BreakerConfig,
 }
 
@@ -46,18 +47,19 @@ impl Shared {
         config: BreakerConfig,
         bus: EventBus,
     ) -> Result<Self, ConfigError> {
-        let circuit = Circuit::new(config, fastrand::u64(..), clock::now())?;
+        let now = clock::now();
+        let circuit = Circuit::new(config, fastrand::u64(..), now)?;
         Ok(Self {
             abandonment: Abandonment::new(config.on_abandoned()),
             bus,
-            gate: Gate::new(circuit.standing()),
+            call_path: CallPath::new(circuit.standing(), circuit.fuse(), now),
             lives: watch::Sender::new(0),
             name,
             reports: Reports::new(),
             resting: Mutex::new(Resting {
                 actor: None,
-                circuit: Some(circuit),
                 config,
+                ledger: Some(Ledger::new(circuit)),
             }),
         })
     }
@@ -72,7 +74,7 @@ impl Shared {
     }
 
     pub(super) fn state(&self) -> State {
-        self.gate.standing().state
+        self.call_path.standing().state
     }
 
     pub(super) fn events(&self) -> Events {
@@ -85,7 +87,7 @@ impl Shared {
 
     /// Admits a call or says why not; never waits.
     pub(super) fn admit(&self) -> Result<Leave, Rejected> {
-        let admitted = self.gate.admit()?;
+        let admitted = self.call_path.admit()?;
         let ticket = admitted.ticket(clock::now);
         if admitted.is_news() {
             self.notice(ticket.notice());
@@ -96,18 +98,12 @@ impl Shared {
         })
     }
 
-    /// Records a verdict and returns the number of the report.
-    pub(super) fn settle(&self, ticket: Ticket, outcome: Outcome) -> u64 {
-        let notice = ticket.notice();
-        let number = self
-            .reports
-            .make(Report::Settled(ticket, outcome), clock::now());
-        // After the report, so that who takes the place is heard of after it.
-        if outcome == Outcome::Ignored {
-            self.gate.hand_back(notice, outcome);
+    /// Records a verdict; the number of its report, if the owner must judge it.
+    pub(super) fn settle(&self, ticket: Ticket, outcome: Outcome) -> Option<u64> {
+        match self.call_path.fold(&ticket, outcome, clock::now) {
+            Fold::Done => None,
+            Fold::Report => Some(self.report(ticket, outcome)),
         }
-        self.ask_to_look();
-        number
     }
 
     /// The verdict on a call whose permit is dropped now.
@@ -116,6 +112,10 @@ impl Shared {
             return Outcome::failure();
         }
         self.abandonment.outcome(leave.since)
+    }
+
+    pub(super) fn call_path(&self) -> &CallPath {
+        &self.call_path
     }
 
     pub(super) fn reports(&self) -> &Reports {
@@ -145,30 +145,25 @@ impl Shared {
     pub(super) fn last_snapshot(&self) -> Option<Snapshot> {
         let incarnation = *self.lives.borrow();
         lock::with(&self.resting, |resting| {
-            let circuit = resting.circuit.as_ref()?;
-            Some(Snapshot::new(&self.name, circuit, incarnation))
+            let ledger = resting.ledger.as_ref()?;
+            Some(Snapshot::new(&self.name, ledger.circuit(), incarnation))
         })
     }
 
     /// Hands the circuit to a new owner, if no other one has it.
-    pub(super) fn take_up(&self, actor: ActorRef<BreakerMessage>) -> Option<(Circuit, u64)> {
-        let circuit = lock::with(&self.resting, |resting| {
-            let circuit = resting.circuit.take()?;
+    pub(super) fn take_up(&self, actor: ActorRef<BreakerMessage>) -> Option<(Ledger, u64)> {
+        let ledger = lock::with(&self.resting, |resting| {
+            let ledger = resting.ledger.take()?;
             resting.actor = Some(actor);
-            Some(circuit)
+            Some(ledger)
         })?;
         self.lives.send_modify(|lives| *lives += 1);
-        Some((circuit, *self.lives.borrow()))
+        Some((ledger, *self.lives.borrow()))
     }
 
     /// Takes the circuit back from an owner that ends.
-    pub(super) fn put_down(&self, circuit: Circuit) {
-        lock::with(&self.resting, |resting| resting.circuit = Some(circuit));
-    }
-
-    /// Publishes what callers are told until further notice.
-    pub(super) fn publish(&self, circuit: &Circuit) {
-        self.gate.publish(circuit.standing(), circuit.retry_at());
+    pub(super) fn put_down(&self, ledger: Ledger) {
+        lock::with(&self.resting, |resting| resting.ledger = Some(ledger));
     }
 
     pub(super) fn publish_config(&self, config: BreakerConfig) {
@@ -200,7 +195,7 @@ impl Shared {
             return;
         }
         let choice = self.config().on_orphaned();
-        self.gate.orphan(choice);
+        self.call_path.orphan(choice);
         self.reports.end();
         self.lives.send_modify(|_| {});
         let admits = matches!(choice, Orphaned::Admit);
@@ -212,8 +207,22 @@ impl Shared {
         self.tell(|breaker| Event::Orphaned { breaker, choice });
     }
 
+    #[cold]
+    fn report(&self, ticket: Ticket, outcome: Outcome) -> u64 {
+        let notice = ticket.notice();
+        let number = self.reports.make(clock::now(), || {
+            let reading = self.call_path.reading_at(&ticket, outcome);
+            Report::Settled(ticket, outcome, reading)
+        });
+        // After the report, so that who takes the place is heard of after it.
+        self.call_path.hand_back(notice, outcome);
+        self.ask_to_look();
+        number
+    }
+
+    #[cold]
     fn notice(&self, notice: Notice) {
-        self.reports.make(Report::Admitted(notice), clock::now());
+        self.reports.make(clock::now(), || Report::Admitted(notice));
         self.ask_to_look();
     }
 

@@ -1,0 +1,22 @@
+//! The call path of a breaker, compiled for loom.
+//!
+//! tokio cannot be built with `--cfg loom` from outside, so the models cannot
+//! live in the crate of the code that they try. This crate takes the same files
+//! in, with loom's atomics, and nothing else:
+//!
+//! ```text
+//! RUSTFLAGS="--cfg loom" cargo test --release -p breakerbox-loom
+//! ```
+#![cfg(all(loom, test))]
+#![expect(dead_code, reason = "the models need not all of it")]
+
+#[path = "../../breakerbox/src/breaker"]
+mod breaker {
+    mod call_path;
+}
+#[path = "../../breakerbox/src/lock.rs"]
+mod lock;
+#[path = "../../breakerbox/src/sync.rs"]
+mod sync;
+
+pub(crate) use breakerbox_core::Rejected;

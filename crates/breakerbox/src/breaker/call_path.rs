@@ -1,0 +1,231 @@
+//! What a breaker's owner shares with its callers: the gate, the tally, the fuse.
+//!
+//! A message for every call would cost more than most calls and queue without
+//! bound. So the messages that everybody would send all the time are folded into
+//! three small things. The *gate* is the owner's standing answer to "may I?". The
+//! *tally* is verdicts added up. The *fuse* says how many failures the owner need
+//! not hear about, because no decision could come of them. The one that burns
+//! the fuse is left for the owner as it is, with the reading of the tally it
+//! came at; so the owner judges exactly what a circuit asked call by call would.
+//!
+//! # Invariants
+//!
+//! 1. Every verdict is counted in exactly one place: a cell, the strikes, or the
+//!    reports; and from there in exactly one of window and `late`.
+//! 2. Of the verdicts of one thread the owner sees no later one without the
+//!    earlier ones.
+//! 3. While a failure waits for the owner no failure is folded.
+
+use std::time::Instant;
+
+use breakerbox_core::{Fuse, Generation, Notice, Orphaned, Outcome, Standing, Ticket, Wake};
+
+use crate::Rejected;
+use crate::sync::{AtomicU64, Ordering};
+
+mod cells;
+mod gate;
+#[cfg(all(test, loom))]
+mod loom_tests;
+mod reading;
+mod slot;
+mod strikes;
+
+use cells::Cells;
+use gate::{Admitted, Gate};
+pub(super) use reading::{Heard, Reading};
+use strikes::{Mode, Strikes, Word};
+
+#[derive(Debug)]
+pub(super) struct CallPath {
+    /// The successes that had come when the last run of failures ended:
+    /// `generation:24 successes:40`.
+    calm_since: AtomicU64,
+    cells: Cells,
+    gate: Gate,
+    strikes: Strikes,
+}
+
+/// What became of a verdict.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Fold {
+    /// It was counted, and that is all.
+    Done,
+    /// It must be left for the owner as a report.
+    Report,
+}
+
+impl CallPath {
+    pub(super) fn new(standing: Standing, fuse: Fuse, epoch: Instant) -> Self {
+        let path = Self {
+            calm_since: AtomicU64::new(0),
+            cells: Cells::new(),
+            gate: Gate::new(standing, epoch),
+            strikes: Strikes::new(standing.generation, epoch),
+        };
+        path.strikes.lay(fuse, 0, Mode::of(standing));
+        path
+    }
+
+    /// Admits a call or says why not; never waits.
+    pub(super) fn admit(&self) -> Result<Admitted, Rejected> {
+        self.gate.admit()
+    }
+
+    /// Counts a verdict, if the owner need not hear of it.
+    pub(super) fn fold(
+        &self,
+        ticket: &Ticket,
+        outcome: Outcome,
+        now: impl FnOnce() -> Instant,
+    ) -> Fold {
+        match slot::current() {
+            Some(slot) if !ticket.is_probe() => {
+                self.fold_at(slot, ticket.generation(), outcome, now)
+            }
+            Some(_) | None => Fold::Report,
+        }
+    }
+
+    fn fold_at(
+        &self,
+        slot: usize,
+        generation: Generation,
+        outcome: Outcome,
+        now: impl FnOnce() -> Instant,
+    ) -> Fold {
+        match outcome {
+            Outcome::Failure { retry_after: None } => self.strikes.fold(generation, now),
+            Outcome::Failure {
+                retry_after: Some(_),
+            } => Fold::Report,
+            Outcome::Ignored => self.fold_ignored(slot, generation),
+            Outcome::Success => self.fold_success(slot, generation),
+        }
+    }
+
+    /// What had been counted when this verdict came, which is left for the owner.
+    ///
+    /// None if its generation is over. The caller holds the lock on the reports,
+    /// so readings stand in them in the order in which they were taken.
+    pub(super) fn reading_at(&self, ticket: &Ticket, outcome: Outcome) -> Option<Reading> {
+        let generation = ticket.generation();
+        if ticket.is_probe() {
+            return None;
+        }
+        if outcome.is_failure() {
+            let word = self.strikes.wait_for_owner(generation)?;
+            return Some(self.reading(generation, word));
+        }
+        let word = self.strikes.read();
+        let reading = word
+            .is_of(generation)
+            .then(|| self.reading(generation, word))?;
+        if outcome == Outcome::Success {
+            self.strikes.end_streak(generation);
+        }
+        Some(reading)
+    }
+
+    /// Gives a probe's place back, if it judged nothing.
+    pub(super) fn hand_back(&self, notice: Notice, outcome: Outcome) {
+        self.gate.hand_back(notice, outcome);
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        self.gate.standing()
+    }
+
+    /// For the owner: what has been counted; no failure is folded until `lay`.
+    pub(super) fn take(&self, generation: Generation) -> Reading {
+        let word = self.strikes.take();
+        self.reading(generation, word)
+    }
+
+    /// For the owner: ends a generation. Returns the failures folded in it that
+    /// were not taken.
+    pub(super) fn begin(&self, generation: Generation) -> u64 {
+        self.strikes.begin(generation).failures.into()
+    }
+
+    /// For the owner: what holds from now on, for what was taken.
+    pub(super) fn publish(
+        &self,
+        standing: Standing,
+        fuse: Fuse,
+        streak: u64,
+        retry_at: Option<Instant>,
+    ) {
+        // The gate last: who is admitted in a generation finds its fuse.
+        self.strikes.lay(fuse, streak, Mode::of(standing));
+        self.gate.publish(standing, retry_at);
+    }
+
+    pub(super) fn orphan(&self, choice: Orphaned) {
+        self.gate.orphan(choice);
+    }
+
+    fn fold_ignored(&self, slot: usize, generation: Generation) -> Fold {
+        let word = self.strikes.read();
+        match word.mode {
+            _ if !word.is_of(generation) => self.count_late(slot),
+            Mode::Asleep => Fold::Report,
+            Mode::Folding | Mode::Waiting => {
+                self.cells.ignored(slot, generation);
+                Fold::Done
+            }
+        }
+    }
+
+    fn fold_success(&self, slot: usize, generation: Generation) -> Fold {
+        let word = self.strikes.read();
+        match word.mode {
+            _ if !word.is_of(generation) => self.count_late(slot),
+            Mode::Asleep => Fold::Report,
+            Mode::Folding | Mode::Waiting => {
+                self.cells.success(slot, generation);
+                if word.streak > 0 {
+                    self.end_streak(generation);
+                }
+                Fold::Done
+            }
+        }
+    }
+
+    #[cold]
+    fn end_streak(&self, generation: Generation) {
+        let before = self.cells.sum(generation).successes - 1;
+        let tagged = generation.number() << 40 | before & SUCCESSES;
+        // Relaxed: read after the strikes, whose change below releases it.
+        self.calm_since.store(tagged, Ordering::Relaxed);
+        self.strikes.end_streak(generation);
+    }
+
+    #[cold]
+    fn count_late(&self, slot: usize) -> Fold {
+        self.cells.late(slot);
+        Fold::Done
+    }
+
+    fn reading(&self, generation: Generation, word: Word) -> Reading {
+        // After the strikes: every success that a counted failure has seen is in.
+        let calm_since = self.calm_since.load(Ordering::Relaxed);
+        Reading {
+            calm_since,
+            generation,
+            sum: self.cells.sum(generation),
+            word,
+        }
+    }
+}
+
+impl Mode {
+    fn of(standing: Standing) -> Self {
+        match standing.wake {
+            Wake::Asleep => Self::Asleep,
+            Wake::Awake => Self::Folding,
+        }
+    }
+}
+
+const SUCCESSES: u64 = (1 << 40) - 1;

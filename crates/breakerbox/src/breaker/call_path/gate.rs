@@ -1,0 +1,295 @@
+//! The owner's standing answer to "may I?", in one atomic word.
+//!
+//! Asking a mailbox for leave costs a microsecond, queues without bound, and
+//! makes a crashed owner an outage. So the owner publishes its answer, callers
+//! work out their own admission from it, and nobody waits for anybody.
+//!
+//! # Invariants
+//!
+//! 1. Every change of the word is a read-modify-write, so no place in HalfOpen is
+//!    given out twice and none is lost.
+//! 2. The owner changes the places of a generation only when it begins it; after
+//!    that they belong to the callers.
+//! 3. Once orphaned, it stays so until a new owner publishes.
+
+use std::time::{Duration, Instant};
+
+use breakerbox_core::{
+    Admission, Forced, Generation, Notice, Orphaned, Outcome, RejectReason, Standing, State,
+    Ticket, Wake,
+};
+
+use crate::Rejected;
+use crate::sync::{AtomicU64, Ordering};
+
+#[derive(Debug)]
+pub(super) struct Gate {
+    epoch: Instant,
+    /// When a rejected call may come back, in nanoseconds since `epoch`; 0 when
+    /// nobody knows. Only a hint: it is read after the word, not with it.
+    retry_at: AtomicU64,
+    word: AtomicU64,
+}
+
+impl Gate {
+    pub(super) fn new(standing: Standing, epoch: Instant) -> Self {
+        Self {
+            epoch,
+            retry_at: AtomicU64::new(0),
+            word: AtomicU64::new(encode(standing)),
+        }
+    }
+
+    /// Admits a call or says why not; never waits.
+    pub(super) fn admit(&self) -> Result<Admitted, Rejected> {
+        // Acquire: who is admitted in a generation has seen what began it.
+        let mut word = self.word.load(Ordering::Acquire);
+        loop {
+            let standing = decode(word);
+            let admission = standing.admit().map_err(|reason| self.rejected(reason))?;
+            let (Admission::First(next) | Admission::Probe(next)) = admission else {
+                return Ok(Admitted {
+                    admission,
+                    generation: standing.generation,
+                });
+            };
+            // AcqRel: a place taken comes after the word it was taken from, and
+            // before whatever the next one to change the word does.
+            match self.word.compare_exchange_weak(
+                word,
+                encode(next),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => {
+                    return Ok(Admitted {
+                        admission,
+                        generation: standing.generation,
+                    });
+                }
+                Err(changed) => word = changed,
+            }
+        }
+    }
+
+    /// Gives a probe's place back, if its generation still lasts.
+    pub(super) fn hand_back(&self, notice: Notice, outcome: Outcome) {
+        self.change(|standing| standing.hand_back(notice, outcome));
+    }
+
+    /// Sets what the owner says from now on.
+    pub(super) fn publish(&self, standing: Standing, retry_at: Option<Instant>) {
+        let nanos = retry_at.map_or(0, |at| {
+            let since = at.saturating_duration_since(self.epoch).as_nanos();
+            u64::try_from(since).unwrap_or(u64::MAX).max(1)
+        });
+        // Relaxed: a hint, and the word's release comes after it.
+        self.retry_at.store(nanos, Ordering::Relaxed);
+        self.change(|current| {
+            let begun = current.generation == standing.generation;
+            let places = if begun {
+                current.places
+            } else {
+                standing.places
+            };
+            Some(Standing { places, ..standing })
+        });
+    }
+
+    /// Sets what callers get from now on because there is no owner any more.
+    pub(super) fn orphan(&self, choice: Orphaned) {
+        self.change(|standing| {
+            Some(Standing {
+                orphaned: Some(choice),
+                ..standing
+            })
+        });
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        // Acquire: who sees a state has seen what led to it.
+        decode(self.word.load(Ordering::Acquire))
+    }
+
+    fn rejected(&self, reason: RejectReason) -> Rejected {
+        // Relaxed: a hint.
+        let nanos = self.retry_at.load(Ordering::Relaxed);
+        let known =
+            nanos > 0 && reason != RejectReason::HalfOpen && reason != RejectReason::Orphaned;
+        let retry_at = known.then(|| self.epoch + Duration::from_nanos(nanos));
+        breakerbox_core::Rejected::new(reason, retry_at).into()
+    }
+
+    fn change(&self, mut change: impl FnMut(Standing) -> Option<Standing>) {
+        // AcqRel on success: it both sees what earlier changes published and
+        // publishes what led to this one. A change that does not apply is none.
+        let _unchanged = self
+            .word
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+                change(decode(word)).map(encode)
+            });
+    }
+}
+
+/// A call that was let through.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::breaker) struct Admitted {
+    admission: Admission,
+    generation: Generation,
+}
+
+impl Admitted {
+    pub(in crate::breaker) fn ticket(self, now: impl FnOnce() -> Instant) -> Ticket {
+        self.admission.ticket(self.generation, now)
+    }
+
+    /// Whether the owner must hear of it.
+    pub(in crate::breaker) fn is_news(self) -> bool {
+        !matches!(self.admission, Admission::Plain)
+    }
+}
+
+/// `generation:40 places:16 wake:1 orphaned:2 forced:2 state:2`; the top bit is free.
+fn encode(standing: Standing) -> u64 {
+    let state = match standing.state {
+        State::Closed => 0,
+        State::HalfOpen => 1,
+        State::Open => 2,
+    };
+    let forced = match standing.forced {
+        None => 0,
+        Some(Forced::Closed) => 1,
+        Some(Forced::Open) => 2,
+    };
+    let orphaned = match standing.orphaned {
+        None => 0,
+        Some(Orphaned::Admit) => 1,
+        Some(Orphaned::Reject) => 2,
+    };
+    let wake = match standing.wake {
+        Wake::Awake => 0,
+        Wake::Asleep => 1,
+    };
+    let generation = standing.generation.number() & GENERATIONS;
+    generation << 23
+        | u64::from(standing.places) << 7
+        | wake << 6
+        | orphaned << 4
+        | forced << 2
+        | state
+}
+
+fn decode(word: u64) -> Standing {
+    Standing {
+        forced: match word >> 2 & 3 {
+            0 => None,
+            1 => Some(Forced::Closed),
+            _ => Some(Forced::Open),
+        },
+        generation: Generation::new(word >> 23),
+        orphaned: match word >> 4 & 3 {
+            0 => None,
+            1 => Some(Orphaned::Admit),
+            _ => Some(Orphaned::Reject),
+        },
+        places: u16::try_from(word >> 7 & 0xFFFF).expect("16 bits were kept"),
+        state: match word & 3 {
+            0 => State::Closed,
+            1 => State::HalfOpen,
+            _ => State::Open,
+        },
+        wake: if word >> 6 & 1 == 0 {
+            Wake::Awake
+        } else {
+            Wake::Asleep
+        },
+    }
+}
+
+/// Generations are kept in 40 bits: at one change a millisecond, 34 years.
+const GENERATIONS: u64 = (1 << 40) - 1;
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn standing(state: State, places: u16) -> Standing {
+        Standing {
+            forced: None,
+            generation: Generation::new(7),
+            orphaned: None,
+            places,
+            state,
+            wake: Wake::Awake,
+        }
+    }
+
+    #[test]
+    fn what_is_published_is_what_is_read() {
+        for state in [State::Closed, State::HalfOpen, State::Open] {
+            for forced in [None, Some(Forced::Closed), Some(Forced::Open)] {
+                for orphaned in [None, Some(Orphaned::Admit), Some(Orphaned::Reject)] {
+                    for wake in [Wake::Awake, Wake::Asleep] {
+                        let generation = Generation::new(GENERATIONS);
+                        let published = Standing {
+                            forced,
+                            generation,
+                            orphaned,
+                            wake,
+                            ..standing(state, u16::MAX)
+                        };
+                        assert_eq!(decode(encode(published)), published);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn r01_places_are_given_out_once_and_come_back() {
+        let gate = Gate::new(standing(State::HalfOpen, 2), Instant::now());
+        let first = gate.admit().unwrap().ticket(Instant::now);
+        let _second = gate.admit().unwrap().ticket(Instant::now);
+        assert_eq!(gate.admit().unwrap_err().reason(), RejectReason::HalfOpen);
+
+        gate.hand_back(first.notice(), Outcome::failure());
+        assert!(
+            gate.admit().is_err(),
+            "only a probe that judged nothing gives its place back"
+        );
+        gate.hand_back(first.notice(), Outcome::Ignored);
+        assert!(gate.admit().is_ok());
+    }
+
+    #[test]
+    fn r02_a_place_of_an_older_generation_does_not_come_back() {
+        let gate = Gate::new(standing(State::HalfOpen, 1), Instant::now());
+        let straggler = gate.admit().unwrap().ticket(Instant::now);
+        let next = Standing {
+            generation: Generation::new(9),
+            ..standing(State::HalfOpen, 1)
+        };
+        gate.publish(next, None);
+        gate.hand_back(straggler.notice(), Outcome::Ignored);
+        assert_eq!(gate.standing().places, 1);
+    }
+
+    #[test]
+    fn publishing_within_a_generation_leaves_its_places_to_the_callers() {
+        let gate = Gate::new(standing(State::HalfOpen, 2), Instant::now());
+        let _probe = gate.admit().unwrap();
+        gate.publish(standing(State::HalfOpen, 2), None);
+        assert_eq!(gate.standing().places, 1);
+    }
+
+    #[test]
+    fn only_the_first_caller_wakes_the_owner() {
+        let asleep = Standing {
+            wake: Wake::Asleep,
+            ..standing(State::Closed, 0)
+        };
+        let gate = Gate::new(asleep, Instant::now());
+        assert!(gate.admit().unwrap().is_news());
+        assert!(!gate.admit().unwrap().is_news());
+    }
+}

@@ -1,0 +1,102 @@
+//! What has been counted, as the owner hears of it.
+//!
+//! Counts in the cells only grow, so news is the difference between two
+//! readings. The owner keeps what it has heard of beside its circuit, and both
+//! survive it.
+
+use breakerbox_core::{Generation, Streak, Tally};
+
+use super::SUCCESSES;
+use super::cells::Sum;
+use super::strikes::{LONGEST_STREAK, Mode, Word};
+
+/// A reading of the tally.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::breaker) struct Reading {
+    pub(super) calm_since: u64,
+    pub(super) generation: Generation,
+    pub(super) sum: Sum,
+    pub(super) word: Word,
+}
+
+/// What the owner has already heard of the tally.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::breaker) struct Heard {
+    /// Verdicts in the cells that counted in generations that are over.
+    closed: u64,
+    failures: u64,
+    ignored: u64,
+    late: u64,
+    successes: u64,
+}
+
+impl Heard {
+    /// What is new in a reading, given the run of failures known so far.
+    pub(in crate::breaker) fn news(&mut self, reading: &Reading, run: u64) -> Tally {
+        let Reading { sum, word, .. } = reading;
+        let late = sum.other.saturating_sub(self.closed);
+        Tally {
+            failures: advance(&mut self.failures, word.failures.into()),
+            ignored: advance(&mut self.ignored, sum.ignored),
+            late: advance(&mut self.late, late),
+            streak: reading.streak(run),
+            successes: advance(&mut self.successes, sum.successes),
+        }
+    }
+
+    /// The failures that were heard of have been taken.
+    pub(in crate::breaker) fn taken(&mut self) {
+        self.failures = 0;
+    }
+
+    /// A generation is over, with `folded` failures that were not taken.
+    ///
+    /// Returns those that nobody had heard of, which are late.
+    pub(in crate::breaker) fn over(&mut self, folded: u64) -> u64 {
+        let late = folded.saturating_sub(self.failures);
+        self.closed += self.ignored + self.successes;
+        *self = Self {
+            failures: 0,
+            ignored: 0,
+            successes: 0,
+            ..*self
+        };
+        late
+    }
+}
+
+impl Reading {
+    pub(in crate::breaker) fn is_of(&self, generation: Generation) -> bool {
+        self.generation == generation
+    }
+
+    pub(in crate::breaker) fn is_awake(&self) -> bool {
+        self.word.mode != Mode::Asleep
+    }
+
+    fn streak(&self, run: u64) -> Streak {
+        match self.word.streak {
+            0 => Streak::Successes(
+                self.sum
+                    .successes
+                    .saturating_sub(self.successes_before_calm()),
+            ),
+            LONGEST_STREAK => {
+                Streak::Failures(run.max(LONGEST_STREAK.into()) + u64::from(self.word.failures))
+            }
+            streak => Streak::Failures(streak.into()),
+        }
+    }
+
+    fn successes_before_calm(&self) -> u64 {
+        let same = self.calm_since >> 40 == self.generation.number() & ((1 << 24) - 1);
+        if same { self.calm_since & SUCCESSES } else { 0 }
+    }
+}
+
+/// Raises `heard` to `now` and returns by how much.
+fn advance(heard: &mut u64, now: u64) -> u64 {
+    let news = now.saturating_sub(*heard);
+    *heard += news;
+    news
+}

@@ -1,0 +1,270 @@
+//! The failures that callers have folded, and how many more they may: the fuse.
+//!
+//! A failing caller must know whether its failure could open the breaker, for
+//! then the owner has to decide before the call returns. Count, limit and run
+//! of failures are one word, so that a failure is one compare-and-swap, and what
+//! it was counted against is what it was counted in.
+//!
+//! # Invariants
+//!
+//! 1. A failure is folded only while fewer than the fuse allows are, it is not
+//!    the one at which a run opens, and nothing waits for the owner to judge.
+//! 2. The word's generation changes before the gate admits in the next one, so
+//!    it is the instant at which a generation ends for failures.
+//! 3. A success ends a run before its call returns.
+
+use std::time::Instant;
+
+use breakerbox_core::{Fuse, Generation};
+
+use super::Fold;
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
+
+#[derive(Debug)]
+pub(super) struct Strikes {
+    epoch: Instant,
+    /// The run of failures at which to ask; a setting, 0 for none.
+    streak_at: AtomicU32,
+    /// When the fuse is void, in nanoseconds since `epoch`; 0 for never.
+    until: AtomicU64,
+    word: AtomicU64,
+}
+
+impl Strikes {
+    pub(super) fn new(generation: Generation, epoch: Instant) -> Self {
+        Self {
+            epoch,
+            streak_at: AtomicU32::new(0),
+            until: AtomicU64::new(0),
+            word: AtomicU64::new(Word::of(generation).pack()),
+        }
+    }
+
+    pub(super) fn read(&self) -> Word {
+        // Acquire: who sees a generation has seen what began it.
+        Word::unpack(self.word.load(Ordering::Acquire))
+    }
+
+    /// Counts a failure, if no decision could come of it.
+    ///
+    /// One whose generation is over is for the owner too: it may be ending the
+    /// generation now, and callers must not return before the gate says so.
+    pub(super) fn fold(&self, generation: Generation, now: impl FnOnce() -> Instant) -> Fold {
+        // Relaxed: both belong to a word that was written after them. An older
+        // value judges this failure as of before the owner's change, and its
+        // call has not returned.
+        let until = self.until.load(Ordering::Relaxed);
+        if until > 0 && since(self.epoch, now()) >= until {
+            return Fold::Report;
+        }
+        let streak_at = self.streak_at.load(Ordering::Relaxed);
+        let folded = self.change(|word| {
+            let may_open =
+                word.failures >= word.folds || streak_at > 0 && word.streak + 1 >= streak_at;
+            if !word.is_of(generation) || word.mode != Mode::Folding || may_open {
+                return Err(());
+            }
+            Ok(Word {
+                failures: word.failures + 1,
+                streak: word.longer_streak(),
+                ..word
+            })
+        });
+        if folded.is_ok() {
+            Fold::Done
+        } else {
+            Fold::Report
+        }
+    }
+
+    /// From now on failures wait for the owner; and one more has come.
+    ///
+    /// Returns the word before it, or None if its generation is over.
+    pub(super) fn wait_for_owner(&self, generation: Generation) -> Option<Word> {
+        self.change(|word| {
+            let mode = if word.mode == Mode::Asleep {
+                Mode::Asleep
+            } else {
+                Mode::Waiting
+            };
+            let more = Word {
+                mode,
+                streak: word.longer_streak(),
+                ..word
+            };
+            if word.is_of(generation) {
+                Ok(more)
+            } else {
+                Err(())
+            }
+        })
+        .ok()
+    }
+
+    /// Ends a run of failures: a success has come.
+    pub(super) fn end_streak(&self, generation: Generation) {
+        let _ended = self.change(|word| {
+            let runs = word.is_of(generation) && word.streak > 0;
+            if runs {
+                Ok(Word { streak: 0, ..word })
+            } else {
+                Err(())
+            }
+        });
+    }
+
+    /// Takes the folded failures; until the next fuse is laid, all must ask.
+    pub(super) fn take(&self) -> Word {
+        self.change(|word| {
+            Ok::<_, ()>(Word {
+                failures: 0,
+                folds: 0,
+                ..word
+            })
+        })
+        .unwrap_or_else(|()| unreachable!("it refuses no word"))
+    }
+
+    /// Lays a fuse for what was taken.
+    pub(super) fn lay(&self, fuse: Fuse, streak: u64, mode: Mode) {
+        // Relaxed: the word's release below comes after them.
+        self.until.store(
+            fuse.until
+                .map_or(0, |until| since(self.epoch, until).max(1)),
+            Ordering::Relaxed,
+        );
+        self.streak_at.store(
+            fuse.streak_at.unwrap_or(0).min(LONGEST_STREAK),
+            Ordering::Relaxed,
+        );
+        let folds = u32::try_from(fuse.folds)
+            .unwrap_or(MOST_FOLDS)
+            .min(MOST_FOLDS);
+        let longest = u32::try_from(streak).unwrap_or(LONGEST_STREAK);
+        let _laid = self.change(|word| {
+            let streak = if word.streak == LONGEST_STREAK {
+                word.streak
+            } else {
+                word.streak.min(longest)
+            };
+            Ok::<_, ()>(Word {
+                folds,
+                mode,
+                streak,
+                ..word
+            })
+        });
+    }
+
+    /// Ends a generation for failures and returns its last word.
+    pub(super) fn begin(&self, generation: Generation) -> Word {
+        // AcqRel: the last word is read with all that led to it, and who sees
+        // the new one sees what the owner did before.
+        Word::unpack(
+            self.word
+                .swap(Word::of(generation).pack(), Ordering::AcqRel),
+        )
+    }
+
+    /// Changes the word and returns the one before, unless it is refused.
+    fn change<E>(&self, change: impl Fn(Word) -> Result<Word, E>) -> Result<Word, E> {
+        // Acquire and AcqRel: a failure that is counted has seen the word it is
+        // counted against, with what led to it; and who reads the count has
+        // seen what the failure is about.
+        let mut word = self.word.load(Ordering::Acquire);
+        loop {
+            let next = change(Word::unpack(word))?.pack();
+            match self
+                .word
+                .compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(before) => return Ok(Word::unpack(before)),
+                Err(other) => word = other,
+            }
+        }
+    }
+}
+
+/// `generation:24 failures:12 folds:12 streak:14 mode:2`.
+///
+/// A permit that is older by exactly a multiple of 2^24 generations would be
+/// taken for one of this generation; at one change a second that is 194 days.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Word {
+    /// Folded since the owner last took them.
+    pub(super) failures: u32,
+    /// How many may be folded.
+    folds: u32,
+    generation: u64,
+    pub(super) mode: Mode,
+    /// Failures since the last success.
+    pub(super) streak: u32,
+}
+
+/// What callers do with verdicts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Mode {
+    /// Tell the owner of each: it sleeps, and wakes with the first.
+    Asleep,
+    /// Fold what the fuse allows.
+    Folding,
+    /// Fold no failure: one waits for the owner, and comes first.
+    Waiting,
+}
+
+impl Word {
+    fn of(generation: Generation) -> Self {
+        let generation = generation.number() & GENERATIONS;
+        Self {
+            failures: 0,
+            folds: 0,
+            generation,
+            mode: Mode::Folding,
+            streak: 0,
+        }
+    }
+
+    pub(super) fn is_of(self, generation: Generation) -> bool {
+        self.generation == generation.number() & GENERATIONS
+    }
+
+    fn longer_streak(self) -> u32 {
+        (self.streak + 1).min(LONGEST_STREAK)
+    }
+
+    fn pack(self) -> u64 {
+        let mode = match self.mode {
+            Mode::Folding => 0,
+            Mode::Waiting => 1,
+            Mode::Asleep => 2,
+        };
+        self.generation << 40
+            | u64::from(self.failures) << 28
+            | u64::from(self.folds) << 16
+            | u64::from(self.streak) << 2
+            | mode
+    }
+
+    fn unpack(word: u64) -> Self {
+        let bits = |from: u32, most: u32| (word >> from) as u32 & most;
+        Self {
+            failures: bits(28, MOST_FOLDS),
+            folds: bits(16, MOST_FOLDS),
+            generation: word >> 40,
+            mode: match word & 3 {
+                0 => Mode::Folding,
+                1 => Mode::Waiting,
+                _ => Mode::Asleep,
+            },
+            streak: bits(2, LONGEST_STREAK),
+        }
+    }
+}
+
+fn since(epoch: Instant, instant: Instant) -> u64 {
+    u64::try_from(instant.saturating_duration_since(epoch).as_nanos()).unwrap_or(u64::MAX)
+}
+
+const GENERATIONS: u64 = (1 << 24) - 1;
+pub(super) const LONGEST_STREAK: u32 = (1 << 14) - 1;
+const MOST_FOLDS: u32 = (1 << 12) - 1;
