@@ -23,8 +23,8 @@ use std::time::Instant;
 use crate::window::Verdicts;
 use crate::{
     ActiveOverride, BreakerConfig, ConfigError, Counts, Dice, Forced, Fuse, Generation, Notice,
-    Outcome, Override, Reason, RejectReason, Rejected, Standing, State, Tally, Ticket, Transition,
-    Wake, span,
+    Outcome, Override, Pace, Reason, RejectReason, Rejected, Standing, State, Tally, Ticket,
+    Transition, Wake, span,
 };
 
 mod probes;
@@ -144,25 +144,13 @@ impl Circuit {
 
     /// Gives the verdict on one call.
     pub fn settle(&mut self, ticket: Ticket, outcome: Outcome, now: Instant) {
-        self.handle_deadline(now);
-        let Notice {
-            generation,
-            probe_since,
-        } = ticket.into_notice();
-        if generation != self.generation {
-            self.late += 1;
-            return;
-        }
-        self.verdicts.record(outcome, self.now);
-        self.note_push_back(outcome);
-        match (&mut self.phase, probe_since) {
-            (Phase::Closed { .. }, _) if outcome.is_failure() => self.ask_to_trip(),
-            (Phase::HalfOpen(probes), Some(since)) => {
-                probes.settle(since, outcome);
-                self.judge_probes(outcome);
-            }
-            (Phase::Closed { .. } | Phase::HalfOpen(_) | Phase::Open { .. }, _) => {}
-        }
+        self.enter(ticket, outcome, Pace::Fast, now);
+    }
+
+    /// Gives the verdict on one call that took
+    /// [`slow_after`](BreakerConfig::slow_after) or longer.
+    pub fn settle_slow(&mut self, ticket: Ticket, outcome: Outcome, now: Instant) {
+        self.enter(ticket, outcome, Pace::Slow, now);
     }
 
     /// Takes in verdicts that callers have folded, as of `now`.
@@ -387,10 +375,34 @@ impl Circuit {
         match &self.phase {
             Phase::Closed { .. } => self.verdicts.handle_deadline(now),
             Phase::HalfOpen(_) => {
-                self.verdicts.record(Outcome::failure(), now);
+                self.verdicts.record(Outcome::failure(), Pace::Fast, now);
                 self.open(Reason::ProbeOverdue);
             }
             Phase::Open { .. } => self.half_open(),
+        }
+    }
+
+    fn enter(&mut self, ticket: Ticket, outcome: Outcome, pace: Pace, now: Instant) {
+        self.handle_deadline(now);
+        let Notice {
+            generation,
+            probe_since,
+        } = ticket.into_notice();
+        if generation != self.generation {
+            self.late += 1;
+            return;
+        }
+        self.verdicts.record(outcome, pace, self.now);
+        self.note_push_back(outcome);
+        let counts_against =
+            outcome.is_failure() || outcome == Outcome::Success && pace == Pace::Slow;
+        match (&mut self.phase, probe_since) {
+            (Phase::Closed { .. }, _) if counts_against => self.ask_to_trip(),
+            (Phase::HalfOpen(probes), Some(since)) => {
+                probes.settle(since, outcome);
+                self.judge_probes(outcome, pace);
+            }
+            (Phase::Closed { .. } | Phase::HalfOpen(_) | Phase::Open { .. }, _) => {}
         }
     }
 
@@ -410,12 +422,17 @@ impl Circuit {
         }
     }
 
-    fn judge_probes(&mut self, outcome: Outcome) {
+    fn judge_probes(&mut self, outcome: Outcome, pace: Pace) {
         let Phase::HalfOpen(probes) = &self.phase else {
             return;
         };
         if outcome.is_failure() {
             self.open(Reason::ProbeFailed);
+        } else if outcome == Outcome::Success
+            && pace == Pace::Slow
+            && self.config.trip.watches_pace()
+        {
+            self.open(Reason::ProbeSlow);
         } else if probes.all_succeeded() {
             self.close(Reason::ProbesSucceeded);
         }
@@ -427,13 +444,13 @@ impl Circuit {
         let until = self.now + self.config.open_for.wait(self.openings, &mut self.dice);
         let until = self.pushed_back.map_or(until, |asked| asked.max(until));
         self.verdicts.freeze();
-        self.enter(Phase::Open { until }, reason, evidence);
+        self.begin(Phase::Open { until }, reason, evidence);
     }
 
     fn half_open(&mut self) {
         let evidence = self.verdicts.counts();
         self.verdicts = Verdicts::new(crate::Window::unbounded(), self.now);
-        self.enter(
+        self.begin(
             Phase::HalfOpen(Probes::new(self.config.probes)),
             Reason::OpenElapsed,
             evidence,
@@ -443,10 +460,10 @@ impl Circuit {
     fn close(&mut self, reason: Reason) {
         let evidence = self.verdicts.counts();
         self.verdicts = Verdicts::new(self.config.window, self.now);
-        self.enter(Phase::Closed { since: self.now }, reason, evidence);
+        self.begin(Phase::Closed { since: self.now }, reason, evidence);
     }
 
-    fn enter(&mut self, phase: Phase, reason: Reason, evidence: Counts) {
+    fn begin(&mut self, phase: Phase, reason: Reason, evidence: Counts) {
         let from = self.state();
         let until = match phase {
             Phase::Open { until } => Some(until),

@@ -35,12 +35,14 @@ pub use file::ConfigFile;
 #[must_use = "a configuration does nothing until a breaker is given it"]
 pub struct BreakerConfig {
     pub(crate) abandoned: Abandoned,
+    pub(crate) call_timeout: Option<Duration>,
     pub(crate) healthy_span: Duration,
     pub(crate) open_for: Backoff,
     pub(crate) orphaned: Orphaned,
     pub(crate) probe_deadline: Option<Duration>,
     pub(crate) probes: u16,
     pub(crate) retry_after_cap: Duration,
+    pub(crate) slow_after: Option<Duration>,
     pub(crate) trip: TripPolicy,
     pub(crate) window: Window,
 }
@@ -58,10 +60,12 @@ impl BreakerConfig {
     /// | [`probe_deadline`](Self::probe_deadline) | 30 s | a probe that never returns must not wedge the breaker; longer than most timeouts, so that it is the call's own timeout that judges |
     /// | [`abandoned`](Self::abandoned) | ignored | who hangs up says nothing about the other side |
     /// | [`retry_after_cap`](Self::retry_after_cap) | 300 s | a peer that asks for an hour by mistake is asked again after five minutes |
+    /// | [`call_timeout`](Self::call_timeout), [`slow_after`](Self::slow_after) | none | your HTTP client has a timeout of its own, and timing a call costs more than all else a breaker does |
     /// | [`orphaned`](Self::orphaned) | admit | a breaker that lost its owner must not become the outage |
     pub const fn new() -> Self {
         Self {
             abandoned: Abandoned::Ignored,
+            call_timeout: None,
             healthy_span: Duration::from_secs(60),
             open_for: Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60))
                 .jitter(Ratio::percent(20)),
@@ -69,6 +73,7 @@ impl BreakerConfig {
             probe_deadline: Some(Duration::from_secs(30)),
             probes: 3,
             retry_after_cap: Duration::from_secs(300),
+            slow_after: None,
             trip: TripPolicy::consecutive_failures(6)
                 .or(TripPolicy::failure_rate(Ratio::percent(50), 20)),
             window: Window::rolling(Duration::from_secs(10), 10),
@@ -94,6 +99,17 @@ impl BreakerConfig {
     /// What a permit counts as that is dropped unsettled.
     pub const fn abandoned(mut self, abandoned: Abandoned) -> Self {
         self.abandoned = abandoned;
+        self
+    }
+
+    /// How long [`call`](../breakerbox/struct.Breaker.html#method.call) waits
+    /// for a call before it gives it up as a failure; no limit unless set.
+    ///
+    /// # Panics
+    ///
+    /// If the span is zero or longer than 100 years.
+    pub const fn call_timeout(mut self, limit: Duration) -> Self {
+        self.call_timeout = Some(span::checked(limit));
         self
     }
 
@@ -153,6 +169,20 @@ impl BreakerConfig {
         self
     }
 
+    /// From how long on a call is slow; calls are not timed unless set.
+    ///
+    /// Only [`TripPolicy::slow_rate`] does something about it; without that
+    /// signal slow calls are counted and no more. Each call then reads the clock
+    /// twice.
+    ///
+    /// # Panics
+    ///
+    /// If the span is zero or longer than 100 years.
+    pub const fn slow_after(mut self, span: Duration) -> Self {
+        self.slow_after = Some(span::checked(span));
+        self
+    }
+
     /// When the breaker opens.
     pub const fn trip_on(mut self, policy: TripPolicy) -> Self {
         self.trip = policy;
@@ -176,6 +206,9 @@ impl BreakerConfig {
 
     /// Refuses what makes sense by itself but not together.
     pub(crate) fn refuse_contradictions(&self) -> Result<(), ConfigError> {
+        if self.trip.watches_pace() {
+            self.refuse_if_nothing_is_slow()?;
+        }
         let Shape::Last { calls } = self.window.0 else {
             return Ok(());
         };
@@ -183,6 +216,7 @@ impl BreakerConfig {
             let (key, needed) = match signal {
                 Signal::ConsecutiveFailures { failures } => ("trip.consecutive_failures", failures),
                 Signal::FailureRate { min_calls, .. } => ("trip.failure_rate", min_calls),
+                Signal::SlowRate { min_calls, .. } => ("trip.slow_rate", min_calls),
                 Signal::Custom(_) => continue,
             };
             if needed > calls {
@@ -190,6 +224,28 @@ impl BreakerConfig {
             }
         }
         Ok(())
+    }
+
+    fn refuse_if_nothing_is_slow(&self) -> Result<(), ConfigError> {
+        match (self.slow_after, self.call_timeout) {
+            (None, _) => Err(ConfigError::nothing_is_slow()),
+            (Some(slow), Some(limit)) if slow > limit => {
+                Err(ConfigError::cut_off_before_slow(slow, limit))
+            }
+            (Some(_), _) => Ok(()),
+        }
+    }
+
+    /// How long a call may take, if there is a limit.
+    #[must_use]
+    pub const fn limit_of_calls(&self) -> Option<Duration> {
+        self.call_timeout
+    }
+
+    /// From how long on a call is slow, if calls are timed.
+    #[must_use]
+    pub const fn slowness(&self) -> Option<Duration> {
+        self.slow_after
     }
 
     /// What a permit counts as that is dropped unsettled.

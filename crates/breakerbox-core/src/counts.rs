@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{Outcome, Streak};
+use crate::{Outcome, Pace, Streak};
 
 /// The verdicts inside a breaker's window.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -14,6 +14,8 @@ pub struct Counts {
     pub failures: u64,
     /// Calls that judged nothing; they are in no rate and break no streak.
     pub ignored: u64,
+    /// Calls that took long, among those that succeeded and that failed.
+    pub slow: u64,
     /// Calls that succeeded.
     pub successes: u64,
 }
@@ -32,6 +34,9 @@ impl fmt::Display for Counts {
         if self.consecutive_failures > 1 {
             write!(f, ", {} in a row", self.consecutive_failures)?;
         }
+        if self.slow > 0 {
+            write!(f, ", {} slow", self.slow)?;
+        }
         Ok(())
     }
 }
@@ -41,12 +46,16 @@ impl fmt::Display for Counts {
 pub(crate) struct Sums {
     pub(crate) failures: u64,
     pub(crate) ignored: u64,
+    pub(crate) slow: u64,
     pub(crate) successes: u64,
 }
 
 impl Sums {
-    pub(crate) fn of(outcome: Outcome) -> Self {
+    pub(crate) fn of(outcome: Outcome, pace: Pace) -> Self {
         let mut sums = Self::default();
+        if pace == Pace::Slow && outcome != Outcome::Ignored {
+            sums.slow = 1;
+        }
         match outcome {
             Outcome::Failure { .. } => sums.failures = 1,
             Outcome::Ignored => sums.ignored = 1,
@@ -58,12 +67,14 @@ impl Sums {
     pub(crate) fn merge(&mut self, more: Self) {
         self.failures += more.failures;
         self.ignored += more.ignored;
+        self.slow += more.slow;
         self.successes += more.successes;
     }
 
     pub(crate) fn subtract(&mut self, gone: Self) {
         self.failures -= gone.failures;
         self.ignored -= gone.ignored;
+        self.slow -= gone.slow;
         self.successes -= gone.successes;
     }
 }
@@ -87,6 +98,7 @@ impl Streak {
         let Sums {
             failures,
             ignored,
+            slow,
             successes,
         } = sums;
         let (consecutive_failures, consecutive_successes) = match self {
@@ -99,6 +111,7 @@ impl Streak {
             consecutive_successes,
             failures,
             ignored,
+            slow,
             successes,
         }
     }

@@ -37,7 +37,7 @@ pub use config::ConfigFile;
 pub use config::{BreakerConfig, ConfigError};
 pub use counts::Counts;
 pub use operator::{ActiveOverride, Forced, Override};
-pub use outcome::{Abandoned, Outcome};
+pub use outcome::{Abandoned, Outcome, Pace};
 pub use ratio::Ratio;
 pub use rejected::{RejectReason, Rejected};
 pub use standing::{Admission, Orphaned, Standing, Wake};

@@ -38,6 +38,16 @@ impl Outcome {
     }
 }
 
+/// How long a call took, beside how it ended.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Pace {
+    /// Less than [`slow_after`](crate::BreakerConfig::slow_after), or not timed.
+    #[default]
+    Fast,
+    /// That long or longer. What is ignored is not slow either.
+    Slow,
+}
+
 /// What a permit counts as that was dropped unsettled.
 ///
 /// A future is dropped when its caller loses interest: a timeout further up,

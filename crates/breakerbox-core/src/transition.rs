@@ -37,6 +37,8 @@ pub enum Reason {
     ProbeFailed,
     /// A probe was not settled by its deadline.
     ProbeOverdue,
+    /// A probe worked but took long, and the trip policy watches that.
+    ProbeSlow,
     /// All probes succeeded.
     ProbesSucceeded,
     /// The operator said so.
@@ -53,6 +55,7 @@ impl Reason {
             Self::OpenElapsed => "open_elapsed",
             Self::ProbeFailed => "probe_failed",
             Self::ProbeOverdue => "probe_overdue",
+            Self::ProbeSlow => "probe_slow",
             Self::ProbesSucceeded => "probes_succeeded",
             Self::Reset => "reset",
             Self::Tripped(reason) => reason.as_str(),

@@ -82,6 +82,28 @@ impl TripPolicy {
         self
     }
 
+    /// Opens when `rate` of at least `min_calls` successes and failures were slow.
+    ///
+    /// What is slow is said by [`slow_after`](crate::BreakerConfig::slow_after).
+    /// With this signal the policy is also asked when a slow call has succeeded,
+    /// and a slow probe counts as a failed one.
+    ///
+    /// # Panics
+    ///
+    /// If `rate` is zero, or `min_calls` is.
+    #[must_use]
+    pub const fn slow_rate(rate: Ratio, min_calls: u32) -> Self {
+        assert!(
+            !rate.is_zero(),
+            "a rate of slow calls is more than 0 percent"
+        );
+        assert!(
+            min_calls > 0,
+            "a rate of slow calls is taken of at least 1 call"
+        );
+        Self::on(Signal::SlowRate { min_calls, rate })
+    }
+
     /// The first signal that says open, of counts that have just gained a failure.
     pub(crate) fn judge(&self, counts: &Counts) -> Option<TripReason> {
         self.signals()
@@ -102,9 +124,15 @@ impl TripPolicy {
     pub(crate) fn streak_at(&self) -> Option<u32> {
         let runs = self.signals().filter_map(|signal| match signal {
             Signal::ConsecutiveFailures { failures } => Some(failures),
-            Signal::Custom(_) | Signal::FailureRate { .. } => None,
+            Signal::Custom(_) | Signal::FailureRate { .. } | Signal::SlowRate { .. } => None,
         });
         runs.min()
+    }
+
+    /// Whether it matters how long calls take.
+    pub(crate) fn watches_pace(&self) -> bool {
+        self.signals()
+            .any(|signal| matches!(signal, Signal::SlowRate { .. }))
     }
 
     pub(crate) fn signals(&self) -> impl Iterator<Item = Signal> + '_ {
@@ -148,6 +176,8 @@ pub enum TripReason {
     Custom,
     /// Too large a share of the calls failed.
     FailureRate,
+    /// Too large a share of the calls took long.
+    SlowRate,
 }
 
 impl TripReason {
@@ -158,6 +188,7 @@ impl TripReason {
             Self::ConsecutiveFailures => "consecutive_failures",
             Self::Custom => "custom",
             Self::FailureRate => "failure_rate",
+            Self::SlowRate => "slow_rate",
         }
     }
 }
@@ -167,6 +198,7 @@ pub(crate) enum Signal {
     ConsecutiveFailures { failures: u32 },
     Custom(Custom),
     FailureRate { min_calls: u32, rate: Ratio },
+    SlowRate { min_calls: u32, rate: Ratio },
 }
 
 impl Signal {
@@ -177,8 +209,12 @@ impl Signal {
             }
             Self::Custom(Custom { decide }) => decide(counts),
             Self::FailureRate { min_calls, rate } => {
-                counts.judged() >= min_calls.into()
-                    && rate.is_reached_by(counts.failures, counts.judged())
+                let judged = counts.judged();
+                judged >= min_calls.into() && rate.is_reached_by(counts.failures, judged)
+            }
+            Self::SlowRate { min_calls, rate } => {
+                let judged = counts.judged();
+                judged >= min_calls.into() && rate.is_reached_by(counts.slow, judged)
             }
         }
     }
@@ -196,6 +232,13 @@ impl Signal {
                     needed.saturating_sub(counts.failures + 1)
                 }))
             }
+            // Failures that are fast only make the share of slow ones smaller,
+            // once there are enough calls at all.
+            Self::SlowRate { min_calls, rate } => {
+                let whole = u64::from(min_calls).max(counts.judged() + 1);
+                let may_open = rate.is_reached_by(counts.slow, whole);
+                Some(if may_open { 0 } else { u64::MAX })
+            }
         }
     }
 
@@ -204,6 +247,7 @@ impl Signal {
             Self::ConsecutiveFailures { .. } => TripReason::ConsecutiveFailures,
             Self::Custom(_) => TripReason::Custom,
             Self::FailureRate { .. } => TripReason::FailureRate,
+            Self::SlowRate { .. } => TripReason::SlowRate,
         }
     }
 }
@@ -215,6 +259,9 @@ impl fmt::Display for Signal {
             Self::Custom(_) => f.write_str("a policy of your own"),
             Self::FailureRate { min_calls, rate } => {
                 write!(f, "{rate} failed of at least {min_calls}")
+            }
+            Self::SlowRate { min_calls, rate } => {
+                write!(f, "{rate} slow of at least {min_calls}")
             }
         }
     }

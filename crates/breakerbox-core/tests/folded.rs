@@ -6,8 +6,8 @@
 use std::time::{Duration, Instant};
 
 use breakerbox_core::{
-    Backoff, BreakerConfig, Circuit, Outcome, Ratio, State, Streak, Tally, Ticket, TripPolicy,
-    Wake, Window,
+    Backoff, BreakerConfig, Circuit, Outcome, Pace, Ratio, State, Streak, Tally, Ticket,
+    TripPolicy, Wake, Window,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -15,7 +15,7 @@ use proptest::test_runner::RngSeed;
 #[derive(Clone, Debug)]
 enum Step {
     Absorb,
-    Call(Outcome),
+    Call(Outcome, Pace),
     Pass(Duration),
 }
 
@@ -29,12 +29,12 @@ struct Folding {
 }
 
 impl Folding {
-    fn settle(&mut self, ticket: Ticket, outcome: Outcome, now: Instant) -> bool {
-        let asked = self.must_ask(&ticket, outcome, now);
+    fn settle(&mut self, ticket: Ticket, outcome: Outcome, pace: Pace, now: Instant) -> bool {
+        let asked = pace == Pace::Slow || self.must_ask(&ticket, outcome, now);
         if asked {
             self.absorb(now);
             self.note(outcome);
-            self.circuit.settle(ticket, outcome, now);
+            settle(&mut self.circuit, ticket, outcome, pace, now);
             return true;
         }
         self.note(outcome);
@@ -90,9 +90,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Outcome::Ignored),
         4 => Just(Outcome::Success),
     ];
+    let pace = prop_oneof![4 => Just(Pace::Fast), 1 => Just(Pace::Slow)];
     prop_oneof![
         1 => Just(Step::Absorb),
-        8 => outcome.prop_map(Step::Call),
+        8 => (outcome, pace).prop_map(|(outcome, pace)| Step::Call(outcome, pace)),
         1 => (1..3_000_u64).prop_map(|millis| Step::Pass(Duration::from_millis(millis))),
     ]
 }
@@ -111,6 +112,10 @@ fn config() -> impl Strategy<Value = BreakerConfig> {
             Ratio::percent(percent),
             min_calls
         )),
+        (1..101_u32, 1..9_u32).prop_map(|(percent, min_calls)| TripPolicy::slow_rate(
+            Ratio::percent(percent),
+            min_calls
+        )),
         Just(TripPolicy::custom(
             |counts| counts.failures >= 4 && counts.successes < 3
         )),
@@ -120,6 +125,7 @@ fn config() -> impl Strategy<Value = BreakerConfig> {
             .window(window)
             .trip_on(one.or(other))
             .open_for(Backoff::fixed(second))
+            .slow_after(second)
             .probes(2)
     })
 }
@@ -157,14 +163,14 @@ proptest! {
                     single.handle_deadline(now);
                     folding.absorb(now);
                 }
-                Step::Call(outcome) => {
+                Step::Call(outcome, pace) => {
                     let admitted = single.try_acquire(now);
                     let ticket = folding.circuit.try_acquire(now);
                     prop_assert_eq!(admitted.is_ok(), ticket.is_ok());
                     let (Ok(admitted), Ok(ticket)) = (admitted, ticket) else { continue };
                     let generation = single.generation();
-                    single.settle(admitted, outcome, now);
-                    let asked = folding.settle(ticket, outcome, now);
+                    settle(&mut single, admitted, outcome, pace, now);
+                    let asked = folding.settle(ticket, outcome, pace, now);
                     // A verdict that changes the state must not have been folded.
                     prop_assert!(asked || single.generation() == generation);
                     if single.generation() != generation {
@@ -182,6 +188,13 @@ proptest! {
                 folding.run = run_of(&single);
             }
         }
+    }
+}
+
+fn settle(circuit: &mut Circuit, ticket: Ticket, outcome: Outcome, pace: Pace, now: Instant) {
+    match pace {
+        Pace::Fast => circuit.settle(ticket, outcome, now),
+        Pace::Slow => circuit.settle_slow(ticket, outcome, now),
     }
 }
 

@@ -1,13 +1,14 @@
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use breakerbox_core::{BreakerConfig, Outcome, Override, State};
 use ractor::{ActorRef, Message, RpcReplyPort};
+use tokio::time::timeout;
 
 use crate::{AskError, CallError, CommandError, Events, Rejected, ask};
 
-mod abandonment;
 mod call_path;
 mod ledger;
 mod message;
@@ -16,6 +17,7 @@ mod permit;
 mod reports;
 mod shared;
 mod snapshot;
+mod terms;
 
 pub use message::BreakerMessage;
 pub(crate) use owner::Owner;
@@ -71,6 +73,8 @@ impl Breaker {
     ///
     /// [`CallError::Rejected`] if the call may not be made; then `future` is
     /// never polled. [`CallError::Failed`] with the call's own error.
+    /// [`CallError::TimedOut`] if it took longer than
+    /// [`BreakerConfig::call_timeout`]; then `future` is dropped.
     ///
     /// # Panics
     ///
@@ -127,10 +131,23 @@ impl Breaker {
         C: FnOnce(&Result<T, E>) -> Outcome,
     {
         let permit = self.try_acquire()?;
-        let result = future.await;
-        let outcome = classify(&result);
-        permit.settle_in_call(outcome).await;
-        result.map_err(CallError::Failed)
+        let ended = {
+            let future = pin!(future);
+            match self.shared.terms().call_timeout() {
+                None => Ok(future.await),
+                Some(limit) => timeout(limit, future).await.map_err(|_| limit),
+            }
+        };
+        match ended {
+            Ok(result) => {
+                permit.settle_in_call(classify(&result)).await;
+                result.map_err(CallError::Failed)
+            }
+            Err(limit) => {
+                permit.settle_in_call(Outcome::failure()).await;
+                Err(CallError::TimedOut(limit))
+            }
+        }
     }
 
     /// Makes a blocking call, if it may be made; an `Err` of it is a failure.

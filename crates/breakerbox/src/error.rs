@@ -54,6 +54,8 @@ pub enum CallError<E> {
     Failed(E),
     /// It was not made.
     Rejected(Rejected),
+    /// It was made and given up after this time.
+    TimedOut(Duration),
 }
 
 impl<E> CallError<E> {
@@ -62,7 +64,7 @@ impl<E> CallError<E> {
     pub fn into_failed(self) -> Option<E> {
         match self {
             Self::Failed(error) => Some(error),
-            Self::Rejected(_) => None,
+            Self::Rejected(_) | Self::TimedOut(_) => None,
         }
     }
 }
@@ -72,16 +74,18 @@ impl<E: Error + 'static> Error for CallError<E> {
         match self {
             Self::Failed(error) => Some(error),
             Self::Rejected(rejected) => Some(rejected),
+            Self::TimedOut(_) => None,
         }
     }
 }
 
 impl<E> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Failed(_) => "the call failed",
-            Self::Rejected(_) => "the call was not made",
-        })
+        match self {
+            Self::Failed(_) => f.write_str("the call failed"),
+            Self::Rejected(_) => f.write_str("the call was not made"),
+            Self::TimedOut(limit) => write!(f, "the call took longer than {limit:?}"),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use breakerbox::{
     Abandoned, Backoff, Breaker, BreakerBox, BreakerConfig, BreakerMessage, CallError,
-    CommandError, Counts, Event, Forced, Outcome, Override, Reason, RejectReason, State,
+    CommandError, Counts, Event, Forced, Outcome, Override, Ratio, Reason, RejectReason, State,
     TripPolicy, TripReason, Window,
 };
 use tokio::time::{Instant, advance, timeout};
@@ -264,6 +264,43 @@ async fn r12_a_classifier_judges_but_does_not_change_the_answer() {
             (failures, ignored, successes)
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r14_a_call_that_times_out_is_a_failure_and_its_future_is_dropped() {
+    let limit = Duration::from_secs(1);
+    let (_box, breaker) = breaker(CONFIG.call_timeout(limit)).await;
+    let (alive, mut dropped) = tokio::sync::oneshot::channel::<()>();
+    let call = async move {
+        let _alive = alive;
+        pending::<Answer>().await
+    };
+    assert_eq!(breaker.call(call).await, Err(CallError::TimedOut(limit)));
+    assert!(dropped.try_recv().is_err());
+    assert_eq!(counts(&breaker).await.failures, 1);
+    succeed(&breaker).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn r14_slow_calls_open_where_the_policy_watches_them() {
+    let slow = Duration::from_secs(1);
+    let watching = CONFIG
+        .slow_after(slow)
+        .trip_on(TripPolicy::slow_rate(Ratio::percent(50), 4));
+    let (_box, breaker) = breaker(watching).await;
+    let call = |span| {
+        breaker.call(async move {
+            advance(span).await;
+            Answer::Ok(1)
+        })
+    };
+    call(slow - Duration::from_millis(1)).await.unwrap();
+    call(slow).await.unwrap();
+    call(Duration::ZERO).await.unwrap();
+    assert_eq!(counts(&breaker).await.slow, 1);
+    assert_eq!(breaker.state(), State::Closed);
+    call(2 * slow).await.unwrap();
+    assert_eq!(breaker.state(), State::Open, "half of four calls were slow");
 }
 
 #[tokio::test(start_paused = true)]

@@ -69,6 +69,7 @@ pub(crate) struct Playback<V> {
 }
 
 struct InFlight {
+    duration: Duration,
     outcome: Outcome,
     ticket: Ticket,
 }
@@ -141,6 +142,7 @@ impl<V: View> Playback<V> {
         self.show_transitions()?;
         let end = (call.start + call.duration, call.line);
         let in_flight = InFlight {
+            duration: call.duration,
             outcome: call.outcome,
             ticket,
         };
@@ -150,8 +152,13 @@ impl<V: View> Playback<V> {
 
     fn end(&mut self, at: Duration, call: InFlight) -> io::Result<()> {
         self.last_event = at;
-        self.circuit
-            .settle(call.ticket, call.outcome, self.origin + at);
+        let slow_after = self.circuit.config().slowness();
+        let now = self.origin + at;
+        if slow_after.is_some_and(|slow_after| call.duration >= slow_after) {
+            self.circuit.settle_slow(call.ticket, call.outcome, now);
+        } else {
+            self.circuit.settle(call.ticket, call.outcome, now);
+        }
         self.show_transitions()
     }
 

@@ -8,6 +8,7 @@ mod openings;
 mod overrides;
 mod probes;
 mod reconfigure;
+mod slow;
 mod table;
 mod time;
 mod windows;

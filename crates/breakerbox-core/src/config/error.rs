@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 /// A breaker's configuration contradicts itself.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -15,6 +16,26 @@ impl ConfigError {
              breaker: use at most {calls} here, or a window of at least {needed}"
         );
         Self { key, message }
+    }
+
+    pub(crate) fn nothing_is_slow() -> Self {
+        let message = "it needs slow_after, without which no call is slow, so it would never open the \
+                       breaker: set slow_after, for instance to twice what a call takes at most";
+        Self {
+            key: "trip.slow_rate",
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn cut_off_before_slow(slow_after: Duration, call_timeout: Duration) -> Self {
+        let message = format!(
+            "calls are slow from {slow_after:?} on, but call_timeout ends them after {call_timeout:?}, so \
+             it would never open the breaker: use a slow_after of at most call_timeout"
+        );
+        Self {
+            key: "trip.slow_rate",
+            message,
+        }
     }
 
     #[cfg(feature = "serde")]

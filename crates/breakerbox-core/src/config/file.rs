@@ -43,12 +43,14 @@ use read::{Count, Either, Percent, Reading, Scalar, Span, TextOrTable, parse_spa
 #[serde(deny_unknown_fields)]
 pub struct ConfigFile {
     abandoned: Option<Abandoned>,
+    call_timeout: Option<Span>,
     healthy_span: Option<Span>,
     open_for: Option<Backoff>,
     orphaned: Option<Orphaned>,
     probe_deadline: Option<ProbeDeadline>,
     probes: Option<Count<{ u16::MAX as u32 }>>,
     retry_after_cap: Option<Span>,
+    slow_after: Option<Span>,
     trip: Option<TripPolicy>,
     window: Option<Window>,
 }
@@ -61,6 +63,10 @@ impl TryFrom<ConfigFile> for BreakerConfig {
         let trip_is_default = file.trip.is_none();
         let config = Self {
             abandoned: file.abandoned.unwrap_or(default.abandoned),
+            call_timeout: file
+                .call_timeout
+                .map(|Span(limit)| limit)
+                .or(default.call_timeout),
             healthy_span: file
                 .healthy_span
                 .map_or(default.healthy_span, |Span(span)| span),
@@ -75,6 +81,10 @@ impl TryFrom<ConfigFile> for BreakerConfig {
             retry_after_cap: file
                 .retry_after_cap
                 .map_or(default.retry_after_cap, |Span(cap)| cap),
+            slow_after: file
+                .slow_after
+                .map(|Span(span)| span)
+                .or(default.slow_after),
             trip: file.trip.unwrap_or(default.trip),
             window: file.window.unwrap_or(default.window),
         };
@@ -216,8 +226,11 @@ impl TextOrTable for TripPolicy {
             .map(|Count(failures)| Self::consecutive_failures(failures));
         let rate = table
             .failure_rate
-            .map(|FailureRate { percent, min_calls }| Self::failure_rate(percent, min_calls));
-        let signals = in_a_row.into_iter().chain(rate);
+            .map(|Rate { percent, min_calls }| Self::failure_rate(percent, min_calls));
+        let slow = table
+            .slow_rate
+            .map(|Rate { percent, min_calls }| Self::slow_rate(percent, min_calls));
+        let signals = in_a_row.into_iter().chain(rate).chain(slow);
         signals.reduce(Self::or).ok_or_else(|| {
             format!(
                 "without a signal the breaker would never open, expected {}",
@@ -238,22 +251,24 @@ impl TextOrTable for TripPolicy {
 #[serde(deny_unknown_fields)]
 struct TripTable {
     consecutive_failures: Option<Count<{ u32::MAX }>>,
-    failure_rate: Option<FailureRate>,
+    failure_rate: Option<Rate>,
+    slow_rate: Option<Rate>,
 }
 
-struct FailureRate {
+/// A share of the calls, and of how many at least.
+struct Rate {
     percent: Ratio,
     min_calls: u32,
 }
 
-impl TextOrTable for FailureRate {
+impl TextOrTable for Rate {
     type Table = RateTable;
     const EXPECTED: &'static str = "{ percent = 50, min_calls = 20 }";
 
     fn from_table(table: Self::Table) -> Result<Self, String> {
         let (Percent(percent), Count(min_calls)) = (table.percent, table.min_calls);
         if percent.is_zero() {
-            return Err("percent = 0 would open the breaker on any failure, \
+            return Err("percent = 0 would open the breaker on the first occasion, \
                         expected more than 0 and at most 100"
                 .into());
         }
@@ -261,10 +276,7 @@ impl TextOrTable for FailureRate {
     }
 
     fn from_text(text: &str) -> Result<Self, String> {
-        Err(format!(
-            "{text:?} is no failure rate, expected {}",
-            Self::EXPECTED
-        ))
+        Err(format!("{text:?} is no rate, expected {}", Self::EXPECTED))
     }
 }
 
@@ -302,7 +314,7 @@ impl Scalar for ProbeDeadline {
     }
 }
 
-read_as!(Either: Abandoned, Backoff, FailureRate, TripPolicy, Window);
+read_as!(Either: Abandoned, Backoff, Rate, TripPolicy, Window);
 read_as!(Reading: Orphaned, ProbeDeadline);
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::{Shape, Window};
 use crate::counts::{Counts, Sums};
-use crate::{Outcome, Streak, Tally, Wake, span};
+use crate::{Outcome, Pace, Streak, Tally, Wake, span};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Verdicts {
@@ -68,13 +68,14 @@ impl Verdicts {
         }
     }
 
-    pub(crate) fn record(&mut self, outcome: Outcome, now: Instant) {
+    pub(crate) fn record(&mut self, outcome: Outcome, pace: Pace, now: Instant) {
+        let verdict = Sums::of(outcome, pace);
         self.wake(now);
-        self.sums.merge(Sums::of(outcome));
+        self.sums.merge(verdict);
         self.streak.add(outcome);
         match &mut self.forgetting {
-            Forgetting::ByCall(last) => self.sums.subtract(last.push(Sums::of(outcome))),
-            Forgetting::BySlice(slices) => self.sums.subtract(slices.push(Sums::of(outcome), now)),
+            Forgetting::ByCall(last) => self.sums.subtract(last.push(verdict)),
+            Forgetting::BySlice(slices) => self.sums.subtract(slices.push(verdict, now)),
             Forgetting::AtOnce { .. } | Forgetting::Never => {}
         }
     }
@@ -88,6 +89,7 @@ impl Verdicts {
         let sums = Sums {
             failures: tally.failures,
             ignored: tally.ignored,
+            slow: 0,
             successes: tally.successes,
         };
         self.sums.merge(sums);
@@ -161,8 +163,8 @@ struct Last {
 
 #[derive(Clone, Copy, Debug)]
 enum Judged {
-    Failure,
-    Success,
+    Failure(Pace),
+    Success(Pace),
 }
 
 impl Last {
@@ -176,16 +178,21 @@ impl Last {
 
     /// Takes verdicts in, successes first, and returns what they pushed out.
     fn push(&mut self, verdicts: Sums) -> Sums {
+        let pace = if verdicts.slow > 0 {
+            Pace::Slow
+        } else {
+            Pace::Fast
+        };
         let overflowing = verdicts.successes.saturating_sub(self.calls as u64);
         let mut gone = Sums {
             successes: overflowing,
             ..Sums::default()
         };
         for _ in overflowing..verdicts.successes {
-            gone.merge(self.push_one(Judged::Success));
+            gone.merge(self.push_one(Judged::Success(pace)));
         }
         for _ in 0..verdicts.failures {
-            gone.merge(self.push_one(Judged::Failure));
+            gone.merge(self.push_one(Judged::Failure(pace)));
         }
         gone
     }
@@ -196,8 +203,8 @@ impl Last {
             return Sums::default();
         }
         match self.judged.pop_front() {
-            Some(Judged::Failure) => Sums::of(Outcome::failure()),
-            Some(Judged::Success) => Sums::of(Outcome::Success),
+            Some(Judged::Failure(pace)) => Sums::of(Outcome::failure(), pace),
+            Some(Judged::Success(pace)) => Sums::of(Outcome::Success, pace),
             None => Sums::default(),
         }
     }

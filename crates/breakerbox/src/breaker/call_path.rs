@@ -113,18 +113,8 @@ impl CallPath {
         if ticket.is_probe() {
             return None;
         }
-        if outcome.is_failure() {
-            let word = self.strikes.wait_for_owner(generation)?;
-            return Some(self.reading(generation, word));
-        }
-        let word = self.strikes.read();
-        let reading = word
-            .is_of(generation)
-            .then(|| self.reading(generation, word))?;
-        if outcome == Outcome::Success {
-            self.strikes.end_streak(generation);
-        }
-        Some(reading)
+        let word = self.strikes.wait_for_owner(generation, outcome)?;
+        Some(self.reading(generation, word))
     }
 
     /// Gives a probe's place back, if it judged nothing.

@@ -6,10 +6,10 @@
 
 use std::time::{Duration, Instant};
 
-use breakerbox_core::{Circuit, Wake};
+use breakerbox_core::{Circuit, Pace, Wake};
 
 use super::call_path::{CallPath, Heard, Reading};
-use super::reports::{Report, Reports};
+use super::reports::{Report, Reports, Verdict};
 
 #[derive(Debug)]
 pub(super) struct Ledger {
@@ -42,13 +42,7 @@ impl Ledger {
         while let Some((report, at)) = reports.read_or(|| self.close(path, now)) {
             match report {
                 Report::Admitted(notice) => self.act(path, |circuit| circuit.admitted(notice, at)),
-                Report::Settled(ticket, outcome, reading) => {
-                    if let Some(reading) = reading.filter(|it| it.is_of(self.circuit.generation()))
-                    {
-                        self.enter(&reading, at);
-                    }
-                    self.act(path, |circuit| circuit.settle(ticket, outcome, at));
-                }
+                Report::Settled(verdict) => self.judge(path, verdict, at),
             }
         }
     }
@@ -89,6 +83,22 @@ impl Ledger {
             Wake::Asleep => self.look_again.filter(|at| *at > now),
             Wake::Awake => None,
         };
+    }
+
+    fn judge(&mut self, path: &CallPath, verdict: Verdict, at: Instant) {
+        let Verdict {
+            outcome,
+            pace,
+            reading,
+            ticket,
+        } = verdict;
+        if let Some(reading) = reading.filter(|it| it.is_of(self.circuit.generation())) {
+            self.enter(&reading, at);
+        }
+        self.act(path, |circuit| match pace {
+            Pace::Fast => circuit.settle(ticket, outcome, at),
+            Pace::Slow => circuit.settle_slow(ticket, outcome, at),
+        });
     }
 
     /// Enters what a reading has that is new, as of `at`.

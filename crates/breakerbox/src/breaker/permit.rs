@@ -178,7 +178,7 @@ struct Claim<S: Deref<Target = Shared>> {
 impl<S: Deref<Target = Shared>> Claim<S> {
     fn settle(&mut self, outcome: Outcome) -> Option<u64> {
         let leave = self.leave.take().expect("settling consumes the permit");
-        self.shared.settle(leave.ticket, outcome)
+        self.shared.settle(leave, outcome)
     }
 }
 
@@ -186,7 +186,7 @@ impl<S: Deref<Target = Shared>> Drop for Claim<S> {
     fn drop(&mut self) {
         if let Some(leave) = self.leave.take() {
             let outcome = self.shared.verdict_on_drop(&leave);
-            self.shared.settle(leave.ticket, outcome);
+            self.shared.settle(leave, outcome);
         }
     }
 }

@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use breakerbox_core::{Notice, Outcome, Ticket};
+use breakerbox_core::{Notice, Outcome, Pace, Ticket};
 use tokio::sync::watch;
 
 use super::call_path::Reading;
@@ -28,9 +28,17 @@ pub(super) enum Report {
     /// It was admitted, and the owner waits to hear of it.
     Admitted(Notice),
     /// It ended.
-    ///
-    /// With what had been counted when it did, unless its generation was over.
-    Settled(Ticket, Outcome, Option<Reading>),
+    Settled(Verdict),
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    pub(super) outcome: Outcome,
+    pub(super) pace: Pace,
+    /// What had been counted when it did, unless its generation was over.
+    pub(super) reading: Option<Reading>,
+    pub(super) ticket: Ticket,
 }
 
 #[derive(Debug)]

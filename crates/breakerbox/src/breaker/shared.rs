@@ -1,16 +1,16 @@
 use std::sync::{Arc, Mutex};
 
 use breakerbox_core::{
-    BreakerConfig, Circuit, ConfigError, Notice, Orphaned, Outcome, State, Ticket, Transition,
+    BreakerConfig, Circuit, ConfigError, Notice, Orphaned, Outcome, Pace, State, Ticket, Transition,
 };
 use ractor::{ActorRef, RpcReplyPort};
 use tokio::sync::watch;
 
-use super::abandonment::Abandonment;
 use super::call_path::{CallPath, Fold};
 use super::ledger::Ledger;
 use super::permit::Leave;
-use super::reports::{Report, Reports};
+use super::reports::{Report, Reports, Verdict};
+use super::terms::Terms;
 use super::{BreakerMessage, Snapshot};
 use crate::event::{Event, EventBus};
 use crate::{Events, Rejected, ask, clock, lock};
@@ -22,7 +22,6 @@ use crate::{Events, Rejected, ask, clock, lock};
 /// nothing but the time it takes.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    abandonment: Abandonment,
     bus: EventBus,
     call_path: CallPath,
     /// How many owners it has had; told anew when there will be no other.
@@ -30,6 +29,7 @@ pub(crate) struct Shared {
     name: Arc<str>,
     reports: Reports,
     resting: Mutex<Resting>,
+    terms: Terms,
 }
 
 /// What the owner leaves behind, and where it can be found.
@@ -50,7 +50,6 @@ impl Shared {
         let now = clock::now();
         let circuit = Circuit::new(config, fastrand::u64(..), now)?;
         Ok(Self {
-            abandonment: Abandonment::new(config.on_abandoned()),
             bus,
             call_path: CallPath::new(circuit.standing(), circuit.fuse(), now),
             lives: watch::Sender::new(0),
@@ -61,6 +60,7 @@ impl Shared {
                 config,
                 ledger: Some(Ledger::new(circuit)),
             }),
+            terms: Terms::new(&config),
         })
     }
 
@@ -93,17 +93,20 @@ impl Shared {
             self.notice(ticket.notice());
         }
         Ok(Leave {
-            since: self.abandonment.begin(),
+            since: self.terms.begin(),
             ticket,
         })
     }
 
     /// Records a verdict; the number of its report, if the owner must judge it.
-    pub(super) fn settle(&self, ticket: Ticket, outcome: Outcome) -> Option<u64> {
-        match self.call_path.fold(&ticket, outcome, clock::now) {
-            Fold::Done => None,
-            Fold::Report => Some(self.report(ticket, outcome)),
+    pub(super) fn settle(&self, leave: Leave, outcome: Outcome) -> Option<u64> {
+        let Leave { since, ticket } = leave;
+        let pace = since.map_or(Pace::Fast, |since| self.terms.pace(since));
+        // What took long can afford the report, so slowness is never folded.
+        if pace == Pace::Fast && self.call_path.fold(&ticket, outcome, clock::now) == Fold::Done {
+            return None;
         }
+        Some(self.report(ticket, outcome, pace))
     }
 
     /// The verdict on a call whose permit is dropped now.
@@ -111,7 +114,11 @@ impl Shared {
         if std::thread::panicking() {
             return Outcome::failure();
         }
-        self.abandonment.outcome(leave.since)
+        self.terms.abandoned(leave.since)
+    }
+
+    pub(super) fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     pub(super) fn call_path(&self) -> &CallPath {
@@ -167,7 +174,7 @@ impl Shared {
     }
 
     pub(super) fn publish_config(&self, config: BreakerConfig) {
-        self.abandonment.publish(config.on_abandoned());
+        self.terms.publish(&config);
         lock::with(&self.resting, |resting| resting.config = config);
     }
 
@@ -208,11 +215,16 @@ impl Shared {
     }
 
     #[cold]
-    fn report(&self, ticket: Ticket, outcome: Outcome) -> u64 {
+    fn report(&self, ticket: Ticket, outcome: Outcome, pace: Pace) -> u64 {
         let notice = ticket.notice();
         let number = self.reports.make(clock::now(), || {
             let reading = self.call_path.reading_at(&ticket, outcome);
-            Report::Settled(ticket, outcome, reading)
+            Report::Settled(Verdict {
+                outcome,
+                pace,
+                reading,
+                ticket,
+            })
         });
         // After the report, so that who takes the place is heard of after it.
         self.call_path.hand_back(notice, outcome);

@@ -29,9 +29,12 @@ fn each_key_is_read() {
         retry_after_cap = "250ms"
         abandoned = { failure_after = "2s" }
         orphaned = "reject"
+        call_timeout = "9s"
+        slow_after = "8s"
         [trip]
         consecutive_failures = 4
         failure_rate = { percent = 12.5, min_calls = 20 }
+        slow_rate = { percent = 30, min_calls = 10 }
         "#,
     );
     let expected = BreakerConfig::new()
@@ -43,11 +46,15 @@ fn each_key_is_read() {
         .retry_after_cap(Duration::from_millis(250))
         .abandoned(Abandoned::FailureAfter(seconds(2)))
         .orphaned(Orphaned::Reject)
+        .call_timeout(seconds(9))
+        .slow_after(seconds(8))
         .trip_on(
-            TripPolicy::consecutive_failures(4).or(TripPolicy::failure_rate(
-                Ratio::parts_per_million(125_000),
-                20,
-            )),
+            TripPolicy::consecutive_failures(4)
+                .or(TripPolicy::failure_rate(
+                    Ratio::parts_per_million(125_000),
+                    20,
+                ))
+                .or(TripPolicy::slow_rate(Ratio::percent(30), 10)),
         );
     assert_eq!(config, Ok(expected));
 }

@@ -15,7 +15,7 @@
 
 use std::time::Instant;
 
-use breakerbox_core::{Fuse, Generation};
+use breakerbox_core::{Fuse, Generation, Outcome};
 
 use super::Fold;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
@@ -77,28 +77,30 @@ impl Strikes {
         }
     }
 
-    /// From now on failures wait for the owner; and one more has come.
+    /// From now on failures wait for the owner, because this verdict does.
     ///
     /// Returns the word before it, or None if its generation is over.
-    pub(super) fn wait_for_owner(&self, generation: Generation) -> Option<Word> {
-        self.change(|word| {
-            let mode = if word.mode == Mode::Asleep {
-                Mode::Asleep
-            } else {
-                Mode::Waiting
+    pub(super) fn wait_for_owner(&self, generation: Generation, outcome: Outcome) -> Option<Word> {
+        let waiting = self.change(|word| {
+            let mode = match word.mode {
+                Mode::Asleep => Mode::Asleep,
+                Mode::Folding | Mode::Waiting => Mode::Waiting,
             };
-            let more = Word {
-                mode,
-                streak: word.longer_streak(),
-                ..word
+            let streak = match outcome {
+                Outcome::Failure { .. } => word.longer_streak(),
+                Outcome::Ignored => word.streak,
+                Outcome::Success => 0,
             };
-            if word.is_of(generation) {
-                Ok(more)
-            } else {
-                Err(())
+            if !word.is_of(generation) {
+                return Err(());
             }
-        })
-        .ok()
+            Ok(Word {
+                mode,
+                streak,
+                ..word
+            })
+        });
+        waiting.ok()
     }
 
     /// Ends a run of failures: a success has come.
