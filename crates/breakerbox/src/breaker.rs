@@ -3,7 +3,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use breakerbox_core::{BreakerConfig, Outcome, Override, State};
+use breakerbox_core::{BreakerConfig, Outcome, Override, Standing, State};
 use ractor::{ActorRef, Message, RpcReplyPort};
 use tokio::time::timeout;
 
@@ -56,12 +56,15 @@ pub use snapshot::Snapshot;
 /// ```
 #[derive(Clone)]
 pub struct Breaker {
+    /// Counts the handles; the box has one.
+    handle: Arc<()>,
     shared: Arc<Shared>,
 }
 
 impl Breaker {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        let handle = Arc::new(());
+        Self { handle, shared }
     }
 
     /// Makes a call, if it may be made; an `Err` of it is a failure.
@@ -334,6 +337,20 @@ impl Breaker {
         self.shared
             .actor()
             .expect("a breaker is handed out when its actor has started")
+    }
+
+    /// A number that changes when something happens to the breaker.
+    pub(crate) fn activity(&self) -> u64 {
+        self.shared.activity()
+    }
+
+    /// Whether nobody else has a handle.
+    pub(crate) fn is_sole_handle(&self) -> bool {
+        Arc::strong_count(&self.handle) == 1
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        self.shared.call_path().standing()
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

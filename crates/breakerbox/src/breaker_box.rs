@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use breakerbox_core::{BreakerConfig, ConfigError};
@@ -9,9 +9,15 @@ use breakerbox_core::{BreakerConfig, ConfigError};
 use crate::breaker::{Owner, Shared};
 use crate::event::EventBus;
 use crate::{
-    Breaker, ChildSpec, Events, OnLimit, Report, RestartIntensity, Snapshot, StartError, Strategy,
-    Supervisor, SupervisorSpec, lock,
+    Breaker, ChildSpec, Events, OnLimit, Report, RestartIntensity, Snapshot, StartError,
+    Supervisor, SupervisorSpec, clock, lock,
 };
+
+mod entry;
+mod spec;
+
+use entry::Entry;
+pub use spec::BreakerBoxSpec;
 
 /// A box of circuit breakers: their supervisor, and the way to find them.
 ///
@@ -49,13 +55,9 @@ struct Inner {
     /// Held while a breaker is made or removed, so that a name is made once.
     changing: tokio::sync::Mutex<()>,
     entries: Mutex<BTreeMap<Arc<str>, Entry>>,
+    maximum: usize,
+    retire_idle_after: Option<Duration>,
     supervisor: Supervisor,
-}
-
-struct Entry {
-    breaker: Breaker,
-    /// What it was made with, which may have been changed since.
-    declared: BreakerConfig,
 }
 
 impl BreakerBox {
@@ -69,19 +71,22 @@ impl BreakerBox {
     ///
     /// Dropping it leaves nothing behind.
     pub async fn start(name: impl Into<Arc<str>>) -> Result<Self, StartError> {
-        let supervisor = SupervisorSpec::new(name, Strategy::OneForOne)
-            .intensity(PER_BOX)
-            .start()
-            .await?;
-        let inner = Inner {
+        BreakerBoxSpec::new(name).start().await
+    }
+
+    async fn new(supervisor: SupervisorSpec, spec: &BreakerBoxSpec) -> Result<Self, StartError> {
+        let inner = Arc::new(Inner {
             bus: EventBus::new(),
             changing: tokio::sync::Mutex::new(()),
             entries: Mutex::new(BTreeMap::new()),
-            supervisor,
-        };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+            maximum: spec.maximum,
+            retire_idle_after: spec.retire_idle_after,
+            supervisor: supervisor.intensity(PER_BOX).start().await?,
+        });
+        if let Some(span) = spec.retire_idle_after {
+            tokio::spawn(Inner::retire_forever(Arc::downgrade(&inner), span));
+        }
+        Ok(Self { inner })
     }
 
     /// The breaker of this name, made now unless there is one.
@@ -93,7 +98,8 @@ impl BreakerBox {
     ///
     /// [`BreakerError::Config`] if the configuration contradicts itself,
     /// [`BreakerError::Conflict`] if there is a breaker of this name that was
-    /// made with another one, [`BreakerError::Stopped`] if the box has ended.
+    /// made with another one, [`BreakerError::Full`] if the box holds as many as
+    /// it may and none is idle, [`BreakerError::Stopped`] if the box has ended.
     ///
     /// # Cancel safety
     ///
@@ -108,6 +114,7 @@ impl BreakerBox {
         if let Some(existing) = self.existing(&name, config) {
             return existing;
         }
+        self.inner.make_room().await?;
         let shared = Shared::new(Arc::clone(&name), config, self.inner.bus.clone())
             .map_err(BreakerError::Config)?;
         let breaker = Breaker::new(Arc::new(shared));
@@ -116,10 +123,7 @@ impl BreakerBox {
             .add(recipe(&breaker))
             .await
             .map_err(|_| BreakerError::Stopped)?;
-        let entry = Entry {
-            breaker: breaker.clone(),
-            declared: config,
-        };
+        let entry = Entry::new(breaker.clone(), config, clock::now());
         lock::with(&self.inner.entries, |entries| entries.insert(name, entry));
         Ok(breaker)
     }
@@ -142,10 +146,7 @@ impl BreakerBox {
     /// Dropping it may leave the breaker removed.
     pub async fn remove(&self, name: &str) -> Option<Breaker> {
         let _one_at_a_time = self.inner.changing.lock().await;
-        let entry = lock::with(&self.inner.entries, |entries| entries.remove(name))?;
-        // An error means that the box has ended, and the breaker with it.
-        let _ended = self.inner.supervisor.remove(name).await;
-        Some(entry.breaker)
+        self.inner.remove(name).await
     }
 
     /// Everything there is to know about its breakers now, by name.
@@ -191,7 +192,9 @@ impl BreakerBox {
     /// The breaker of this name, or why it is not the one that was asked for.
     fn existing(&self, name: &str, config: BreakerConfig) -> Option<Result<Breaker, BreakerError>> {
         lock::with(&self.inner.entries, |entries| {
-            let Entry { breaker, declared } = entries.get(name)?;
+            let Entry {
+                breaker, declared, ..
+            } = entries.get(name)?;
             let same = *declared == config || breaker.shared().config() == config;
             Some(if same {
                 Ok(breaker.clone())
@@ -199,6 +202,66 @@ impl BreakerBox {
                 Err(BreakerError::Conflict(name.into()))
             })
         })
+    }
+}
+
+impl Inner {
+    async fn remove(&self, name: &str) -> Option<Breaker> {
+        let entry = lock::with(&self.entries, |entries| entries.remove(name))?;
+        // An error means that the box has ended, and the breaker with it.
+        let _ended = self.supervisor.remove(name).await;
+        Some(entry.breaker)
+    }
+
+    /// Sees to it that one more breaker may be made.
+    async fn make_room(&self) -> Result<(), BreakerError> {
+        if self.is_full() {
+            self.retire_idle().await;
+        }
+        if self.is_full() {
+            return Err(BreakerError::Full(self.maximum));
+        }
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        lock::with(&self.entries, |entries| entries.len() >= self.maximum)
+    }
+
+    /// Removes what has been idle for long enough.
+    async fn retire_idle(&self) {
+        let Some(span) = self.retire_idle_after else {
+            return;
+        };
+        let now = clock::now();
+        let mut retired = Vec::new();
+        // Under one lock, so that nobody gets a handle on what is retired.
+        lock::with(&self.entries, |entries| {
+            entries.retain(|name, entry| {
+                let idle = entry.has_been_idle(span, now);
+                if idle {
+                    retired.push(Arc::clone(name));
+                }
+                !idle
+            });
+        });
+        for name in retired {
+            // An error means that the box has ended, and the breaker with it.
+            let _ended = self.supervisor.remove(&name).await;
+        }
+    }
+
+    /// Retires what is idle, until the box is gone.
+    async fn retire_forever(inner: Weak<Self>, span: Duration) {
+        let mut rounds = tokio::time::interval(span / 2);
+        loop {
+            rounds.tick().await;
+            let Some(inner) = inner.upgrade() else {
+                return;
+            };
+            let _one_at_a_time = inner.changing.lock().await;
+            inner.retire_idle().await;
+        }
     }
 }
 
@@ -221,6 +284,8 @@ pub enum BreakerError {
     Config(ConfigError),
     /// There is a breaker of this name that was made with another configuration.
     Conflict(Arc<str>),
+    /// The box holds this many breakers already, which is its maximum.
+    Full(usize),
     /// The box has ended.
     Stopped,
 }
@@ -229,7 +294,7 @@ impl Error for BreakerError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Config(error) => Some(error),
-            Self::Conflict(_) | Self::Stopped => None,
+            Self::Conflict(_) | Self::Full(_) | Self::Stopped => None,
         }
     }
 }
@@ -242,6 +307,10 @@ impl fmt::Display for BreakerError {
                 f,
                 "there is a breaker {name:?} with another configuration: \
                  use `reconfigure` to change it, or another name"
+            ),
+            Self::Full(maximum) => write!(
+                f,
+                "the box holds {maximum} breakers, its maximum, and none of them is idle"
             ),
             Self::Stopped => f.write_str("the box has ended"),
         }

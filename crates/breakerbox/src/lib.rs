@@ -30,7 +30,7 @@ mod readme {}
 
 pub use ask::AskError;
 pub use breaker::{Breaker, BreakerMessage, Decision, OwnedPermit, Permit, Snapshot};
-pub use breaker_box::{BreakerBox, BreakerError};
+pub use breaker_box::{BreakerBox, BreakerBoxSpec, BreakerError};
 pub use breakerbox_core::{
     Abandoned, ActiveOverride, Backoff, BreakerConfig, ChildStatus, ConfigError, Counts, Ending,
     Exit, Forced, Generation, Incarnation, OnLimit, Orphaned, Outcome, Override, Phase, Ratio,

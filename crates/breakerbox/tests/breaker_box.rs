@@ -4,10 +4,11 @@ use std::error::Error;
 use std::time::Duration;
 
 use breakerbox::{
-    AskError, BreakerBox, BreakerConfig, BreakerError, CallError, ChildSpec, Event, RejectReason,
-    State, Strategy, SupervisorSpec, TripPolicy, Window,
+    AskError, BreakerBox, BreakerBoxSpec, BreakerConfig, BreakerError, CallError, ChildSpec, Event,
+    RejectReason, State, Strategy, SupervisorSpec, TripPolicy, Window,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use tokio::time::advance;
 
 const CONFIG: BreakerConfig =
     BreakerConfig::gobreaker().trip_on(TripPolicy::consecutive_failures(1));
@@ -87,6 +88,62 @@ async fn r19_a_name_that_many_ask_for_at_once_is_made_once() {
     }
     made[0].try_acquire().unwrap().failure().await;
     assert!(made.iter().all(|breaker| breaker.state() == State::Open));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r19_a_full_box_makes_no_further_breaker() {
+    let breakers = BreakerBoxSpec::new("hosts")
+        .maximum(2)
+        .start()
+        .await
+        .unwrap();
+    for name in ["one", "two"] {
+        breakers.breaker(name, CONFIG).await.unwrap();
+    }
+    assert_eq!(
+        breakers.breaker("three", CONFIG).await.unwrap_err(),
+        BreakerError::Full(2)
+    );
+    assert!(
+        breakers.breaker("one", CONFIG).await.is_ok(),
+        "it is there already"
+    );
+    breakers.remove("two").await;
+    assert!(breakers.breaker("three", CONFIG).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn r19_breakers_that_are_closed_and_idle_are_retired_on_request() {
+    let idle = Duration::from_secs(60);
+    let spec = BreakerBoxSpec::new("hosts").retire_idle_after(idle);
+    let breakers = spec.start().await.unwrap();
+    let open = breakers.breaker("open", CONFIG).await.unwrap();
+    open.try_acquire().unwrap().failure().await;
+    drop(open);
+    let held = breakers.breaker("held", CONFIG).await.unwrap();
+    breakers.breaker("busy", CONFIG).await.unwrap();
+    breakers.breaker("idle", CONFIG).await.unwrap();
+    for _ in 0..8 {
+        advance(idle / 4).await;
+        breakers
+            .find("busy")
+            .unwrap()
+            .try_acquire()
+            .unwrap()
+            .success();
+        tokio::task::yield_now().await;
+    }
+    let names: Vec<_> = breakers
+        .snapshots()
+        .await
+        .into_iter()
+        .map(|each| each.name)
+        .collect();
+    assert_eq!(
+        names.iter().map(|name| &**name).collect::<Vec<_>>(),
+        ["busy", "held", "open"]
+    );
+    assert!(held.try_acquire().is_ok());
 }
 
 #[tokio::test(start_paused = true)]

@@ -126,6 +126,15 @@ impl CallPath {
         self.gate.standing()
     }
 
+    /// A number that changes when a verdict is counted.
+    pub(super) fn activity(&self) -> u64 {
+        let generation = self.standing().generation;
+        let sum = self.cells.sum(generation);
+        let counted = sum.ignored + sum.successes + sum.other;
+        let word = self.strikes.read();
+        counted.wrapping_add(u64::from(word.failures + word.streak))
+    }
+
     /// For the owner: what has been counted; no failure is folded until `lay`.
     pub(super) fn take(&self, generation: Generation) -> Reading {
         let word = self.strikes.take();

@@ -91,6 +91,11 @@ impl Reports {
         })
     }
 
+    /// How many reports have been made.
+    pub(super) fn made(&self) -> u64 {
+        lock::with(&self.queue, |queue| queue.made)
+    }
+
     /// Whether it is up to this caller to ask the owner to look.
     pub(super) fn asks_first(&self) -> bool {
         // AcqRel: the report is made before the owner clears the mark and reads.

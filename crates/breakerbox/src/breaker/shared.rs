@@ -117,6 +117,11 @@ impl Shared {
         self.terms.abandoned(leave.since)
     }
 
+    /// A number that changes when something happens to the breaker.
+    pub(super) fn activity(&self) -> u64 {
+        self.call_path.activity().wrapping_add(self.reports.made())
+    }
+
     pub(super) fn terms(&self) -> &Terms {
         &self.terms
     }
