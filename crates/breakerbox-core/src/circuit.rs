@@ -20,6 +20,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use crate::counts::Sums;
 use crate::window::Verdicts;
 use crate::{
     ActiveOverride, BreakerConfig, ConfigError, Counts, Dice, Forced, Fuse, Generation, Notice,
@@ -73,6 +74,7 @@ pub struct Circuit {
     phase: Phase,
     /// Until when a failure of this generation asked not to be called.
     pushed_back: Option<Instant>,
+    totals: Sums,
     transitions: VecDeque<Transition>,
     verdicts: Verdicts,
 }
@@ -106,6 +108,7 @@ impl Circuit {
             overriding: None,
             phase: Phase::Closed { since: now },
             pushed_back: None,
+            totals: Sums::default(),
             transitions: VecDeque::new(),
             verdicts: Verdicts::new(config.window, now),
         })
@@ -160,6 +163,7 @@ impl Circuit {
     pub fn absorb(&mut self, tally: &Tally, now: Instant) {
         self.handle_deadline(now);
         self.late += tally.late;
+        self.totals.merge(Sums::folded(tally));
         if tally.failures + tally.ignored + tally.successes > 0 {
             self.verdicts.absorb(tally, self.now);
         }
@@ -340,6 +344,12 @@ impl Circuit {
         self.last_transition.as_ref()
     }
 
+    /// The verdicts of its whole life, without those that came late.
+    #[must_use]
+    pub const fn totals(&self) -> Sums {
+        self.totals
+    }
+
     /// Verdicts that came after the generation of their call, in its whole life.
     #[must_use]
     pub const fn late(&self) -> u64 {
@@ -392,6 +402,7 @@ impl Circuit {
             self.late += 1;
             return;
         }
+        self.totals.merge(Sums::of(outcome, pace));
         self.verdicts.record(outcome, pace, self.now);
         self.note_push_back(outcome);
         let counts_against =

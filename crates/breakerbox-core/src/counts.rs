@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{Outcome, Pace, Streak};
+use crate::{Outcome, Pace, Streak, Tally};
 
 /// The verdicts inside a breaker's window.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -42,15 +42,31 @@ impl fmt::Display for Counts {
 }
 
 /// Verdicts added up, without their order.
+///
+/// A breaker's lifetime totals are such sums. What came late is in none.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Sums {
-    pub(crate) failures: u64,
-    pub(crate) ignored: u64,
-    pub(crate) slow: u64,
-    pub(crate) successes: u64,
+#[non_exhaustive]
+pub struct Sums {
+    /// Calls that failed.
+    pub failures: u64,
+    /// Calls that judged nothing.
+    pub ignored: u64,
+    /// Calls that took long, among those that succeeded and that failed.
+    pub slow: u64,
+    /// Calls that succeeded.
+    pub successes: u64,
 }
 
 impl Sums {
+    pub(crate) fn folded(tally: &Tally) -> Self {
+        Self {
+            failures: tally.failures,
+            ignored: tally.ignored,
+            slow: 0,
+            successes: tally.successes,
+        }
+    }
+
     pub(crate) fn of(outcome: Outcome, pace: Pace) -> Self {
         let mut sums = Self::default();
         if pace == Pace::Slow && outcome != Outcome::Ignored {

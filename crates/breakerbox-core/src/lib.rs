@@ -35,7 +35,7 @@ pub use circuit::Circuit;
 #[cfg(feature = "serde")]
 pub use config::ConfigFile;
 pub use config::{BreakerConfig, ConfigError};
-pub use counts::Counts;
+pub use counts::{Counts, Sums};
 pub use operator::{ActiveOverride, Forced, Override};
 pub use outcome::{Abandoned, Outcome, Pace};
 pub use ratio::Ratio;

@@ -34,7 +34,7 @@ pub use breaker_box::{BreakerBox, BreakerBoxSpec, BreakerError};
 pub use breakerbox_core::{
     Abandoned, ActiveOverride, Backoff, BreakerConfig, ChildStatus, ConfigError, Counts, Ending,
     Exit, Forced, Generation, Incarnation, OnLimit, Orphaned, Outcome, Override, Phase, Ratio,
-    Reason, RejectReason, Restart, RestartIntensity, State, Strategy, Transition, TripPolicy,
+    Reason, RejectReason, Restart, RestartIntensity, State, Strategy, Sums, Transition, TripPolicy,
     TripReason, Window,
 };
 pub use error::{CallError, CommandError, Rejected};

@@ -97,6 +97,10 @@ async fn r02_a_verdict_of_an_older_generation_only_counts_as_late() {
     let snapshot = breaker.snapshot().await;
     assert_eq!((snapshot.state, snapshot.late), (State::HalfOpen, 2));
     assert_eq!(snapshot.counts, Counts::default());
+    assert_eq!(
+        (snapshot.totals.failures, snapshot.totals.successes),
+        (2, 0)
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -86,12 +86,7 @@ impl Verdicts {
     /// which failure slides out when depends on their order.
     pub(crate) fn absorb(&mut self, tally: &Tally, now: Instant) {
         self.wake(now);
-        let sums = Sums {
-            failures: tally.failures,
-            ignored: tally.ignored,
-            slow: 0,
-            successes: tally.successes,
-        };
+        let sums = Sums::folded(tally);
         self.sums.merge(sums);
         if tally.streak != Streak::Nothing {
             self.streak = tally.streak;

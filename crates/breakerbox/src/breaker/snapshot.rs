@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use breakerbox_core::{
-    ActiveOverride, BreakerConfig, Circuit, Counts, Generation, State, Transition,
+    ActiveOverride, BreakerConfig, Circuit, Counts, Generation, State, Sums, Transition,
 };
 
 /// A breaker at one instant.
@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub retry_at: Option<Instant>,
     /// The state beneath any override.
     pub state: State,
+    /// The verdicts of its whole life, without those that came late.
+    pub totals: Sums,
 }
 
 impl Snapshot {
@@ -47,6 +49,7 @@ impl Snapshot {
             overriding: circuit.overriding().cloned(),
             retry_at: circuit.retry_at(),
             state: circuit.state(),
+            totals: circuit.totals(),
         }
     }
 }
