@@ -120,7 +120,7 @@ impl Dice {
     }
 
     /// A number from 0 to `most`, both included.
-    fn up_to(&mut self, most: u64) -> u64 {
+    pub(crate) fn up_to(&mut self, most: u64) -> u64 {
         let scaled = u128::from(self.next()) * (u128::from(most) + 1);
         u64::try_from(scaled >> 64)
             .expect("a 64-bit number times at most 2^64 has its high half in 64 bits")

@@ -21,11 +21,14 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::counts::Sums;
+use crate::ramp::Climb;
+use crate::standing::WHOLE;
+use crate::ticket::Role;
 use crate::window::Verdicts;
 use crate::{
-    ActiveOverride, BreakerConfig, ConfigError, Counts, Dice, Forced, Fuse, Generation, Notice,
-    Outcome, Override, Pace, Reason, RejectReason, Rejected, Standing, State, Tally, Ticket,
-    Transition, Wake, span,
+    ActiveOverride, BreakerConfig, ConfigError, Counts, Dice, Forced, Fuse, Generation, InFlight,
+    Notice, Outcome, Override, Pace, Reason, RejectReason, Rejected, Standing, State, Tally,
+    Ticket, Transition, TripReason, Wake, span,
 };
 
 mod probes;
@@ -79,10 +82,39 @@ pub struct Circuit {
     verdicts: Verdicts,
 }
 
+/// What only Closed has.
+#[derive(Clone, Debug)]
+struct Closed {
+    /// The ramp, while it is under way.
+    climb: Option<Climb>,
+    /// How many calls in flight open the breaker, if that does.
+    limit: Option<u16>,
+    /// How many more may be in flight. Where the standing answer admits, its
+    /// places are the ones that count.
+    places: u16,
+    since: Instant,
+}
+
+impl Closed {
+    fn new(config: &BreakerConfig, now: Instant) -> Self {
+        let limit = config.trip.in_flight_limit();
+        Self {
+            climb: None,
+            limit,
+            places: limit.unwrap_or(0),
+            since: now,
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.climb.as_ref().map(Climb::next_deadline)
+    }
+}
+
 /// What only one state has.
 #[derive(Clone, Debug)]
 enum Phase {
-    Closed { since: Instant },
+    Closed(Closed),
     HalfOpen(Probes),
     Open { until: Instant },
 }
@@ -106,7 +138,7 @@ impl Circuit {
             now,
             openings: 0,
             overriding: None,
-            phase: Phase::Closed { since: now },
+            phase: Phase::Closed(Closed::new(&config, now)),
             pushed_back: None,
             totals: Sums::default(),
             transitions: VecDeque::new(),
@@ -121,10 +153,13 @@ impl Circuit {
     /// [`Rejected`] if it may not be made now.
     pub fn try_acquire(&mut self, now: Instant) -> Result<Ticket, Rejected> {
         self.handle_deadline(now);
-        let admission = self
-            .standing()
-            .admit()
-            .map_err(|reason| self.rejected(reason))?;
+        let standing = self.standing();
+        let draw = || u8::try_from(self.dice.up_to(99)).expect("less than a hundred");
+        let admission = standing.admit(draw);
+        let admission = admission.map_err(|reason| self.rejected(reason))?;
+        if let (Phase::Closed(closed), Some(next)) = (&mut self.phase, admission.becomes()) {
+            closed.places = next.places;
+        }
         let ticket = admission.ticket(self.generation, || self.now);
         self.admitted(ticket.notice(), now);
         Ok(ticket)
@@ -138,9 +173,13 @@ impl Circuit {
         if notice.generation != self.generation {
             return;
         }
-        match (&mut self.phase, notice.probe_since) {
-            (Phase::Closed { .. }, _) => self.verdicts.wake(self.now),
-            (Phase::HalfOpen(probes), Some(since)) => probes.admit(since),
+        match (&mut self.phase, notice.role) {
+            (Phase::Closed(_), Role::Last) => {
+                self.verdicts.wake(self.now);
+                self.open(Reason::Tripped(TripReason::InFlight));
+            }
+            (Phase::Closed(_), _) => self.verdicts.wake(self.now),
+            (Phase::HalfOpen(probes), Role::Probe { since }) => probes.admit(since),
             (Phase::HalfOpen(_) | Phase::Open { .. }, _) => {}
         }
     }
@@ -177,7 +216,7 @@ impl Circuit {
     /// How far callers may fold failures from now on without asking.
     #[must_use]
     pub fn fuse(&self) -> Fuse {
-        let Phase::Closed { .. } = self.phase else {
+        let Phase::Closed(_) = self.phase else {
             return Fuse {
                 folds: u64::MAX,
                 streak_at: None,
@@ -231,7 +270,7 @@ impl Circuit {
     pub fn reconfigure(&mut self, config: BreakerConfig, now: Instant) -> Result<(), ConfigError> {
         config.refuse_contradictions()?;
         self.handle_deadline(now);
-        if config.window != self.config.window && matches!(self.phase, Phase::Closed { .. }) {
+        if config.window != self.config.window && matches!(self.phase, Phase::Closed(_)) {
             self.verdicts = Verdicts::new(config.window, self.now);
         }
         self.config = config;
@@ -246,7 +285,10 @@ impl Circuit {
             .as_ref()
             .and_then(ActiveOverride::expires_at);
         let changes = match &self.phase {
-            Phase::Closed { .. } => self.verdicts.next_deadline(),
+            Phase::Closed(closed) => {
+                let turns = self.verdicts.next_deadline();
+                turns.into_iter().chain(closed.next_deadline()).min()
+            }
             Phase::HalfOpen(probes) => probes.next_deadline(self.config.probe_deadline),
             Phase::Open { until } => Some(*until),
         };
@@ -275,9 +317,20 @@ impl Circuit {
             forced: self.forced(),
             generation: self.generation,
             orphaned: None,
+            in_flight: match self.phase {
+                Phase::Closed(Closed { limit: Some(_), .. }) => InFlight::Counted,
+                _ => InFlight::Uncounted,
+            },
             places: match &self.phase {
+                Phase::Closed(closed) => closed.places,
                 Phase::HalfOpen(probes) => probes.free_places(),
-                Phase::Closed { .. } | Phase::Open { .. } => 0,
+                Phase::Open { .. } => 0,
+            },
+            share: match &self.phase {
+                Phase::Closed(Closed {
+                    climb: Some(climb), ..
+                }) => climb.share(),
+                _ => WHOLE,
             },
             state: self.state(),
             wake: if self.verdicts.is_asleep() {
@@ -297,7 +350,7 @@ impl Circuit {
         };
         let open_until = match self.phase {
             Phase::Open { until } => Some(until),
-            Phase::Closed { .. } | Phase::HalfOpen(_) => None,
+            Phase::Closed(_) | Phase::HalfOpen(_) => None,
         };
         forced_until.max(open_until)
     }
@@ -306,7 +359,7 @@ impl Circuit {
     #[must_use]
     pub const fn state(&self) -> State {
         match self.phase {
-            Phase::Closed { .. } => State::Closed,
+            Phase::Closed(_) => State::Closed,
             Phase::HalfOpen(_) => State::HalfOpen,
             Phase::Open { .. } => State::Open,
         }
@@ -382,8 +435,11 @@ impl Circuit {
             self.overriding = None;
             return;
         }
-        match &self.phase {
-            Phase::Closed { .. } => self.verdicts.handle_deadline(now),
+        match &mut self.phase {
+            Phase::Closed(closed) => {
+                closed.climb = closed.climb.and_then(|climb| climb.climb(now));
+                self.verdicts.handle_deadline(now);
+            }
             Phase::HalfOpen(_) => {
                 self.verdicts.record(Outcome::failure(), Pace::Fast, now);
                 self.open(Reason::ProbeOverdue);
@@ -394,10 +450,7 @@ impl Circuit {
 
     fn enter(&mut self, ticket: Ticket, outcome: Outcome, pace: Pace, now: Instant) {
         self.handle_deadline(now);
-        let Notice {
-            generation,
-            probe_since,
-        } = ticket.into_notice();
+        let Notice { generation, role } = ticket.into_notice();
         if generation != self.generation {
             self.late += 1;
             return;
@@ -407,13 +460,20 @@ impl Circuit {
         self.note_push_back(outcome);
         let counts_against =
             outcome.is_failure() || outcome == Outcome::Success && pace == Pace::Slow;
-        match (&mut self.phase, probe_since) {
-            (Phase::Closed { .. }, _) if counts_against => self.ask_to_trip(),
-            (Phase::HalfOpen(probes), Some(since)) => {
+        self.give_place_back(role);
+        match (&mut self.phase, role) {
+            (Phase::Closed(_), _) if counts_against => self.ask_to_trip(),
+            (Phase::HalfOpen(probes), Role::Probe { since }) => {
                 probes.settle(since, outcome);
                 self.judge_probes(outcome, pace);
             }
-            (Phase::Closed { .. } | Phase::HalfOpen(_) | Phase::Open { .. }, _) => {}
+            (Phase::Closed(_) | Phase::HalfOpen(_) | Phase::Open { .. }, _) => {}
+        }
+    }
+
+    fn give_place_back(&mut self, role: Role) {
+        if let (Phase::Closed(closed), Role::Counted | Role::Last) = (&mut self.phase, role) {
+            closed.places = closed.limit.unwrap_or(0).min(closed.places + 1);
         }
     }
 
@@ -471,14 +531,18 @@ impl Circuit {
     fn close(&mut self, reason: Reason) {
         let evidence = self.verdicts.counts();
         self.verdicts = Verdicts::new(self.config.window, self.now);
-        self.begin(Phase::Closed { since: self.now }, reason, evidence);
+        let mut closed = Closed::new(&self.config, self.now);
+        if reason == Reason::ProbesSucceeded {
+            closed.climb = self.config.ramp.map(|ramp| ramp.begin(self.now));
+        }
+        self.begin(Phase::Closed(closed), reason, evidence);
     }
 
     fn begin(&mut self, phase: Phase, reason: Reason, evidence: Counts) {
         let from = self.state();
         let until = match phase {
             Phase::Open { until } => Some(until),
-            Phase::Closed { .. } | Phase::HalfOpen(_) => None,
+            Phase::Closed(_) | Phase::HalfOpen(_) => None,
         };
         self.phase = phase;
         self.generation = self.generation.next();
@@ -500,7 +564,7 @@ impl Circuit {
 
     /// Past openings in a row, less one for each healthy span in Closed.
     fn openings_remembered(&self) -> u32 {
-        let Phase::Closed { since } = self.phase else {
+        let Phase::Closed(Closed { since, .. }) = self.phase else {
             return self.openings;
         };
         let healthy = self.now.saturating_duration_since(since).as_nanos();

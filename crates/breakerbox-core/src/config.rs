@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::trip::Signal;
 use crate::window::Shape;
-use crate::{Abandoned, Backoff, Orphaned, Ratio, TripPolicy, Window, span};
+use crate::{Abandoned, Backoff, Orphaned, Ramp, Ratio, TripPolicy, Window, span};
 
 mod error;
 #[cfg(feature = "serde")]
@@ -41,6 +41,7 @@ pub struct BreakerConfig {
     pub(crate) orphaned: Orphaned,
     pub(crate) probe_deadline: Option<Duration>,
     pub(crate) probes: u16,
+    pub(crate) ramp: Option<Ramp>,
     pub(crate) retry_after_cap: Duration,
     pub(crate) slow_after: Option<Duration>,
     pub(crate) trip: TripPolicy,
@@ -58,6 +59,7 @@ impl BreakerConfig {
     /// | [`healthy_span`](Self::healthy_span) | 60 s | a breaker that flaps keeps its long openings until it has held for a minute each (Envoy's ejection multiplier decays like this) |
     /// | [`probes`](Self::probes) | 3 | one lucky answer is no recovery |
     /// | [`probe_deadline`](Self::probe_deadline) | 30 s | a probe that never returns must not wedge the breaker; longer than most timeouts, so that it is the call's own timeout that judges |
+    /// | [`ramp`](Self::ramp) | none | the probes have shown that the peer answers; for one with cold caches set a ramp |
     /// | [`abandoned`](Self::abandoned) | ignored | who hangs up says nothing about the other side |
     /// | [`retry_after_cap`](Self::retry_after_cap) | 300 s | a peer that asks for an hour by mistake is asked again after five minutes |
     /// | [`call_timeout`](Self::call_timeout), [`slow_after`](Self::slow_after) | none | your HTTP client has a timeout of its own, and timing a call costs more than all else a breaker does |
@@ -72,6 +74,7 @@ impl BreakerConfig {
             orphaned: Orphaned::Admit,
             probe_deadline: Some(Duration::from_secs(30)),
             probes: 3,
+            ramp: None,
             retry_after_cap: Duration::from_secs(300),
             slow_after: None,
             trip: TripPolicy::consecutive_failures(6)
@@ -159,6 +162,12 @@ impl BreakerConfig {
         self
     }
 
+    /// How admission grows after closing; all at once unless set.
+    pub const fn ramp(mut self, ramp: Ramp) -> Self {
+        self.ramp = Some(ramp);
+        self
+    }
+
     /// How far a failure's `retry_after` may lengthen an opening.
     ///
     /// # Panics
@@ -217,7 +226,7 @@ impl BreakerConfig {
                 Signal::ConsecutiveFailures { failures } => ("trip.consecutive_failures", failures),
                 Signal::FailureRate { min_calls, .. } => ("trip.failure_rate", min_calls),
                 Signal::SlowRate { min_calls, .. } => ("trip.slow_rate", min_calls),
-                Signal::Custom(_) => continue,
+                Signal::Custom(_) | Signal::InFlight { .. } => continue,
             };
             if needed > calls {
                 return Err(ConfigError::never_trips(key, needed, calls));

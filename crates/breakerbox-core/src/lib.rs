@@ -18,6 +18,7 @@ mod config;
 mod counts;
 mod operator;
 mod outcome;
+mod ramp;
 mod ratio;
 mod rejected;
 mod span;
@@ -38,9 +39,10 @@ pub use config::{BreakerConfig, ConfigError};
 pub use counts::{Counts, Sums};
 pub use operator::{ActiveOverride, Forced, Override};
 pub use outcome::{Abandoned, Outcome, Pace};
+pub use ramp::Ramp;
 pub use ratio::Ratio;
 pub use rejected::{RejectReason, Rejected};
-pub use standing::{Admission, Orphaned, Standing, Wake};
+pub use standing::{Admission, InFlight, Orphaned, Standing, Wake};
 pub use state::{Generation, State};
 pub use supervision::{
     ChildId, ChildPolicy, ChildStatus, Directive, Ending, Exit, Incarnation, OnLimit, Phase,

@@ -42,8 +42,10 @@ impl fmt::Display for Rejected {
         f.write_str(match self.reason {
             RejectReason::ForcedOpen => "the breaker is forced open",
             RejectReason::HalfOpen => "the breaker is half open and its probes are out",
+            RejectReason::InFlight => "too many calls are in flight",
             RejectReason::Open => "the breaker is open",
             RejectReason::Orphaned => "the breaker has lost its owner",
+            RejectReason::Ramp => "the breaker has closed and admits a part of the calls",
         })
     }
 }
@@ -56,10 +58,14 @@ pub enum RejectReason {
     ForcedOpen,
     /// All its probes are out or have succeeded.
     HalfOpen,
+    /// As many calls are in flight as open it, which is under way.
+    InFlight,
     /// It is Open.
     Open,
     /// Its owner kept crashing, and rejecting was what to do then.
     Orphaned,
+    /// It has closed a moment ago, and this call was not among those let through.
+    Ramp,
 }
 
 impl RejectReason {
@@ -69,8 +75,10 @@ impl RejectReason {
         match self {
             Self::ForcedOpen => "forced_open",
             Self::HalfOpen => "half_open",
+            Self::InFlight => "in_flight",
             Self::Open => "open",
             Self::Orphaned => "orphaned",
+            Self::Ramp => "ramp",
         }
     }
 }

@@ -8,48 +8,36 @@ use crate::Generation;
 #[derive(Debug, Eq, PartialEq)]
 #[must_use = "a ticket that is not settled tells the breaker nothing"]
 pub struct Ticket {
-    generation: Generation,
-    probe_since: Option<Instant>,
+    notice: Notice,
 }
 
 impl Ticket {
-    pub(crate) const fn plain(generation: Generation) -> Self {
+    pub(crate) const fn new(generation: Generation, role: Role) -> Self {
         Self {
-            generation,
-            probe_since: None,
-        }
-    }
-
-    pub(crate) const fn probe(generation: Generation, since: Instant) -> Self {
-        Self {
-            generation,
-            probe_since: Some(since),
+            notice: Notice { generation, role },
         }
     }
 
     /// The generation it was admitted in.
     #[must_use]
     pub const fn generation(&self) -> Generation {
-        self.generation
+        self.notice.generation
     }
 
     /// Whether its call is a probe, whose verdict decides about the recovery.
     #[must_use]
     pub const fn is_probe(&self) -> bool {
-        self.probe_since.is_some()
+        matches!(self.notice.role, Role::Probe { .. })
     }
 
     /// What the owner is told of it, where the standing answer gave it out.
     pub const fn notice(&self) -> Notice {
-        Notice {
-            generation: self.generation,
-            probe_since: self.probe_since,
-        }
+        self.notice
     }
 
     /// All that is left of it once it is settled.
     pub(crate) const fn into_notice(self) -> Notice {
-        self.notice()
+        self.notice
     }
 }
 
@@ -58,9 +46,36 @@ impl Ticket {
 #[must_use = "a notice is for the owner"]
 pub struct Notice {
     pub(crate) generation: Generation,
-    /// When the call was admitted, if it is a probe.
-    ///
-    /// Two probes of the same instant have the same deadline, so this is all
-    /// the identity that a probe needs.
-    pub(crate) probe_since: Option<Instant>,
+    pub(crate) role: Role,
+}
+
+impl Notice {
+    /// The generation that the call was admitted in.
+    #[must_use]
+    pub const fn generation(self) -> Generation {
+        self.generation
+    }
+
+    /// Whether its call holds a place that it may give back when it ends.
+    #[must_use]
+    pub const fn holds_place(self) -> bool {
+        !matches!(self.role, Role::Plain)
+    }
+}
+
+/// What a call is to the breaker.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Role {
+    /// One of those in flight, where they are counted.
+    Counted,
+    /// The one in flight that is one too many: it opens the breaker.
+    Last,
+    /// One of many.
+    Plain,
+    /// A probe.
+    Probe {
+        /// Two probes of the same instant have the same deadline, so this is all
+        /// the identity that a probe needs.
+        since: Instant,
+    },
 }

@@ -63,6 +63,20 @@ impl TripPolicy {
         Self::on(Signal::FailureRate { min_calls, rate })
     }
 
+    /// Opens with the call that makes it `calls` in flight, which is admitted.
+    ///
+    /// Every call of such a breaker takes a place and gives it back, in a word
+    /// that all callers share. It counts the calls of the living generation.
+    ///
+    /// # Panics
+    ///
+    /// If `calls` is less than 2, with which every call would open.
+    #[must_use]
+    pub const fn in_flight(calls: u16) -> Self {
+        assert!(calls > 1, "a breaker opens on at least 2 calls in flight");
+        Self::on(Signal::InFlight { calls })
+    }
+
     /// Opens on either, and names the first that applies, this one before `other`.
     ///
     /// # Panics
@@ -124,9 +138,18 @@ impl TripPolicy {
     pub(crate) fn streak_at(&self) -> Option<u32> {
         let runs = self.signals().filter_map(|signal| match signal {
             Signal::ConsecutiveFailures { failures } => Some(failures),
-            Signal::Custom(_) | Signal::FailureRate { .. } | Signal::SlowRate { .. } => None,
+            _ => None,
         });
         runs.min()
+    }
+
+    /// How many calls in flight open it, if that does.
+    pub(crate) fn in_flight_limit(&self) -> Option<u16> {
+        let limits = self.signals().filter_map(|signal| match signal {
+            Signal::InFlight { calls } => Some(calls),
+            _ => None,
+        });
+        limits.min()
     }
 
     /// Whether it matters how long calls take.
@@ -176,6 +199,8 @@ pub enum TripReason {
     Custom,
     /// Too large a share of the calls failed.
     FailureRate,
+    /// Too many calls were in flight.
+    InFlight,
     /// Too large a share of the calls took long.
     SlowRate,
 }
@@ -188,6 +213,7 @@ impl TripReason {
             Self::ConsecutiveFailures => "consecutive_failures",
             Self::Custom => "custom",
             Self::FailureRate => "failure_rate",
+            Self::InFlight => "in_flight",
             Self::SlowRate => "slow_rate",
         }
     }
@@ -198,6 +224,7 @@ pub(crate) enum Signal {
     ConsecutiveFailures { failures: u32 },
     Custom(Custom),
     FailureRate { min_calls: u32, rate: Ratio },
+    InFlight { calls: u16 },
     SlowRate { min_calls: u32, rate: Ratio },
 }
 
@@ -212,6 +239,8 @@ impl Signal {
                 let judged = counts.judged();
                 judged >= min_calls.into() && rate.is_reached_by(counts.failures, judged)
             }
+            // Asked at admission, not of verdicts.
+            Self::InFlight { .. } => false,
             Self::SlowRate { min_calls, rate } => {
                 let judged = counts.judged();
                 judged >= min_calls.into() && rate.is_reached_by(counts.slow, judged)
@@ -224,7 +253,7 @@ impl Signal {
     /// A run of failures is bounded by [`TripPolicy::streak_at`] instead.
     fn folds(self, counts: &Counts) -> Option<u64> {
         match self {
-            Self::ConsecutiveFailures { .. } => Some(u64::MAX),
+            Self::ConsecutiveFailures { .. } | Self::InFlight { .. } => Some(u64::MAX),
             Self::Custom(_) => None,
             Self::FailureRate { min_calls, rate } => {
                 let needed = rate.least_part(counts.successes, min_calls.into());
@@ -247,6 +276,7 @@ impl Signal {
             Self::ConsecutiveFailures { .. } => TripReason::ConsecutiveFailures,
             Self::Custom(_) => TripReason::Custom,
             Self::FailureRate { .. } => TripReason::FailureRate,
+            Self::InFlight { .. } => TripReason::InFlight,
             Self::SlowRate { .. } => TripReason::SlowRate,
         }
     }
@@ -260,6 +290,7 @@ impl fmt::Display for Signal {
             Self::FailureRate { min_calls, rate } => {
                 write!(f, "{rate} failed of at least {min_calls}")
             }
+            Self::InFlight { calls } => write!(f, "{calls} calls in flight"),
             Self::SlowRate { min_calls, rate } => {
                 write!(f, "{rate} slow of at least {min_calls}")
             }

@@ -33,9 +33,9 @@ pub use breaker::{Breaker, BreakerMessage, Decision, OwnedPermit, Permit, Snapsh
 pub use breaker_box::{BreakerBox, BreakerBoxSpec, BreakerError};
 pub use breakerbox_core::{
     Abandoned, ActiveOverride, Backoff, BreakerConfig, ChildStatus, ConfigError, Counts, Ending,
-    Exit, Forced, Generation, Incarnation, OnLimit, Orphaned, Outcome, Override, Phase, Ratio,
-    Reason, RejectReason, Restart, RestartIntensity, State, Strategy, Sums, Transition, TripPolicy,
-    TripReason, Window,
+    Exit, Forced, Generation, Incarnation, OnLimit, Orphaned, Outcome, Override, Phase, Ramp,
+    Ratio, Reason, RejectReason, Restart, RestartIntensity, State, Strategy, Sums, Transition,
+    TripPolicy, TripReason, Window,
 };
 pub use error::{CallError, CommandError, Rejected};
 pub use event::{Event, Events};

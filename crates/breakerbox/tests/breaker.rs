@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use breakerbox::{
     Abandoned, Backoff, Breaker, BreakerBox, BreakerConfig, BreakerMessage, CallError,
-    CommandError, Counts, Event, Forced, Outcome, Override, Ratio, Reason, RejectReason, State,
-    TripPolicy, TripReason, Window,
+    CommandError, Counts, Event, Forced, Outcome, Override, Ramp, Ratio, Reason, RejectReason,
+    State, TripPolicy, TripReason, Window,
 };
 use tokio::time::{Instant, advance, timeout};
 
@@ -141,6 +141,26 @@ fn r03_a_permit_may_be_dropped_outside_a_runtime_and_after_it() {
     drop(runtime);
     drop(orphan);
     drop(breaker.try_acquire());
+}
+
+#[tokio::test(start_paused = true)]
+async fn r04_the_call_that_is_one_too_many_in_flight_opens_and_is_admitted() {
+    let (_box, breaker) = breaker(CONFIG.trip_on(TripPolicy::in_flight(3))).await;
+    for _ in 0..10 {
+        let (one, other) = (
+            breaker.try_acquire().unwrap(),
+            breaker.try_acquire().unwrap(),
+        );
+        one.success();
+        drop(other);
+    }
+    let calls: Vec<_> = (0..3).map(|_| breaker.try_acquire().unwrap()).collect();
+    assert_eq!(rejection(&breaker), Some(RejectReason::InFlight));
+    let reason = breaker.snapshot().await.last_transition.unwrap().reason;
+    assert_eq!(reason, Reason::Tripped(TripReason::InFlight));
+    assert_eq!(rejection(&breaker), Some(RejectReason::Open));
+    drop(calls);
+    assert_eq!(breaker.snapshot().await.late, 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -305,6 +325,35 @@ async fn r14_slow_calls_open_where_the_policy_watches_them() {
     assert_eq!(breaker.state(), State::Closed);
     call(2 * slow).await.unwrap();
     assert_eq!(breaker.state(), State::Open, "half of four calls were slow");
+}
+
+#[tokio::test(start_paused = true)]
+async fn r15_after_closing_admission_grows_from_a_share_to_all() {
+    let span = Duration::from_secs(20);
+    let (_box, breaker) = breaker(CONFIG.ramp(Ramp::linear(Ratio::percent(50), span))).await;
+    half_open(&breaker).await;
+    succeed(&breaker).await;
+    succeed(&breaker).await;
+    let withheld = || {
+        (0..1_000)
+            .filter(|_| rejection(&breaker) == Some(RejectReason::Ramp))
+            .count()
+    };
+    let half = withheld();
+    assert!(
+        (400..600).contains(&half),
+        "{half} of 1 000 at half of the load"
+    );
+    advance(span / 2).await;
+    breaker.snapshot().await;
+    let quarter = withheld();
+    assert!(
+        (150..350).contains(&quarter),
+        "{quarter} of 1 000 halfway up"
+    );
+    advance(span / 2).await;
+    breaker.snapshot().await;
+    assert_eq!(withheld(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{Admission, Backoff, Ratio, TripPolicy, TripReason, Window};
+use crate::{Backoff, Ratio, TripPolicy, TripReason, Window};
 
+mod admission;
 mod calls;
 mod openings;
 mod overrides;

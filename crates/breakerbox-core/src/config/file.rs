@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error};
 
 use super::{BreakerConfig, ConfigError};
 use crate::window::{MAX_CALLS, MAX_SLICES};
-use crate::{Abandoned, Backoff, Orphaned, Ratio, TripPolicy, Window};
+use crate::{Abandoned, Backoff, Orphaned, Ramp, Ratio, TripPolicy, Window};
 
 mod read;
 
@@ -49,6 +49,7 @@ pub struct ConfigFile {
     orphaned: Option<Orphaned>,
     probe_deadline: Option<ProbeDeadline>,
     probes: Option<Count<{ u16::MAX as u32 }>>,
+    ramp: Option<Ramp>,
     retry_after_cap: Option<Span>,
     slow_after: Option<Span>,
     trip: Option<TripPolicy>,
@@ -78,6 +79,7 @@ impl TryFrom<ConfigFile> for BreakerConfig {
             probes: file.probes.map_or(default.probes, |Count(probes)| {
                 u16::try_from(probes).expect("the count was read with this limit")
             }),
+            ramp: file.ramp.or(default.ramp),
             retry_after_cap: file
                 .retry_after_cap
                 .map_or(default.retry_after_cap, |Span(cap)| cap),
@@ -161,6 +163,30 @@ struct BackoffTable {
     jitter_percent: Option<Percent>,
 }
 
+impl TextOrTable for Ramp {
+    type Table = RampTable;
+    const EXPECTED: &'static str = r#"{ from_percent = 10, over = "10s" }"#;
+
+    fn from_table(table: Self::Table) -> Result<Self, String> {
+        let (Percent(from), Span(over)) = (table.from_percent, table.over);
+        if from < Ratio::percent(1) {
+            return Err("from_percent is less than 1, expected 1 to 100".into());
+        }
+        Ok(Self::linear(from, over))
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        Err(format!("{text:?} is no ramp, expected {}", Self::EXPECTED))
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RampTable {
+    from_percent: Percent,
+    over: Span,
+}
+
 impl TextOrTable for Window {
     type Table = WindowTable;
     const EXPECTED: &'static str =
@@ -230,7 +256,21 @@ impl TextOrTable for TripPolicy {
         let slow = table
             .slow_rate
             .map(|Rate { percent, min_calls }| Self::slow_rate(percent, min_calls));
-        let signals = in_a_row.into_iter().chain(rate).chain(slow);
+        let in_flight = match table.in_flight {
+            Some(Count(1)) => {
+                return Err("in_flight = 1 would open on every call, expected 2 or more".into());
+            }
+            Some(Count(calls)) => {
+                let calls = u16::try_from(calls).expect("the count was read with this limit");
+                Some(Self::in_flight(calls))
+            }
+            None => None,
+        };
+        let signals = in_a_row
+            .into_iter()
+            .chain(rate)
+            .chain(slow)
+            .chain(in_flight);
         signals.reduce(Self::or).ok_or_else(|| {
             format!(
                 "without a signal the breaker would never open, expected {}",
@@ -252,6 +292,7 @@ impl TextOrTable for TripPolicy {
 struct TripTable {
     consecutive_failures: Option<Count<{ u32::MAX }>>,
     failure_rate: Option<Rate>,
+    in_flight: Option<Count<{ u16::MAX as u32 }>>,
     slow_rate: Option<Rate>,
 }
 
@@ -314,7 +355,7 @@ impl Scalar for ProbeDeadline {
     }
 }
 
-read_as!(Either: Abandoned, Backoff, Rate, TripPolicy, Window);
+read_as!(Either: Abandoned, Backoff, Ramp, Rate, TripPolicy, Window);
 read_as!(Reading: Orphaned, ProbeDeadline);
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use breakerbox_core::{Admission, Circuit, Forced, Outcome, Override, Rejected, Standing, Ticket};
+use breakerbox_core::{Circuit, Forced, Outcome, Override, Rejected, Standing, Ticket};
 
 use crate::agree::same;
 use crate::met::Met;
@@ -122,16 +122,13 @@ impl Play {
         self.reference.note(Met::AdmittedByStanding, true);
         self.circuit.handle_deadline(now);
         let standing = self.circuit.standing();
-        let admission = match standing.admit() {
+        let admission = match standing.admit(|| 0) {
             Ok(admission) => admission,
             Err(reason) => return Ok(Err(Rejected::new(reason, self.circuit.retry_at()))),
         };
         let ticket = admission.ticket(standing.generation, || self.reference.now);
         self.circuit.admitted(ticket.notice(), now);
-        let becomes = match admission {
-            Admission::First(becomes) | Admission::Probe(becomes) => becomes,
-            Admission::Plain => standing,
-        };
+        let becomes = admission.becomes().unwrap_or(standing);
         same(
             "standing after admission",
             &self.circuit.standing(),

@@ -111,10 +111,17 @@ impl CallPath {
     pub(super) fn reading_at(&self, ticket: &Ticket, outcome: Outcome) -> Option<Reading> {
         let generation = ticket.generation();
         if ticket.is_probe() {
-            return None;
+            return self.reading_of(generation);
         }
         let word = self.strikes.wait_for_owner(generation, outcome)?;
         Some(self.reading(generation, word))
+    }
+
+    /// What has been counted, while its generation lasts.
+    pub(super) fn reading_of(&self, generation: Generation) -> Option<Reading> {
+        let word = self.strikes.read();
+        word.is_of(generation)
+            .then(|| self.reading(generation, word))
     }
 
     /// Gives a probe's place back, if it judged nothing.

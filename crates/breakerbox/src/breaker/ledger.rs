@@ -41,7 +41,10 @@ impl Ledger {
     pub(super) fn settle_up(&mut self, reports: &Reports, path: &CallPath, now: Instant) {
         while let Some((report, at)) = reports.read_or(|| self.close(path, now)) {
             match report {
-                Report::Admitted(notice) => self.act(path, |circuit| circuit.admitted(notice, at)),
+                Report::Admitted(notice, reading) => {
+                    self.enter(reading, at);
+                    self.act(path, |circuit| circuit.admitted(notice, at));
+                }
                 Report::Settled(verdict) => self.judge(path, verdict, at),
             }
         }
@@ -72,7 +75,7 @@ impl Ledger {
     /// Enters what was folded and what is due, and publishes what follows.
     fn close(&mut self, path: &CallPath, now: Instant) {
         let reading = path.take(self.circuit.generation());
-        self.enter(&reading, now);
+        self.enter(Some(reading), now);
         self.heard.taken();
         self.act(path, |circuit| circuit.handle_deadline(now));
         let standing = self.circuit.standing();
@@ -92,9 +95,7 @@ impl Ledger {
             reading,
             ticket,
         } = verdict;
-        if let Some(reading) = reading.filter(|it| it.is_of(self.circuit.generation())) {
-            self.enter(&reading, at);
-        }
+        self.enter(reading, at);
         self.act(path, |circuit| match pace {
             Pace::Fast => circuit.settle(ticket, outcome, at),
             Pace::Slow => circuit.settle_slow(ticket, outcome, at),
@@ -102,9 +103,15 @@ impl Ledger {
     }
 
     /// Enters what a reading has that is new, as of `at`.
-    fn enter(&mut self, reading: &Reading, at: Instant) {
+    ///
+    /// One of a generation that is over has nothing to enter: what was not heard
+    /// of when it ended is late.
+    fn enter(&mut self, reading: Option<Reading>, at: Instant) {
+        let Some(reading) = reading.filter(|it| it.is_of(self.circuit.generation())) else {
+            return;
+        };
         let run = self.circuit.counts().consecutive_failures;
-        let news = self.heard.news(reading, run);
+        let news = self.heard.news(&reading, run);
         // Whoever folded it met no deadline, so it came before one that is due.
         let before_due = self
             .circuit

@@ -26,7 +26,9 @@ use crate::lock;
 #[derive(Debug)]
 pub(super) enum Report {
     /// It was admitted, and the owner waits to hear of it.
-    Admitted(Notice),
+    ///
+    /// With what had been counted when it was, unless its generation was over.
+    Admitted(Notice, Option<Reading>),
     /// It ended.
     Settled(Verdict),
 }

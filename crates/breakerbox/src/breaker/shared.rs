@@ -102,11 +102,16 @@ impl Shared {
     pub(super) fn settle(&self, leave: Leave, outcome: Outcome) -> Option<u64> {
         let Leave { since, ticket } = leave;
         let pace = since.map_or(Pace::Fast, |since| self.terms.pace(since));
+        let notice = ticket.notice();
         // What took long can afford the report, so slowness is never folded.
-        if pace == Pace::Fast && self.call_path.fold(&ticket, outcome, clock::now) == Fold::Done {
-            return None;
+        let folded =
+            pace == Pace::Fast && self.call_path.fold(&ticket, outcome, clock::now) == Fold::Done;
+        let number = (!folded).then(|| self.report(ticket, outcome, pace));
+        // After the verdict, so that who takes the place comes after it.
+        if notice.holds_place() {
+            self.call_path.hand_back(notice, outcome);
         }
-        Some(self.report(ticket, outcome, pace))
+        number
     }
 
     /// The verdict on a call whose permit is dropped now.
@@ -221,7 +226,6 @@ impl Shared {
 
     #[cold]
     fn report(&self, ticket: Ticket, outcome: Outcome, pace: Pace) -> u64 {
-        let notice = ticket.notice();
         let number = self.reports.make(clock::now(), || {
             let reading = self.call_path.reading_at(&ticket, outcome);
             Report::Settled(Verdict {
@@ -231,15 +235,15 @@ impl Shared {
                 ticket,
             })
         });
-        // After the report, so that who takes the place is heard of after it.
-        self.call_path.hand_back(notice, outcome);
         self.ask_to_look();
         number
     }
 
     #[cold]
     fn notice(&self, notice: Notice) {
-        self.reports.make(clock::now(), || Report::Admitted(notice));
+        self.reports.make(clock::now(), || {
+            Report::Admitted(notice, self.call_path.reading_of(notice.generation()))
+        });
         self.ask_to_look();
     }
 

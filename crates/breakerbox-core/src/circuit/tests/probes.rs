@@ -78,10 +78,10 @@ fn r01_admission_by_the_standing_answer_is_the_circuits_own() {
         for _ in 0..4 {
             let mut twin = bench.circuit.clone();
             let standing = twin.standing();
-            let by_standing = standing.admit().map(|admission| {
+            let by_standing = standing.admit(|| 0).map(|admission| {
                 let ticket = admission.ticket(standing.generation, || bench.now);
                 twin.admitted(ticket.notice(), bench.now);
-                if let Admission::First(becomes) | Admission::Probe(becomes) = admission {
+                if let Some(becomes) = admission.becomes() {
                     assert_eq!(twin.standing(), becomes);
                 }
                 ticket
@@ -164,7 +164,7 @@ fn r06_a_probe_that_is_told_of_late_is_due_as_of_its_admission() {
     let standing = bench.circuit.standing();
     let taken = bench.now;
     let ticket = standing
-        .admit()
+        .admit(|| 0)
         .unwrap()
         .ticket(standing.generation, || taken);
     bench.pass(4 * SECOND);
@@ -177,7 +177,7 @@ fn r06_word_of_a_probe_of_an_older_generation_takes_no_place() {
     let mut bench = Bench::half_opened(TWO_IN_ROW);
     let standing = bench.circuit.standing();
     let old = standing
-        .admit()
+        .admit(|| 0)
         .unwrap()
         .ticket(standing.generation, || bench.now);
     bench.fail_probe();

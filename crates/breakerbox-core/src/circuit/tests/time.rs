@@ -18,10 +18,10 @@ fn r07_any_input_at_a_deadline_handles_it_first() {
     let inputs: [fn(&mut Bench); 7] = [
         |bench| drop(bench.circuit.try_acquire(bench.now)),
         |bench| {
-            let ticket = Ticket::plain(Generation::FIRST);
+            let ticket = Ticket::new(Generation::FIRST, Role::Plain);
             bench.circuit.admitted(ticket.notice(), bench.now);
         },
-        |bench| bench.settle(Ticket::plain(Generation::FIRST), IGNORED),
+        |bench| bench.settle(Ticket::new(Generation::FIRST, Role::Plain), IGNORED),
         |bench| bench.force(Override::forced_closed("test")),
         |bench| bench.circuit.release(bench.now),
         |bench| bench.reconfigure(TWO_IN_ROW.probes(3)),

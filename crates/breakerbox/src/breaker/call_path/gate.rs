@@ -15,8 +15,8 @@
 use std::time::{Duration, Instant};
 
 use breakerbox_core::{
-    Admission, Forced, Generation, Notice, Orphaned, Outcome, RejectReason, Standing, State,
-    Ticket, Wake,
+    Admission, Forced, Generation, InFlight, Notice, Orphaned, Outcome, RejectReason, Standing,
+    State, Ticket, Wake,
 };
 
 use crate::Rejected;
@@ -46,8 +46,10 @@ impl Gate {
         let mut word = self.word.load(Ordering::Acquire);
         loop {
             let standing = decode(word);
-            let admission = standing.admit().map_err(|reason| self.rejected(reason))?;
-            let (Admission::First(next) | Admission::Probe(next)) = admission else {
+            let admission = standing
+                .admit(draw)
+                .map_err(|reason| self.rejected(reason))?;
+            let Some(next) = admission.becomes() else {
                 return Ok(Admitted {
                     admission,
                     generation: standing.generation,
@@ -114,8 +116,7 @@ impl Gate {
     fn rejected(&self, reason: RejectReason) -> Rejected {
         // Relaxed: a hint.
         let nanos = self.retry_at.load(Ordering::Relaxed);
-        let known =
-            nanos > 0 && reason != RejectReason::HalfOpen && reason != RejectReason::Orphaned;
+        let known = nanos > 0 && matches!(reason, RejectReason::ForcedOpen | RejectReason::Open);
         let retry_at = known.then(|| self.epoch + Duration::from_nanos(nanos));
         breakerbox_core::Rejected::new(reason, retry_at).into()
     }
@@ -145,11 +146,18 @@ impl Admitted {
 
     /// Whether the owner must hear of it.
     pub(in crate::breaker) fn is_news(self) -> bool {
-        !matches!(self.admission, Admission::Plain)
+        self.admission.is_news()
     }
 }
 
-/// `generation:40 places:16 wake:1 orphaned:2 forced:2 state:2`; the top bit is free.
+/// A number from 0 to 99, for a breaker that admits a part of the calls.
+fn draw() -> u8 {
+    fastrand::u8(..100)
+}
+
+/// `generation:32 withheld:7 counted:1 places:16 wake:1 orphaned:2 forced:2 state:2`;
+/// the top bit is free. Plainly Closed, and all calls admitted, is all zeros but
+/// for the generation.
 fn encode(standing: Standing) -> u64 {
     let state = match standing.state {
         State::Closed => 0,
@@ -170,8 +178,15 @@ fn encode(standing: Standing) -> u64 {
         Wake::Awake => 0,
         Wake::Asleep => 1,
     };
+    let counted = match standing.in_flight {
+        InFlight::Counted => 1,
+        InFlight::Uncounted => 0,
+    };
+    let withheld = u64::from(100 - standing.share);
     let generation = standing.generation.number() & GENERATIONS;
-    generation << 23
+    generation << 31
+        | withheld << 24
+        | counted << 23
         | u64::from(standing.places) << 7
         | wake << 6
         | orphaned << 4
@@ -186,13 +201,19 @@ fn decode(word: u64) -> Standing {
             1 => Some(Forced::Closed),
             _ => Some(Forced::Open),
         },
-        generation: Generation::new(word >> 23),
+        generation: Generation::new(word >> 31),
+        in_flight: if word >> 23 & 1 == 0 {
+            InFlight::Uncounted
+        } else {
+            InFlight::Counted
+        },
         orphaned: match word >> 4 & 3 {
             0 => None,
             1 => Some(Orphaned::Admit),
             _ => Some(Orphaned::Reject),
         },
-        places: u16::try_from(word >> 7 & 0xFFFF).expect("16 bits were kept"),
+        places: (word >> 7) as u16,
+        share: 100 - (word >> 24 & 127) as u8,
         state: match word & 3 {
             0 => State::Closed,
             1 => State::HalfOpen,
@@ -206,8 +227,8 @@ fn decode(word: u64) -> Standing {
     }
 }
 
-/// Generations are kept in 40 bits: at one change a millisecond, 34 years.
-const GENERATIONS: u64 = (1 << 40) - 1;
+/// Generations are kept in 32 bits: at one change a second, 136 years.
+const GENERATIONS: u64 = (1 << 32) - 1;
 
 #[cfg(all(test, not(loom)))]
 mod tests {
@@ -217,8 +238,10 @@ mod tests {
         Standing {
             forced: None,
             generation: Generation::new(7),
+            in_flight: InFlight::Uncounted,
             orphaned: None,
             places,
+            share: 100,
             state,
             wake: Wake::Awake,
         }
@@ -231,10 +254,13 @@ mod tests {
                 for orphaned in [None, Some(Orphaned::Admit), Some(Orphaned::Reject)] {
                     for wake in [Wake::Awake, Wake::Asleep] {
                         let generation = Generation::new(GENERATIONS);
+                        let (in_flight, share) = (InFlight::Counted, 1);
                         let published = Standing {
                             forced,
                             generation,
+                            in_flight,
                             orphaned,
+                            share,
                             wake,
                             ..standing(state, u16::MAX)
                         };
