@@ -120,7 +120,7 @@ impl BreakerBox {
         let breaker = Breaker::new(Arc::new(shared));
         self.inner
             .supervisor
-            .add(recipe(&breaker))
+            .add(owner_spec(&breaker))
             .await
             .map_err(|_| BreakerError::Stopped)?;
         let entry = Entry::new(breaker.clone(), config, clock::now());
@@ -318,13 +318,13 @@ impl fmt::Display for BreakerError {
 }
 
 /// How a breaker's owner is made, each time anew from what the last one left.
-fn recipe(breaker: &Breaker) -> ChildSpec {
-    let (maker, mourner) = (Arc::clone(breaker.shared()), Arc::clone(breaker.shared()));
+fn owner_spec(breaker: &Breaker) -> ChildSpec {
+    let (maker, orphaned) = (Arc::clone(breaker.shared()), Arc::clone(breaker.shared()));
     ChildSpec::actor(Arc::clone(maker.name()), move || {
         (Owner, Arc::clone(&maker))
     })
     .intensity(PER_BREAKER, OnLimit::StopChild)
-    .on_down(move |_| mourner.orphan())
+    .on_down(move |_| orphaned.orphan())
 }
 
 /// No breaker's crashes are the business of another one.

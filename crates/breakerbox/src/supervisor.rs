@@ -1,10 +1,11 @@
 //! Supervising actors: what crashes is started again, in place and in time.
 //!
-//! An actor that crashes takes its mailbox, its address and everybody's plans
-//! with it, and the code that starts it again is where the next outage hides: a
-//! restart loop without an end, two of it at once, a shutdown that kills. Here
-//! that code is one [`Supervision`](breakerbox_core::Supervision) which decides,
-//! and a supervisor which obeys it; and a child's address outlives its crashes.
+//! An actor that crashes takes its mailbox and its address with it, and the code
+//! that starts it again is where the next outage hides: a restart loop without
+//! an end, two of it at once, a shutdown that kills. Here that code is one
+//! [`Supervision`](breakerbox_core::Supervision), which decides, and a
+//! supervisor, which carries its directives out; and a child's address survives
+//! its crashes.
 //!
 //! # Invariants
 //!
@@ -13,32 +14,76 @@
 //!    start or a caller that gave up leave it responsive.
 //! 3. No child outlives its supervisor, however that ends, but for code that
 //!    blocks its thread, which the report names.
+//!
+//! # Where things are
+//!
+//! What a user sees:
+//!
+//! | file | holds |
+//! |---|---|
+//! | `supervisor`, `spec` | `Supervisor`, a handle; `SupervisorSpec`, which starts one |
+//! | `child`, `child_spec`, `shutdown` | `Child`, a handle; its recipe; how it is stopped |
+//! | `event`, `snapshot`, `report` | what changes, what is now, how it ended |
+//!
+//! What the supervisor's actor does:
+//!
+//! | file | holds |
+//! |---|---|
+//! | `actor`, `message` | the ractor actor, and what it is sent |
+//! | `state` | its state: feeds the `Supervision`, carries out directives |
+//! | `managed_child` | one child: the task that starts or stops it, who waits for it |
+//! | `published` | what handles read without asking the actor |
+//! | `runnable`, `actor_child` | what can be started and stopped; a ractor actor as such |
+//!
+//! What a child runs in:
+//!
+//! | file | holds |
+//! |---|---|
+//! | `shell` | the actor that callers talk to; passes callbacks on |
+//! | `shell/slot` | the place of the incarnation, locked while a callback runs |
+//! | `shell/incarnation` | the user's actor and its state |
+//! | `shell/handle` | the supervisor's side: restart in a shell, stop a shell |
+//! | `shell/linked` | ends the actors that an incarnation had linked |
+//! | `notifier`, `catch` | reports to the supervisor; turns panics into exits |
+//!
+//! # From a crash to the restart
+//!
+//! 1. A shell runs a callback of the user's actor by `catch::hook`, which turns
+//!    the error or panic into an [`Exit`].
+//! 2. The shell takes the incarnation out of the slot, drops it, stops the actors
+//!    that it had linked, and sends `Exited` by its notifier. The next message
+//!    waits in the shell until the slot is filled.
+//! 3. The supervisor's state tells the `Supervision`, which answers with a
+//!    directive: `Start` now, or at a deadline, or `GaveUp`, or `Escalate`.
+//! 4. On `Start` the managed child spawns a task, which makes a new actor and has
+//!    the shell's handle run its `pre_start`, put it into the slot, send
+//!    `Started` and run its `post_start`.
+//! 5. The slot is marked as filled, and the waiting message is handled.
+//!
+//! Where the shell itself ended, by a stop, drain or kill, ractor tells the
+//! supervisor. Its state takes that as the exit, and step 4 spawns a new shell.
 
-mod actor_life;
-mod board;
+mod abort_on_drop;
+mod actor;
+mod actor_child;
+mod catch;
 mod child;
 mod child_spec;
-mod chronicle;
 mod down_hook;
-mod errand;
 mod event;
-mod herald;
-mod household;
-mod kin;
-mod life;
-mod lifeline;
-mod living;
-mod lodging;
-mod order;
-mod overseer;
+mod managed_child;
+mod message;
+mod notifier;
+mod published;
 mod report;
+mod runnable;
 mod shell;
-mod slot;
+mod shutdown;
 mod snapshot;
 mod spec;
+mod state;
 #[cfg(test)]
 mod tests;
-mod ward;
 
 use std::error::Error;
 use std::fmt;
@@ -48,12 +93,13 @@ use breakerbox_core::Exit;
 use ractor::{ActorRef, Message};
 use tokio::sync::oneshot;
 
-use board::Board;
 pub use child::{Child, ChildError};
-pub use child_spec::{ChildSpec, Shutdown};
+pub use child_spec::ChildSpec;
 pub use event::{SupervisorEvent, SupervisorEvents};
-use order::Order;
+use message::SupervisorMessage;
+use published::Published;
 pub use report::{Departure, End, Report, Stopped};
+pub use shutdown::Shutdown;
 pub use snapshot::{ChildSnapshot, SupervisorSnapshot};
 pub use spec::{StartError, SupervisorSpec};
 
@@ -102,22 +148,21 @@ pub use spec::{StartError, SupervisorSpec};
 /// let counter = orders.child::<RpcReplyPort<u64>>("counter")?;
 /// assert_eq!(counter.ask(|reply| reply, Duration::from_secs(1)).await?, 101);
 /// let report = orders.shutdown().await;
-/// assert_eq!(report.unwilling().count(), 0);
+/// assert_eq!(report.unclean().count(), 0);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone)]
 pub struct Supervisor {
-    board: Arc<Board>,
-    /// Stops the actor when the last handle drops it.
-    keeper: Arc<Keeper>,
+    stop_on_drop: Arc<StopOnDrop>,
+    published: Arc<Published>,
 }
 
 impl Supervisor {
-    fn new(actor: ActorRef<Order>, board: Arc<Board>) -> Self {
+    fn new(actor: ActorRef<SupervisorMessage>, published: Arc<Published>) -> Self {
         Self {
-            board,
-            keeper: Arc::new(Keeper { actor }),
+            stop_on_drop: Arc::new(StopOnDrop { actor }),
+            published,
         }
     }
 
@@ -128,8 +173,8 @@ impl Supervisor {
     /// When there is no such child, it takes other messages, or it was added and
     /// has not come up yet.
     pub fn child<M: Message>(&self, name: &str) -> Result<Child<M>, ChildError> {
-        match self.board.place(name) {
-            Some(place) => Child::at(place),
+        match self.published.child(name) {
+            Some(entry) => Child::new(entry),
             None => Err(ChildError::Unknown {
                 child: name.to_owned(),
             }),
@@ -148,7 +193,12 @@ impl Supervisor {
     /// Dropping it does not take the child back.
     pub async fn add(&self, child: ChildSpec) -> Result<(), AddError> {
         let (reply, added) = oneshot::channel();
-        if self.keeper.actor.cast(Order::Add(child, reply)).is_err() {
+        if self
+            .stop_on_drop
+            .actor
+            .cast(SupervisorMessage::Add(child, reply))
+            .is_err()
+        {
             return Err(AddError::Ended);
         }
         added.await.unwrap_or(Err(AddError::Ended))
@@ -156,8 +206,8 @@ impl Supervisor {
 
     /// Stops a child, forgets it, and returns when it is gone.
     ///
-    /// The name stays taken until then. It may be up, starting, between two
-    /// lives, stopping or down.
+    /// The name stays taken until then. It may be up, starting, waiting for
+    /// its restart, stopping or down.
     ///
     /// # Errors
     ///
@@ -169,8 +219,8 @@ impl Supervisor {
     /// Dropping it does not keep the child.
     pub async fn remove(&self, child: &str) -> Result<Departure, RemoveError> {
         let (reply, removed) = oneshot::channel();
-        let order = Order::Remove(child.to_owned(), reply);
-        if self.keeper.actor.cast(order).is_err() {
+        let message = SupervisorMessage::Remove(child.to_owned(), reply);
+        if self.stop_on_drop.actor.cast(message).is_err() {
             return Err(RemoveError::Ended);
         }
         removed.await.unwrap_or(Err(RemoveError::Ended))
@@ -182,19 +232,19 @@ impl Supervisor {
     /// while one is stuck, and after the end.
     #[must_use]
     pub fn snapshot(&self) -> SupervisorSnapshot {
-        self.board.snapshot()
+        self.published.snapshot()
     }
 
     /// What happens from now on.
     #[must_use]
     pub fn events(&self) -> SupervisorEvents {
-        SupervisorEvents::new(self.board.events())
+        SupervisorEvents::new(self.published.events())
     }
 
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.board.name()
+        self.published.name()
     }
 
     /// Stops all children in reverse order, and returns when they are gone.
@@ -206,7 +256,7 @@ impl Supervisor {
     ///
     /// Dropping it does not call the shutdown off.
     pub async fn shutdown(&self) -> Report {
-        self.keeper.actor.stop(None);
+        self.stop_on_drop.actor.stop(None);
         self.ended().await
     }
 
@@ -216,26 +266,27 @@ impl Supervisor {
     ///
     /// Dropping it loses nothing; call it again.
     pub async fn ended(&self) -> Report {
-        self.board.closed().await;
+        self.published.closed().await;
         // Without a timeout this cannot fail.
-        let _ended = self.keeper.actor.wait(None).await;
-        self.board.report().unwrap_or_else(Report::killed)
+        let _ended = self.stop_on_drop.actor.wait(None).await;
+        self.published.report().unwrap_or_else(Report::killed)
     }
 }
 
 impl fmt::Debug for Supervisor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Supervisor")
-            .field("name", &self.board.name())
+            .field("name", &self.published.name())
             .finish_non_exhaustive()
     }
 }
 
-struct Keeper {
-    actor: ActorRef<Order>,
+/// Stops the supervisor's actor when the last handle is dropped.
+struct StopOnDrop {
+    actor: ActorRef<SupervisorMessage>,
 }
 
-impl Drop for Keeper {
+impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.actor.stop(None);
     }

@@ -193,7 +193,7 @@ async fn r40_a_box_that_has_ended_makes_no_breakers() {
     let breakers = BreakerBox::start("test").await.unwrap();
     breakers.breaker("peer", CONFIG).await.unwrap();
     let report = breakers.shutdown().await;
-    assert_eq!(report.unwilling().count(), 0);
+    assert_eq!(report.unclean().count(), 0);
     assert_eq!(
         breakers.breaker("late", CONFIG).await.unwrap_err(),
         BreakerError::Stopped

@@ -7,23 +7,23 @@ use std::time::Duration;
 use breakerbox_core::ChildStatus;
 use ractor::{ActorRef, Message, RpcReplyPort};
 
-use super::board::Place;
+use super::published::ChildEntry;
 use crate::{AskError, ask};
 
 /// A handle on one child of a supervisor, which takes messages of type `M`.
 ///
-/// It stays good across the child's lives. Dropping it ends nothing, and it
+/// It stays good across the child's restarts. Dropping it ends nothing, and it
 /// keeps nothing alive: when the supervisor has stopped, it leads to an actor
 /// that is not running.
 pub struct Child<M> {
     messages: PhantomData<fn(M)>,
-    place: Arc<Place>,
+    entry: Arc<ChildEntry>,
 }
 
 impl<M: Message> Child<M> {
-    pub(super) fn at(place: Arc<Place>) -> Result<Self, ChildError> {
-        let child = || place.name().to_string();
-        let Some(shell) = place.shell() else {
+    pub(super) fn new(entry: Arc<ChildEntry>) -> Result<Self, ChildError> {
+        let child = || entry.name().to_string();
+        let Some(shell) = entry.shell() else {
             return Err(ChildError::Starting { child: child() });
         };
         // `None` is for actors on other nodes, which a child never is.
@@ -36,24 +36,24 @@ impl<M: Message> Child<M> {
         }
         Ok(Self {
             messages: PhantomData,
-            place,
+            entry,
         })
     }
 
     /// The actor that stands for it.
     ///
     /// It is the same across crashes. Only when that actor itself was stopped,
-    /// drained or killed is the next life behind another one; so do not keep it
-    /// where somebody does that.
+    /// drained or killed is the next incarnation run by another one; so do not
+    /// keep it where somebody does that.
     #[must_use]
     pub fn actor(&self) -> ActorRef<M> {
-        let shell = self.place.shell();
+        let shell = self.entry.shell();
         ActorRef::from(shell.expect("there was one when this handle was made"))
     }
 
     /// Asks it, and waits `within` a time for its reply.
     ///
-    /// A question that is asked between two lives waits for the next one.
+    /// A question that is asked between two incarnations waits for the next one.
     ///
     /// # Errors
     ///
@@ -77,13 +77,13 @@ impl<M: Message> Child<M> {
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.place.name()
+        self.entry.name()
     }
 
     /// How it does, as its supervisor last published it.
     #[must_use]
     pub fn status(&self) -> ChildStatus {
-        self.place.status()
+        self.entry.status()
     }
 }
 
@@ -91,7 +91,7 @@ impl<M> Clone for Child<M> {
     fn clone(&self) -> Self {
         Self {
             messages: PhantomData,
-            place: Arc::clone(&self.place),
+            entry: Arc::clone(&self.entry),
         }
     }
 }
@@ -99,8 +99,8 @@ impl<M> Clone for Child<M> {
 impl<M> fmt::Debug for Child<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Child")
-            .field("name", &self.place.name())
-            .field("status", &self.place.status())
+            .field("name", &self.entry.name())
+            .field("status", &self.entry.status())
             .finish()
     }
 }

@@ -5,30 +5,31 @@ use std::time::Duration;
 use breakerbox_core::{Backoff, ChildPolicy, Ending, OnLimit, Restart, RestartIntensity};
 use ractor::Actor;
 
-use super::actor_life::ActorLife;
+use super::actor_child::ActorChild;
 use super::down_hook::DownHook;
-use super::life::Life;
+use super::runnable::Runnable;
+use super::shutdown::Shutdown;
 
 /// The recipe of a child: what it is, when it is restarted, how it is stopped.
 #[must_use = "a child is started by the supervisor that it is given to"]
 pub struct ChildSpec {
     pub(super) down_hook: DownHook,
-    pub(super) life: Arc<dyn Life>,
     pub(super) name: Arc<str>,
     pub(super) policy: ChildPolicy,
+    pub(super) runnable: Arc<dyn Runnable>,
     pub(super) shutdown: Shutdown,
     pub(super) start_timeout: Duration,
 }
 
 impl ChildSpec {
-    /// A ractor actor; `make` gives the actor and its arguments, for each life.
+    /// A ractor actor; `make` gives the actor and its arguments, for each start.
     ///
     /// The name is unique among the children of one supervisor, and nowhere
     /// else: the actor is spawned without a name in ractor's registry.
     ///
     /// The child's `ActorRef` outlives a crash: `handle`, `post_start` and
     /// `handle_supervisor_evt` may return an error or panic, and the messages in
-    /// its mailbox wait for the next life. The one that it failed on is not
+    /// its mailbox wait for the next incarnation. The one that it failed on is not
     /// handled again, and its reply port is dropped.
     pub fn actor<A, F>(name: impl Into<Arc<str>>, make: F) -> Self
     where
@@ -37,15 +38,15 @@ impl ChildSpec {
     {
         Self {
             down_hook: DownHook::none(),
-            life: Arc::new(ActorLife::new(make)),
             name: name.into(),
             policy: ChildPolicy::new(),
-            shutdown: Shutdown::Within(PATIENCE),
+            runnable: Arc::new(ActorChild::new(make)),
+            shutdown: Shutdown::Within(STOP_TIMEOUT),
             start_timeout: START_TIMEOUT,
         }
     }
 
-    /// Which ends call for another life; [`Restart::Permanent`] unless set.
+    /// After which exits it is restarted; [`Restart::Permanent`] unless set.
     pub fn restart(mut self, restart: Restart) -> Self {
         self.policy = self.policy.restart(restart);
         self
@@ -81,7 +82,7 @@ impl ChildSpec {
         self
     }
 
-    /// How long each life has to come up; 5 seconds unless set.
+    /// How long each incarnation has to come up; 5 seconds unless set.
     ///
     /// It has come up when its `pre_start` has returned. One that blocks its
     /// thread instead of awaiting is noticed only when it returns.
@@ -96,11 +97,11 @@ impl ChildSpec {
         &self.name
     }
 
-    /// Calls `hook` once, when it is certain that the child will not live again.
+    /// Calls `hook` once, when it is certain that the child stays down.
     ///
     /// It runs in the supervisor's actor: as soon as the supervisor gives up,
     /// before the mailbox is dropped; otherwise when the child is down; and also
-    /// when the supervisor is killed. It must not block; its panic is contained.
+    /// when the supervisor is killed. It must not block; its panic is caught.
     pub(crate) fn on_down(mut self, hook: impl FnOnce(Ending) + Send + 'static) -> Self {
         self.down_hook = DownHook::new(hook);
         self
@@ -118,28 +119,8 @@ impl fmt::Debug for ChildSpec {
     }
 }
 
-/// How a child is ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Shutdown {
-    /// Kill it; its `post_stop` does not run.
-    Kill,
-    /// Ask it to stop, and kill it when it has not within this time.
-    Within(Duration),
-}
-
-impl Shutdown {
-    /// How long what a crashed life leaves behind has to end.
-    pub(super) const fn patience(self) -> Duration {
-        match self {
-            Self::Kill => Duration::ZERO,
-            Self::Within(patience) => patience,
-        }
-    }
-}
-
 /// OTP's default for workers.
-const PATIENCE: Duration = Duration::from_secs(5);
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// OTP waits for ever, and so does whoever called it. As long as a shutdown.
+/// As long as for a stop. OTP has none: a start that hangs blocks its caller.
 const START_TIMEOUT: Duration = Duration::from_secs(5);

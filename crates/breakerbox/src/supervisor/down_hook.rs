@@ -1,10 +1,11 @@
 use breakerbox_core::Ending;
 
-use super::living::contained_call;
+use super::catch;
 
-/// Tells one listener, once, that a child will not live again.
+/// A function that is called once, when it is certain that a child stays down.
 ///
-/// It cannot be lost: dropped untold, it says that the supervisor is gone.
+/// The call cannot be lost: dropping it uncalled, as a killed supervisor does,
+/// calls it.
 pub(super) struct DownHook {
     hook: Option<Hook>,
 }
@@ -22,17 +23,17 @@ impl DownHook {
         }
     }
 
-    pub(super) fn tell(&mut self, why: Ending) {
+    pub(super) fn call(&mut self, why: Ending) {
         if let Some(hook) = self.hook.take()
-            && let Err(panic) = contained_call(|| hook(why))
+            && let Err(panic) = catch::call(|| hook(why))
         {
-            tracing::error!(panic, "being told that a child is down panicked");
+            tracing::error!(panic, "the hook for a child that is down panicked");
         }
     }
 }
 
 impl Drop for DownHook {
     fn drop(&mut self) {
-        self.tell(Ending::ShutDown);
+        self.call(Ending::ShutDown);
     }
 }

@@ -1,7 +1,11 @@
+mod sender;
+
 use std::sync::Arc;
 
 use breakerbox_core::{Ending, Exit, Incarnation};
 use tokio::sync::broadcast::{self, error::RecvError};
+
+pub(super) use sender::EventSender;
 
 /// Something that happened to a supervisor or one of its children.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -12,13 +16,13 @@ pub enum SupervisorEvent {
         /// Its name.
         child: Arc<str>,
     },
-    /// A life of a child ended, or did not come up.
+    /// An incarnation of a child ended, or did not come up.
     Exited {
         /// Its name.
         child: Arc<str>,
         /// How.
         exit: Exit,
-        /// Which life.
+        /// Which incarnation.
         incarnation: Incarnation,
     },
     /// A child failed too often and will not be started again.
@@ -35,7 +39,7 @@ pub enum SupervisorEvent {
     Restarted {
         /// Its name.
         child: Arc<str>,
-        /// Which life begins.
+        /// Which incarnation started.
         incarnation: Incarnation,
     },
     /// A child is up for the first time.

@@ -1,6 +1,10 @@
+mod builder;
+
 use std::sync::Arc;
 
 use breakerbox_core::Exit;
+
+pub(super) use builder::ReportBuilder;
 
 /// How a supervisor ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -8,18 +12,18 @@ use breakerbox_core::Exit;
 pub struct Report {
     /// Why.
     pub end: End,
-    /// The children that it stopped in its end, in the order of their ends.
+    /// The children that it stopped in its end, in the order in which they ended.
     pub stopped: Vec<Stopped>,
 }
 
 impl Report {
-    /// The children that had to be killed, or could not even be killed.
-    pub fn unwilling(&self) -> impl Iterator<Item = &Stopped> {
-        let unwilling = |stopped: &&Stopped| stopped.departure != Departure::Stopped;
-        self.stopped.iter().filter(unwilling)
+    /// The children that did not stop by themselves: killed ones and stuck ones.
+    pub fn unclean(&self) -> impl Iterator<Item = &Stopped> {
+        let unclean = |stopped: &&Stopped| stopped.departure != Departure::Stopped;
+        self.stopped.iter().filter(unclean)
     }
 
-    /// The report of a supervisor that could not write one.
+    /// The report of a supervisor that was killed, so left none.
     pub(super) const fn killed() -> Self {
         Self {
             end: End::Killed,

@@ -1,18 +1,24 @@
-//! The address that outlives the actor behind it.
+//! The actor whose address outlives the actor that it runs.
 //!
 //! A ractor actor that crashes is gone: its `ActorRef` is dead and its mailbox
 //! lost with it, so every caller needs a way to find the next one. The shell is
-//! a ractor actor with the user's message type that never crashes with its
-//! incarnation: what the user's hooks throw empties the [`Slot`] and is told to
-//! the supervisor, which decides when the slot is filled again.
+//! a ractor actor with the user's message type that passes every callback on to
+//! the incarnation in its [`Slot`]. An error or a panic there empties the slot
+//! and is reported to the supervisor, which decides when it is filled again.
 //!
 //! # Invariants
 //!
 //! 1. The message that an incarnation failed on is dropped, never replayed; all
 //!    others wait in the mailbox for the next one, in their order.
-//! 2. A crash is told once nothing of the incarnation is left: its state is
-//!    dropped and the actors linked to it are gone.
-//! 3. An incarnation never hears of the actors of a former one.
+//! 2. A crash is reported once nothing of the incarnation is left: its state is
+//!    dropped and the actors linked to it have ended.
+//! 3. An incarnation never receives a supervision event of an actor that was
+//!    linked to a former one.
+
+mod handle;
+mod incarnation;
+mod linked;
+mod slot;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,22 +27,24 @@ use breakerbox_core::{Exit, Incarnation};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::watch;
 
-use super::kin;
-use super::lifeline::Lifeline;
-use super::living::{Living, contained};
-use super::lodging::Address;
-use super::slot::{Door, Lease, Slot};
+use super::catch;
+use super::notifier::Notifier;
+pub(super) use handle::{CurrentShell, ShellHandle, start_timed_out};
+use incarnation::ActorIncarnation;
+pub(super) use slot::Slot;
+use slot::{SlotGuard, SlotState};
 
-/// What stays of a child when its incarnation ends.
+/// What stays of a child when its incarnation ends: address, id and mailbox.
 pub(super) struct Shell<A: Actor> {
-    pub(super) address: Arc<Address<A>>,
-    pub(super) lifeline: Lifeline,
-    pub(super) patience: Duration,
+    pub(super) current: Arc<CurrentShell<A>>,
+    pub(super) notifier: Notifier,
     pub(super) slot: Arc<Slot<A>>,
+    /// How long linked actors have to stop when the incarnation has ended.
+    pub(super) stop_timeout: Duration,
 }
 
-/// What a shell's first incarnation is made of.
-pub(super) struct Conception<A: Actor> {
+/// What a shell's first incarnation is started from.
+pub(super) struct FirstIncarnation<A: Actor> {
     pub(super) actor: A,
     pub(super) arguments: A::Arguments,
     pub(super) incarnation: Incarnation,
@@ -45,24 +53,26 @@ pub(super) struct Conception<A: Actor> {
 impl<A: Actor> Actor for Shell<A> {
     type Msg = A::Msg;
     type State = ShellState;
-    type Arguments = Conception<A>;
+    type Arguments = FirstIncarnation<A>;
 
-    /// Says that the child is up from in here, so that it is said before
-    /// anything that becomes of it.
+    /// Reports the start from in here, so that it comes before any report of an
+    /// exit.
     async fn pre_start(
         &self,
         myself: ActorRef<A::Msg>,
-        first: Conception<A>,
+        first: FirstIncarnation<A>,
     ) -> Result<ShellState, ActorProcessingErr> {
-        let living = Living::begin(first.actor, first.arguments, first.incarnation, &myself);
-        let living = living.await.map_err(NotBegun)?;
-        *self.slot.lease().await = Some(living);
-        self.slot.open();
-        self.address.moved_to(myself, Arc::clone(&self.slot));
-        self.lifeline.started(first.incarnation);
+        let number = first.incarnation;
+        let started = ActorIncarnation::start(first.actor, first.arguments, number, &myself);
+        let incarnation = started.await.map_err(StartFailed)?;
+        *self.slot.lock().await = Some(incarnation);
+        self.slot.mark_filled();
+        let handle = ShellHandle::new(myself, Arc::clone(&self.slot));
+        self.current.set(handle);
+        self.notifier.started(number);
         Ok(ShellState {
-            door: self.slot.door(),
-            kin: Kin::Own,
+            linked_events: LinkedEvents::Current,
+            slot_state: self.slot.subscribe(),
         })
     }
 
@@ -71,13 +81,13 @@ impl<A: Actor> Actor for Shell<A> {
         myself: ActorRef<A::Msg>,
         state: &mut ShellState,
     ) -> Result<(), ActorProcessingErr> {
-        let Some(mut lease) = self.slot.occupied(&mut state.door).await else {
+        let Some(mut guard) = self.slot.lock_filled(&mut state.slot_state).await else {
             return Ok(());
         };
-        if let Some(living) = lease.as_mut() {
-            let (actor, soul) = living.soul();
-            let run = contained(async { actor.post_start(myself.clone(), soul).await }).await;
-            self.settle(run, lease, myself, state).await;
+        if let Some(incarnation) = guard.as_mut() {
+            let (actor, inner) = incarnation.parts();
+            let run = catch::hook(async { actor.post_start(myself.clone(), inner).await }).await;
+            self.clear_on_failure(run, guard, myself, state).await;
         }
         Ok(())
     }
@@ -88,16 +98,17 @@ impl<A: Actor> Actor for Shell<A> {
         message: A::Msg,
         state: &mut ShellState,
     ) -> Result<(), ActorProcessingErr> {
-        // Messages come after all supervision events, so none is left of the
-        // former incarnation's.
-        state.kin = Kin::Own;
-        let Some(mut lease) = self.slot.occupied(&mut state.door).await else {
+        // Messages come after all supervision events, so none of a former
+        // incarnation is left.
+        state.linked_events = LinkedEvents::Current;
+        let Some(mut guard) = self.slot.lock_filled(&mut state.slot_state).await else {
             return Ok(());
         };
-        if let Some(living) = lease.as_mut() {
-            let (actor, soul) = living.soul();
-            let run = contained(async { actor.handle(myself.clone(), message, soul).await }).await;
-            self.settle(run, lease, myself, state).await;
+        if let Some(incarnation) = guard.as_mut() {
+            let (actor, inner) = incarnation.parts();
+            let run =
+                catch::hook(async { actor.handle(myself.clone(), message, inner).await }).await;
+            self.clear_on_failure(run, guard, myself, state).await;
         }
         Ok(())
     }
@@ -108,23 +119,25 @@ impl<A: Actor> Actor for Shell<A> {
         event: SupervisionEvent,
         state: &mut ShellState,
     ) -> Result<(), ActorProcessingErr> {
-        let stranger = state.kin == Kin::Former && !is_linked(&myself, &event);
-        if stranger && self.slot.is_vacant() {
+        let maybe_former =
+            state.linked_events == LinkedEvents::MaybeFormer && !is_linked_now(&myself, &event);
+        if maybe_former && self.slot.is_empty() {
             return Ok(());
         }
-        let Some(mut lease) = self.slot.occupied(&mut state.door).await else {
+        let Some(mut guard) = self.slot.lock_filled(&mut state.slot_state).await else {
             return Ok(());
         };
-        if let Some(living) = lease.as_mut() {
-            if stranger && !is_family(living, &event) {
+        if let Some(incarnation) = guard.as_mut() {
+            if maybe_former && !has_linked(incarnation, &event) {
                 return Ok(());
             }
-            let (me, (actor, soul)) = (myself.clone(), living.soul());
-            let run = contained(async { actor.handle_supervisor_evt(me, event, soul).await }).await;
-            if state.kin == Kin::Former {
-                living.meet_family(&myself);
+            let (me, (actor, inner)) = (myself.clone(), incarnation.parts());
+            let run =
+                catch::hook(async { actor.handle_supervisor_evt(me, event, inner).await }).await;
+            if state.linked_events == LinkedEvents::MaybeFormer {
+                incarnation.record_linked(&myself);
             }
-            self.settle(run, lease, myself, state).await;
+            self.clear_on_failure(run, guard, myself, state).await;
         }
         Ok(())
     }
@@ -135,86 +148,88 @@ impl<A: Actor> Actor for Shell<A> {
         _: &mut ShellState,
     ) -> Result<(), ActorProcessingErr> {
         self.slot.close();
-        let mut lease = self.slot.lease().await;
-        let exit = match lease.as_mut() {
+        let mut guard = self.slot.lock().await;
+        let exit = match guard.as_mut() {
             None => Exit::Normal,
-            Some(living) => {
-                let (actor, soul) = living.soul();
-                let run = contained(async { actor.post_stop(myself.clone(), soul).await }).await;
+            Some(incarnation) => {
+                let (actor, inner) = incarnation.parts();
+                let run = catch::hook(async { actor.post_stop(myself.clone(), inner).await }).await;
                 run.err().unwrap_or(Exit::Normal)
             }
         };
-        drop(self.slot.clear(&mut lease));
-        kin::see_off(&myself, self.patience).await;
-        self.slot.say_farewell(exit);
+        drop(self.slot.clear(&mut guard));
+        linked::stop_all(&myself, self.stop_timeout).await;
+        self.slot.set_shell_exit(exit);
         Ok(())
     }
 }
 
 impl<A: Actor> Shell<A> {
-    /// Empties the slot where a hook of the incarnation failed.
-    async fn settle(
+    /// Empties the slot when a hook of the incarnation failed, and reports that.
+    async fn clear_on_failure(
         &self,
         run: Result<(), Exit>,
-        mut lease: Lease<'_, A>,
+        mut guard: SlotGuard<'_, A>,
         myself: ActorRef<A::Msg>,
         state: &mut ShellState,
     ) {
         let Err(exit) = run else { return };
-        let Some(living) = self.slot.clear(&mut lease) else {
+        let Some(incarnation) = self.slot.clear(&mut guard) else {
             return;
         };
-        drop(lease);
-        state.kin = Kin::Former;
-        let incarnation = living.incarnation();
-        drop(living);
-        kin::see_off(&myself, self.patience).await;
-        self.lifeline.exited(incarnation, exit);
+        drop(guard);
+        state.linked_events = LinkedEvents::MaybeFormer;
+        let number = incarnation.number();
+        drop(incarnation);
+        linked::stop_all(&myself, self.stop_timeout).await;
+        self.notifier.exited(number, exit);
     }
 }
 
-/// A shell that was killed runs no `post_stop`, and who holds a handle on the
-/// child holds the slot too.
+/// A shell that was killed runs no `post_stop`, and whoever holds a handle
+/// on the child holds its slot too: so what is left in it is dropped here.
 impl<A: Actor> Drop for Shell<A> {
     fn drop(&mut self) {
-        self.slot.abandon();
+        self.slot.close_and_clear();
     }
 }
 
 pub(super) struct ShellState {
-    door: watch::Receiver<Door>,
-    kin: Kin,
+    linked_events: LinkedEvents,
+    slot_state: watch::Receiver<SlotState>,
 }
 
-/// Of whom the supervision events in the mailbox may speak.
+/// Which incarnation's actors the supervision events in the mailbox are of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Kin {
-    /// Also of actors of a former incarnation.
-    Former,
-    Own,
+enum LinkedEvents {
+    /// All of the current one's.
+    Current,
+    /// Some perhaps of a former one's.
+    MaybeFormer,
 }
 
-/// A first incarnation that did not come up, as ractor wants to hear it.
+/// A first incarnation that did not come up, in the form of a ractor error.
 #[derive(Debug)]
-pub(super) struct NotBegun(pub(super) Exit);
+pub(super) struct StartFailed(pub(super) Exit);
 
-impl std::fmt::Display for NotBegun {
+impl std::fmt::Display for StartFailed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl std::error::Error for NotBegun {}
+impl std::error::Error for StartFailed {}
 
 /// Whether the event is of an actor that is linked now, or of no actor.
-fn is_linked<M>(myself: &ActorRef<M>, event: &SupervisionEvent) -> bool {
+fn is_linked_now<M>(myself: &ActorRef<M>, event: &SupervisionEvent) -> bool {
     event
         .actor_cell()
         .is_none_or(|cell| myself.get_children().contains(cell))
 }
 
-fn is_family<A: Actor>(living: &Living<A>, event: &SupervisionEvent) -> bool {
+/// Whether the event is of an actor that this incarnation is known to have linked.
+fn has_linked<A: Actor>(incarnation: &ActorIncarnation<A>, event: &SupervisionEvent) -> bool {
     event
         .actor_cell()
-        .is_none_or(|cell| living.is_family(cell.get_id()))
+        .is_none_or(|cell| incarnation.has_linked(cell.get_id()))
 }

@@ -8,12 +8,12 @@ use breakerbox_core::{Exit, RestartIntensity, Strategy};
 use ractor::Actor;
 use tokio::sync::oneshot;
 
-use super::overseer::{Founding, Overseer};
+use super::actor::{SupervisorActor, SupervisorArguments};
 use super::{ChildSpec, Supervisor};
 
-/// The recipe of a supervisor: its children, and how many failures it bears.
+/// The recipe of a supervisor: its children, and how many restarts it allows.
 #[derive(Debug)]
-#[must_use = "a supervisor begins with `start`"]
+#[must_use = "a supervisor starts with `start`"]
 pub struct SupervisorSpec {
     pub(super) children: Vec<ChildSpec>,
     pub(super) intensity: RestartIntensity,
@@ -32,7 +32,7 @@ impl SupervisorSpec {
         }
     }
 
-    /// How many restarts it bears; 3 within 5 seconds unless set, as in Elixir.
+    /// How many restarts it allows; 3 within 5 seconds unless set, as in Elixir.
     ///
     /// One more, and it stops all its children and ends.
     pub const fn intensity(mut self, intensity: RestartIntensity) -> Self {
@@ -62,12 +62,13 @@ impl SupervisorSpec {
     /// Outside of a tokio runtime.
     pub async fn start(self) -> Result<Supervisor, StartError> {
         self.refuse_duplicates()?;
-        let (founding, founded) = oneshot::channel();
-        let (founding, board) = Founding::new(self, founding);
-        let spawned = Actor::spawn(None, Overseer, founding).await;
+        let (booted_sender, booted) = oneshot::channel();
+        let arguments = SupervisorArguments::new(self, booted_sender);
+        let published = Arc::clone(&arguments.published);
+        let spawned = Actor::spawn(None, SupervisorActor, arguments).await;
         let (actor, _task) = spawned.map_err(|_killed| StartError::Interrupted)?;
-        let supervisor = Supervisor::new(actor, board);
-        match founded.await {
+        let supervisor = Supervisor::new(actor, published);
+        match booted.await {
             Ok(Ok(())) => Ok(supervisor),
             Ok(Err(error)) => Err(error),
             Err(_gone) => Err(StartError::Interrupted),

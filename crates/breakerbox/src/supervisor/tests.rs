@@ -1,10 +1,10 @@
 mod boot;
 mod dynamic;
-mod family;
 mod limits;
+mod linked;
 mod restart;
 mod shutdown;
-mod storm;
+mod stress;
 mod worker;
 
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::{ChildSpec, Supervisor, SupervisorEvent, SupervisorEvents, Supervisor
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A supervisor that bears everything, with these children.
+/// A supervisor without a limit, with these children.
 async fn supervise(children: impl IntoIterator<Item = ChildSpec>) -> Supervisor {
     spec(children).start().await.unwrap()
 }
@@ -32,7 +32,7 @@ async fn until(
     is: impl Fn(&SupervisorEvent) -> bool,
 ) -> SupervisorEvent {
     loop {
-        let event = events.next().await.expect("the supervisor lives");
+        let event = events.next().await.expect("the supervisor runs");
         if is(&event) {
             return event;
         }

@@ -4,23 +4,19 @@ use std::sync::atomic::Ordering;
 use breakerbox_core::{Exit, Phase, RestartIntensity};
 use ractor::ActorRef;
 
-use super::worker::{Diary, Recipe, Worker, WorkerMessage, worker};
+use super::worker::{Log, Worker, WorkerMessage, WorkerSpec, worker};
 use super::{SECOND, spec, supervise};
 use crate::supervisor::{ChildError, ChildSpec, StartError};
 
 /// R30: up means that every `pre_start` has returned, in order.
 #[tokio::test(start_paused = true)]
 async fn r30_a_start_returns_when_every_child_is_up() {
-    let diary = Diary::new();
+    let log = Log::new();
     let names = ["one", "two", "three"];
-    let supervisor = supervise(names.map(|name| Recipe::new(name, &diary).spec())).await;
+    let supervisor = supervise(names.map(|name| WorkerSpec::new(name, &log).spec())).await;
     let started = names.map(|name| format!("{name} 1 started"));
-    // The diary counts the lives of all three together.
-    let lines: Vec<_> = diary
-        .read()
-        .iter()
-        .map(|line| without_number(line))
-        .collect();
+    // The log counts the incarnations of all three together.
+    let lines: Vec<_> = log.read().iter().map(|line| without_number(line)).collect();
     assert_eq!(lines, started.map(|line| without_number(&line)));
     let snapshot = supervisor.snapshot();
     assert_eq!(snapshot.phase, Phase::Up);
@@ -33,20 +29,20 @@ async fn r30_a_start_returns_when_every_child_is_up() {
 /// R30: a child that fails brings those before it down in reverse.
 #[tokio::test(start_paused = true)]
 async fn r30_a_failed_start_is_rolled_back_in_reverse_and_names_the_child() {
-    let diary = Diary::new();
-    let mut failing = Recipe::new("three", &diary);
-    failing.fails_to_start_from = 1;
+    let log = Log::new();
+    let mut failing = WorkerSpec::new("three", &log);
+    failing.fails_in_pre_start_from = 1;
     let children = [
-        Recipe::new("one", &diary).spec(),
-        Recipe::new("two", &diary).spec(),
+        WorkerSpec::new("one", &log).spec(),
+        WorkerSpec::new("two", &log).spec(),
         failing.spec(),
-        Recipe::new("four", &diary).spec(),
+        WorkerSpec::new("four", &log).spec(),
     ];
     let error = spec(children).start().await.unwrap_err();
-    let exit = Exit::InitFailed("stillborn".into());
+    let exit = Exit::InitFailed("failed to start".into());
     let child = "three".to_owned();
     assert_eq!(error, StartError::Child { child, exit });
-    let expected = "child \"three\" could not be started: stillborn";
+    let expected = "child \"three\" could not be started: failed to start";
     assert_eq!(error.to_string(), expected);
     let expected = [
         "one 1 started",
@@ -54,16 +50,16 @@ async fn r30_a_failed_start_is_rolled_back_in_reverse_and_names_the_child() {
         "two 2 stopped",
         "one 1 stopped",
     ];
-    assert_eq!(diary.read(), expected);
-    assert_eq!(diary.alive.load(Ordering::SeqCst), 0);
+    assert_eq!(log.read(), expected);
+    assert_eq!(log.running.load(Ordering::SeqCst), 0);
 }
 
 /// R30 (T14): a start that hangs ends at the child's start timeout.
 #[tokio::test(start_paused = true)]
 async fn r30_a_hung_start_ends_at_its_timeout() {
-    let diary = Diary::new();
-    let mut hung = Recipe::new("hung", &diary);
-    hung.hangs_from = 1;
+    let log = Log::new();
+    let mut hung = WorkerSpec::new("hung", &log);
+    hung.hangs_in_pre_start_from = 1;
     let children = [worker("fine"), hung.spec().start_timeout(3 * SECOND)];
     let began = tokio::time::Instant::now();
     let error = spec(children).start().await.unwrap_err();
@@ -71,63 +67,63 @@ async fn r30_a_hung_start_ends_at_its_timeout() {
     let child = "hung".to_owned();
     assert_eq!(error, StartError::Child { child, exit });
     assert_eq!(began.elapsed().as_secs(), 3);
-    assert_eq!(diary.alive.load(Ordering::SeqCst), 0);
+    assert_eq!(log.running.load(Ordering::SeqCst), 0);
 }
 
-/// R30 (T15): what panics on the way to a child is the child's failure.
+/// R30 (T15): a panic while the actor is made is the child's failure.
 #[tokio::test(start_paused = true)]
-async fn r30_a_recipe_that_panics_fails_the_start() {
-    fn burnt() -> (Worker, Recipe) {
-        panic!("burnt")
+async fn r30_a_constructor_that_panics_fails_the_start() {
+    fn panics() -> (Worker, WorkerSpec) {
+        panic!("panics")
     }
-    let error = spec([ChildSpec::actor("burnt", burnt)]).start().await;
-    let exit = Exit::InitFailed("burnt".into());
-    let child = "burnt".to_owned();
+    let error = spec([ChildSpec::actor("panics", panics)]).start().await;
+    let exit = Exit::InitFailed("panics".into());
+    let child = "panics".to_owned();
     assert_eq!(error.unwrap_err(), StartError::Child { child, exit });
 }
 
 /// R30, R35: names are looked at before anything is started.
 #[tokio::test(start_paused = true)]
 async fn r30_two_children_of_one_name_are_refused() {
-    let diary = Diary::new();
-    let children = ["twin", "twin"].map(|name| Recipe::new(name, &diary).spec());
+    let log = Log::new();
+    let children = ["twin", "twin"].map(|name| WorkerSpec::new(name, &log).spec());
     let error = spec(children).start().await.unwrap_err();
     let child = "twin".to_owned();
     assert_eq!(error, StartError::Duplicate { child });
-    assert_eq!(diary.lives.load(Ordering::SeqCst), 0);
+    assert_eq!(log.incarnations.load(Ordering::SeqCst), 0);
 }
 
 /// R30, R32: a child that crashes too often while others start fails the start.
 #[tokio::test(start_paused = true)]
-async fn r30_a_child_that_gives_out_during_the_start_fails_it() {
-    let diary = Diary::new();
-    let mut stumbling = Recipe::new("stumbling", &diary);
-    stumbling.stumbles_in = 1;
-    let mut hung = Recipe::new("hung", &Diary::new());
-    hung.hangs_from = 1;
+async fn r30_a_child_that_fails_too_often_during_the_start_fails_it() {
+    let log = Log::new();
+    let mut failing = WorkerSpec::new("failing", &log);
+    failing.panics_in_post_start_of = 1;
+    let mut hung = WorkerSpec::new("hung", &Log::new());
+    hung.hangs_in_pre_start_from = 1;
     let none = RestartIntensity::new(0, SECOND);
-    let children = [stumbling.spec(), hung.spec()];
+    let children = [failing.spec(), hung.spec()];
     let error = spec(children).intensity(none).start().await.unwrap_err();
-    let exit = Exit::Panicked("struck".into());
-    let child = "stumbling".to_owned();
+    let exit = Exit::Panicked("failed".into());
+    let child = "failing".to_owned();
     assert_eq!(error, StartError::Child { child, exit });
 }
 
 /// R30, R40: whoever stops waiting for a start leaves nothing behind.
 #[tokio::test(start_paused = true)]
 async fn r30_a_start_that_is_dropped_is_rolled_back() {
-    let diary = Diary::new();
-    let mut hung = Recipe::new("hung", &Diary::new());
-    hung.hangs_from = 1;
-    let hung_diary = Arc::clone(&hung.diary);
-    let children = [Recipe::new("fine", &diary).spec(), hung.spec()];
+    let log = Log::new();
+    let mut hung = WorkerSpec::new("hung", &Log::new());
+    hung.hangs_in_pre_start_from = 1;
+    let hung_log = Arc::clone(&hung.log);
+    let children = [WorkerSpec::new("fine", &log).spec(), hung.spec()];
     let start = spec(children).start();
     assert!(tokio::time::timeout(SECOND, start).await.is_err());
-    while diary.alive.load(Ordering::SeqCst) > 0 {
+    while log.running.load(Ordering::SeqCst) > 0 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(diary.read(), ["fine 1 started", "fine 1 stopped"]);
-    assert_eq!(hung_diary.alive.load(Ordering::SeqCst), 0);
+    assert_eq!(log.read(), ["fine 1 started", "fine 1 stopped"]);
+    assert_eq!(hung_log.running.load(Ordering::SeqCst), 0);
 }
 
 /// R35: a handle is for the messages that the child takes.

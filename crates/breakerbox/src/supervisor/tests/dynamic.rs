@@ -5,75 +5,78 @@ use breakerbox_core::{Backoff, Ending, Exit, Phase, Restart};
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 
-use super::worker::{Diary, Fault, Recipe, WorkerMessage, worker};
+use super::worker::{Fault, Log, WorkerMessage, WorkerSpec, worker};
 use super::{SECOND, exited, stopped, supervise, until};
 use crate::AskError;
 use crate::supervisor::{AddError, ChildError, Departure, RemoveError, SupervisorEvent};
 
 /// R36: what is added is up, what is removed is gone, and its name is free.
 #[tokio::test(start_paused = true)]
-async fn r36_children_come_and_go() {
-    let diary = Diary::new();
+async fn r36_children_can_be_added_and_removed() {
+    let log = Log::new();
     let supervisor = supervise([]).await;
-    for life in 1..4 {
+    for incarnation in 1..4 {
         supervisor
-            .add(Recipe::new("guest", &diary).spec())
+            .add(WorkerSpec::new("guest", &log).spec())
             .await
             .unwrap();
         let guest = supervisor.child::<WorkerMessage>("guest").unwrap();
-        assert_eq!(guest.ask(WorkerMessage::Life, SECOND).await, Ok(life));
+        assert_eq!(
+            guest.ask(WorkerMessage::Incarnation, SECOND).await,
+            Ok(incarnation)
+        );
         assert_eq!(supervisor.remove("guest").await, Ok(Departure::Stopped));
-        assert_eq!(diary.alive.load(Ordering::SeqCst), 0);
+        assert_eq!(log.running.load(Ordering::SeqCst), 0);
         assert_eq!(supervisor.snapshot().children, []);
         assert_eq!(guest.status().phase, Phase::Down);
     }
 }
 
-/// R35 (T6): a name that is taken is refused, and its owner does not notice.
+/// R35 (T6): a name that is taken is refused, and its child is untouched.
 #[tokio::test(start_paused = true)]
 async fn r35_a_taken_name_is_refused() {
     let supervisor = supervise([worker("worker")]).await;
-    let diary = Diary::new();
-    let added = supervisor.add(Recipe::new("worker", &diary).spec()).await;
+    let log = Log::new();
+    let added = supervisor.add(WorkerSpec::new("worker", &log).spec()).await;
     let child = "worker".to_owned();
     assert_eq!(added, Err(AddError::Duplicate { child }));
-    assert_eq!(diary.lives.load(Ordering::SeqCst), 0);
+    assert_eq!(log.incarnations.load(Ordering::SeqCst), 0);
     let child = supervisor.child::<WorkerMessage>("worker").unwrap();
-    assert_eq!(child.ask(WorkerMessage::Life, SECOND).await, Ok(1));
+    assert_eq!(child.ask(WorkerMessage::Incarnation, SECOND).await, Ok(1));
     assert_eq!(child.status().restarts, 0);
 }
 
 /// R35: an unknown name is a typed error.
 #[tokio::test(start_paused = true)]
-async fn r35_an_unknown_name_is_told() {
+async fn r35_an_unknown_name_is_an_error() {
     let supervisor = supervise([]).await;
     let child = "nobody".to_owned();
     let removed = supervisor.remove("nobody").await;
     assert_eq!(removed, Err(RemoveError::Unknown { child }));
 }
 
-/// R30, R35 (T8): a child that does not come up is told, and forgotten.
+/// R30, R35 (T8): a child that does not come up is reported, and forgotten.
 #[tokio::test(start_paused = true)]
-async fn r30_a_child_that_does_not_come_up_is_told_and_forgotten() {
+async fn r30_an_added_child_that_does_not_come_up_is_reported_and_forgotten() {
     let supervisor = supervise([worker("good")]).await;
-    let mut recipe = Recipe::new("bad", &Diary::new());
-    recipe.fails_to_start_from = 1;
-    let spec = recipe.clone().spec().restart(Restart::Temporary);
+    let mut worker = WorkerSpec::new("bad", &Log::new());
+    worker.fails_in_pre_start_from = 1;
+    let spec = worker.clone().spec().restart(Restart::Temporary);
     let added = supervisor.add(spec).await;
     let child = "bad".to_owned();
-    let exit = Exit::InitFailed("stillborn".into());
+    let exit = Exit::InitFailed("failed to start".into());
     assert_eq!(added, Err(AddError::Failed { child, exit }));
     let child = supervisor.child::<WorkerMessage>("bad").unwrap_err();
     assert!(matches!(child, ChildError::Unknown { .. }));
-    recipe.fails_to_start_from = u64::MAX;
-    supervisor.add(recipe.spec()).await.unwrap();
+    worker.fails_in_pre_start_from = u64::MAX;
+    supervisor.add(worker.spec()).await.unwrap();
 }
 
-/// R36 (T7): removed between two lives, it does not come back.
+/// R36 (T7): removed while it backs off, it does not come back.
 #[tokio::test(start_paused = true)]
-async fn r36_a_child_that_is_removed_while_it_backs_off_stays_away() {
-    let diary = Diary::new();
-    let spec = Recipe::new("worker", &diary).spec();
+async fn r36_a_child_that_is_removed_while_it_backs_off_is_not_restarted() {
+    let log = Log::new();
+    let spec = WorkerSpec::new("worker", &log).spec();
     let supervisor = supervise([spec.backoff(Backoff::fixed(10 * SECOND))]).await;
     let mut events = supervisor.events();
     let child = supervisor.child::<WorkerMessage>("worker").unwrap();
@@ -81,10 +84,10 @@ async fn r36_a_child_that_is_removed_while_it_backs_off_stays_away() {
     child.ask(fail, SECOND).await.unwrap_err();
     until(&mut events, exited).await;
     let began = tokio::time::Instant::now();
-    // A question that waits for the next life does not hold the removal up.
+    // A question that waits for the restart does not hold the removal up.
     let (removed, waiting) = tokio::join!(
         supervisor.remove("worker"),
-        child.ask(WorkerMessage::Life, 60 * SECOND)
+        child.ask(WorkerMessage::Incarnation, 60 * SECOND)
     );
     assert_eq!(removed, Ok(Departure::Stopped));
     assert!(matches!(
@@ -93,20 +96,20 @@ async fn r36_a_child_that_is_removed_while_it_backs_off_stays_away() {
     ));
     assert_eq!(began.elapsed().as_secs(), 0);
     tokio::time::advance(60 * SECOND).await;
-    assert_eq!(diary.lives.load(Ordering::SeqCst), 1);
+    assert_eq!(log.incarnations.load(Ordering::SeqCst), 1);
     assert_eq!(supervisor.snapshot().children, []);
 }
 
 /// R37, R36 (T7): while it starts it is shown, not handed out, and removable.
 #[tokio::test(start_paused = true)]
 async fn r37_a_child_that_hangs_in_its_start_can_be_removed() {
-    let diary = Diary::new();
+    let log = Log::new();
     let supervisor = supervise([worker("good")]).await;
-    let mut recipe = Recipe::new("hung", &diary);
-    recipe.hangs_from = 1;
+    let mut worker = WorkerSpec::new("hung", &log);
+    worker.hangs_in_pre_start_from = 1;
     let adding = supervisor.clone();
-    let added = tokio::spawn(async move { adding.add(recipe.spec()).await });
-    while diary.lives.load(Ordering::SeqCst) == 0 {
+    let added = tokio::spawn(async move { adding.add(worker.spec()).await });
+    while log.incarnations.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
     assert_eq!(
@@ -117,7 +120,7 @@ async fn r37_a_child_that_hangs_in_its_start_can_be_removed() {
     assert!(matches!(early, ChildError::Starting { .. }));
     assert_eq!(supervisor.remove("hung").await, Ok(Departure::Stopped));
     assert_eq!(added.await.unwrap(), Err(AddError::Ended));
-    assert_eq!(diary.alive.load(Ordering::SeqCst), 0);
+    assert_eq!(log.running.load(Ordering::SeqCst), 0);
 }
 
 /// R35, R36: while one child is slow to stop, the others are looked after.
@@ -135,7 +138,7 @@ async fn r35_a_child_that_is_slow_to_stop_leaves_the_supervisor_responsive() {
     let other = supervisor.child::<WorkerMessage>("other").unwrap();
     let fail = |reply| WorkerMessage::Fail(Fault::Error, reply);
     other.ask(fail, SECOND).await.unwrap_err();
-    assert_eq!(other.ask(WorkerMessage::Life, SECOND).await, Ok(2));
+    assert_eq!(other.ask(WorkerMessage::Incarnation, SECOND).await, Ok(2));
     supervisor.add(worker("third")).await.unwrap();
     let added = supervisor.add(worker("slow")).await.unwrap_err();
     assert!(
@@ -161,7 +164,7 @@ async fn r36_a_child_can_be_removed_by_two_at_once() {
 #[tokio::test(start_paused = true)]
 async fn r35_a_caller_that_gives_up_harms_nobody() {
     let supervisor = supervise([worker("worker")]).await;
-    // Each is polled once, which sends the order, and then dropped.
+    // Each is polled once, which sends the message, and then dropped.
     for _ in 0..10 {
         let _dropped = supervisor.add(worker("guest")).now_or_never();
         let _dropped = supervisor.remove("worker").now_or_never();
@@ -169,7 +172,7 @@ async fn r35_a_caller_that_gives_up_harms_nobody() {
     }
     supervisor.add(worker("sound")).await.unwrap();
     let sound = supervisor.child::<WorkerMessage>("sound").unwrap();
-    assert_eq!(sound.ask(WorkerMessage::Life, SECOND).await, Ok(1));
+    assert_eq!(sound.ask(WorkerMessage::Incarnation, SECOND).await, Ok(1));
 }
 
 /// R32, R36: a child that is down for good is shown until it is removed.
@@ -190,14 +193,14 @@ async fn r32_a_finished_child_is_shown_until_it_is_removed() {
     }
 }
 
-/// R31: a handle on a removed child does not lead to its namesake.
+/// R31: a handle on a removed child does not lead to its successor in the name.
 #[tokio::test(start_paused = true)]
-async fn r31_a_handle_does_not_pass_to_a_namesake() {
+async fn r31_a_handle_does_not_lead_to_a_later_child_of_the_same_name() {
     let supervisor = supervise([worker("worker")]).await;
     let former = supervisor.child::<WorkerMessage>("worker").unwrap();
     supervisor.remove("worker").await.unwrap();
     supervisor.add(worker("worker")).await.unwrap();
-    let answer = former.ask(WorkerMessage::Life, SECOND).await;
+    let answer = former.ask(WorkerMessage::Incarnation, SECOND).await;
     assert_eq!(answer, Err(AskError::NotRunning));
     assert_eq!(
         supervisor.snapshot().child("worker").unwrap().phase,

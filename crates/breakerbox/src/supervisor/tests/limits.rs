@@ -2,7 +2,7 @@ use std::sync::mpsc;
 
 use breakerbox_core::{Ending, Exit, OnLimit, Phase, RestartIntensity};
 
-use super::worker::{Diary, Fault, Recipe, WorkerMessage, worker};
+use super::worker::{Fault, Log, WorkerMessage, WorkerSpec, worker};
 use super::{SECOND, spec, stopped, supervise, until};
 use crate::AskError;
 use crate::supervisor::{Child, End, SupervisorEvent};
@@ -21,7 +21,7 @@ async fn r32_stop_child_gives_up_on_the_child_alone() {
         fail(&bad).await;
     }
     // The last one waits behind the failure that is one too many.
-    let ((), waiting) = tokio::join!(fail(&bad), bad.ask(WorkerMessage::Life, SECOND));
+    let ((), waiting) = tokio::join!(fail(&bad), bad.ask(WorkerMessage::Incarnation, SECOND));
     assert_eq!(waiting, Err(AskError::Crashed));
     let gave_up = |event: &SupervisorEvent| matches!(event, SupervisorEvent::GaveUp { .. });
     until(&mut events, gave_up).await;
@@ -29,11 +29,11 @@ async fn r32_stop_child_gives_up_on_the_child_alone() {
     until(&mut events, stopped).await;
     let status = bad.status();
     assert_eq!((status.phase, status.restarts), (Phase::Down, 2));
-    assert_eq!(status.last_exit, Some(Exit::Panicked("struck".into())));
-    let answer = bad.ask(WorkerMessage::Life, SECOND).await;
+    assert_eq!(status.last_exit, Some(Exit::Panicked("failed".into())));
+    let answer = bad.ask(WorkerMessage::Incarnation, SECOND).await;
     assert_eq!(answer, Err(AskError::NotRunning));
     let good = supervisor.child::<WorkerMessage>("good").unwrap();
-    assert_eq!(good.ask(WorkerMessage::Life, SECOND).await, Ok(1));
+    assert_eq!(good.ask(WorkerMessage::Incarnation, SECOND).await, Ok(1));
     supervisor.shutdown().await;
     assert!(hook.try_recv().is_err(), "the hook is told once");
 }
@@ -41,18 +41,18 @@ async fn r32_stop_child_gives_up_on_the_child_alone() {
 /// R32, R34: a supervisor at its limit stops all in reverse, and its end says why.
 #[tokio::test(start_paused = true)]
 async fn r32_a_supervisor_at_its_limit_ends() {
-    let diary = Diary::new();
-    let children = ["one", "bad", "three"].map(|name| Recipe::new(name, &diary).spec());
+    let log = Log::new();
+    let children = ["one", "bad", "three"].map(|name| WorkerSpec::new(name, &log).spec());
     let none = RestartIntensity::new(0, SECOND);
     let supervisor = spec(children).intensity(none).start().await.unwrap();
     let mut events = supervisor.events();
     let bad = supervisor.child::<WorkerMessage>("bad").unwrap();
     fail(&bad).await;
     let report = supervisor.ended().await;
-    let exit = Exit::Panicked("struck".into());
+    let exit = Exit::Panicked("failed".into());
     let child = "bad".into();
     assert_eq!(report.end, End::Escalated { child, exit });
-    let stopped = diary
+    let stopped = log
         .read()
         .into_iter()
         .filter(|line| line.ends_with("stopped"));
@@ -84,9 +84,9 @@ async fn r32_a_childs_own_limit_can_end_the_supervisor() {
     assert_eq!(phases.collect::<Vec<_>>(), [Phase::Down; 2]);
 }
 
-/// R32: restarts that are spread out are borne for ever.
+/// R32: restarts that are spread out never reach the limit.
 #[tokio::test(start_paused = true)]
-async fn r32_a_sliding_limit_bears_what_is_spread_out() {
+async fn r32_a_sliding_limit_allows_failures_that_are_spread_out() {
     let limit = RestartIntensity::new(1, SECOND);
     let supervisor = spec([worker("worker")])
         .intensity(limit)
@@ -94,10 +94,13 @@ async fn r32_a_sliding_limit_bears_what_is_spread_out() {
         .await
         .unwrap();
     let child = supervisor.child::<WorkerMessage>("worker").unwrap();
-    for life in 2..30 {
+    for incarnation in 2..30 {
         fail(&child).await;
         tokio::time::advance(2 * SECOND).await;
-        assert_eq!(child.ask(WorkerMessage::Life, SECOND).await, Ok(life));
+        assert_eq!(
+            child.ask(WorkerMessage::Incarnation, SECOND).await,
+            Ok(incarnation)
+        );
     }
 }
 
@@ -110,7 +113,7 @@ async fn r18_a_slow_listener_is_told_what_it_missed() {
     for _ in 0..200 {
         fail(&child).await;
     }
-    child.ask(WorkerMessage::Life, SECOND).await.unwrap();
+    child.ask(WorkerMessage::Incarnation, SECOND).await.unwrap();
     let events_missed = 2 * 200 - 256;
     let missed = SupervisorEvent::Missed {
         events: events_missed,
@@ -128,13 +131,13 @@ async fn r32_a_hook_that_panics_harms_nobody() {
     let none = RestartIntensity::new(0, SECOND);
     let bad = worker("bad")
         .intensity(none, OnLimit::StopChild)
-        .on_down(|_| panic!("hooked"));
+        .on_down(|_| panic!("hook panicked"));
     let supervisor = supervise([bad, worker("good")]).await;
     let mut events = supervisor.events();
     fail(&supervisor.child::<WorkerMessage>("bad").unwrap()).await;
     until(&mut events, stopped).await;
     let good = supervisor.child::<WorkerMessage>("good").unwrap();
-    assert_eq!(good.ask(WorkerMessage::Life, SECOND).await, Ok(1));
+    assert_eq!(good.ask(WorkerMessage::Incarnation, SECOND).await, Ok(1));
 }
 
 async fn fail(child: &Child<WorkerMessage>) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use breakerbox_core::{Backoff, Ending, Exit, Phase};
 use tokio::sync::Notify;
 
-use super::worker::{Diary, Fault, Recipe, WorkerMessage, worker};
+use super::worker::{Fault, Log, WorkerMessage, WorkerSpec, worker};
 use super::{SECOND, exited, supervise, until};
 use crate::AskError;
 use crate::supervisor::{AddError, Departure, End, RemoveError, Shutdown};
@@ -13,12 +13,12 @@ use crate::supervisor::{AddError, Departure, End, RemoveError, Shutdown};
 /// R34, R40 (T13): reverse order, and every `post_stop` has run.
 #[tokio::test(start_paused = true)]
 async fn r34_a_shutdown_stops_in_reverse_order() {
-    let diary = Diary::new();
-    let children = ["one", "two", "three"].map(|name| Recipe::new(name, &diary).spec());
+    let log = Log::new();
+    let children = ["one", "two", "three"].map(|name| WorkerSpec::new(name, &log).spec());
     let supervisor = supervise(children).await;
     let report = supervisor.shutdown().await;
     let expected = ["three 3 stopped", "two 2 stopped", "one 1 stopped"];
-    assert_eq!(diary.read()[3..], expected);
+    assert_eq!(log.read()[3..], expected);
     assert_eq!(report.end, End::ShutDown);
     let stopped: Vec<_> = report
         .stopped
@@ -26,7 +26,7 @@ async fn r34_a_shutdown_stops_in_reverse_order() {
         .map(|stopped| &*stopped.child)
         .collect();
     assert_eq!(stopped, ["three", "two", "one"]);
-    assert_eq!(report.unwilling().count(), 0);
+    assert_eq!(report.unclean().count(), 0);
     assert_eq!(
         supervisor.shutdown().await,
         report,
@@ -37,12 +37,12 @@ async fn r34_a_shutdown_stops_in_reverse_order() {
     assert_eq!(supervisor.remove("one").await, Err(RemoveError::Ended));
 }
 
-/// R34, R37: each has its own patience, the report names who had to be killed,
-/// and the tree can be looked at meanwhile.
+/// R34, R37: each has its own timeout, the report names who had to be killed, and
+/// the tree can be looked at meanwhile.
 #[tokio::test(start_paused = true)]
-async fn r34_who_does_not_stop_in_time_is_killed_and_named() {
-    let diary = Diary::new();
-    let slow = Recipe::new("slow", &diary).spec();
+async fn r34_a_child_that_does_not_stop_in_time_is_killed_and_reported() {
+    let log = Log::new();
+    let slow = WorkerSpec::new("slow", &log).spec();
     let children = [worker("fine"), slow.shutdown(Shutdown::Within(7 * SECOND))];
     let supervisor = supervise(children).await;
     let slow = supervisor.child::<WorkerMessage>("slow").unwrap();
@@ -66,28 +66,28 @@ async fn r34_who_does_not_stop_in_time_is_killed_and_named() {
         .map(|stopped| stopped.departure)
         .collect();
     assert_eq!(departures, [Departure::Killed, Departure::Stopped]);
-    assert_eq!(&*report.unwilling().next().unwrap().child, "slow");
-    assert_eq!(diary.alive.load(Ordering::SeqCst), 0);
+    assert_eq!(&*report.unclean().next().unwrap().child, "slow");
+    assert_eq!(log.running.load(Ordering::SeqCst), 0);
 }
 
 /// R34: who is to be killed is not asked.
 #[tokio::test(start_paused = true)]
 async fn r34_a_child_may_be_killed_without_being_asked() {
-    let diary = Diary::new();
-    let spec = Recipe::new("worker", &diary)
+    let log = Log::new();
+    let spec = WorkerSpec::new("worker", &log)
         .spec()
         .shutdown(Shutdown::Kill);
     let report = supervise([spec]).await.shutdown().await;
     assert_eq!(report.stopped[0].departure, Departure::Killed);
-    assert_eq!(diary.read(), ["worker 1 started"]);
-    assert_eq!(diary.alive.load(Ordering::SeqCst), 0);
+    assert_eq!(log.read(), ["worker 1 started"]);
+    assert_eq!(log.running.load(Ordering::SeqCst), 0);
 }
 
 /// R34 (T16): code that blocks cannot be ended, so it is named after a while.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r34_who_blocks_its_thread_is_named_as_stuck() {
-    let patience = Shutdown::Within(Duration::from_millis(1));
-    let supervisor = supervise([worker("fine"), worker("stuck").shutdown(patience)]).await;
+async fn r34_a_child_that_blocks_its_thread_is_reported_as_stuck() {
+    let timeout = Shutdown::Within(Duration::from_millis(1));
+    let supervisor = supervise([worker("fine"), worker("stuck").shutdown(timeout)]).await;
     let stuck = supervisor.child::<WorkerMessage>("stuck").unwrap();
     let (release, released) = mpsc::channel();
     let blocked = stuck.ask(|reply| WorkerMessage::Block(released, reply), 60 * SECOND);
@@ -106,27 +106,27 @@ async fn r34_who_blocks_its_thread_is_named_as_stuck() {
 /// R34, R36: a shutdown overtakes what is starting and what backs off.
 #[tokio::test(start_paused = true)]
 async fn r34_a_shutdown_waits_neither_for_a_start_nor_for_a_backoff() {
-    let diary = Diary::new();
-    let spec = Recipe::new("worker", &diary).spec();
+    let log = Log::new();
+    let spec = WorkerSpec::new("worker", &log).spec();
     let supervisor = supervise([spec.backoff(Backoff::fixed(10 * SECOND))]).await;
     let mut events = supervisor.events();
     let child = supervisor.child::<WorkerMessage>("worker").unwrap();
     let fail = |reply| WorkerMessage::Fail(Fault::Error, reply);
     child.ask(fail, SECOND).await.unwrap_err();
     until(&mut events, exited).await;
-    let mut recipe = Recipe::new("hung", &diary);
-    recipe.hangs_from = 1;
+    let mut worker = WorkerSpec::new("hung", &log);
+    worker.hangs_in_pre_start_from = 1;
     let adding = supervisor.clone();
-    let added = tokio::spawn(async move { adding.add(recipe.spec()).await });
-    while diary.lives.load(Ordering::SeqCst) < 2 {
+    let added = tokio::spawn(async move { adding.add(worker.spec()).await });
+    while log.incarnations.load(Ordering::SeqCst) < 2 {
         tokio::task::yield_now().await;
     }
     let began = tokio::time::Instant::now();
     let report = supervisor.shutdown().await;
     assert_eq!(began.elapsed().as_secs(), 0);
-    assert_eq!(report.unwilling().count(), 0, "{report:?}");
+    assert_eq!(report.unclean().count(), 0, "{report:?}");
     assert_eq!(added.await.unwrap(), Err(AddError::Ended));
-    assert_eq!(diary.alive.load(Ordering::SeqCst), 0);
+    assert_eq!(log.running.load(Ordering::SeqCst), 0);
 }
 
 /// R34: a removal that is under way when the supervisor stops is brought to an end.
@@ -148,7 +148,7 @@ async fn r34_a_shutdown_brings_a_removal_to_its_end() {
         supervisor.remove("slow"),
     );
     assert_eq!(report.stopped.len(), 2, "{report:?}");
-    assert_eq!(report.unwilling().count(), 1, "{report:?}");
+    assert_eq!(report.unclean().count(), 1, "{report:?}");
     assert!(matches!(
         removed,
         Ok(Departure::Killed) | Err(RemoveError::Ended)
@@ -158,35 +158,35 @@ async fn r34_a_shutdown_brings_a_removal_to_its_end() {
 /// R40: the last handle ends the tree, in order, in the background.
 #[tokio::test(start_paused = true)]
 async fn r40_dropping_the_last_handle_stops_the_tree_in_order() {
-    let diary = Diary::new();
-    let children = ["one", "two"].map(|name| Recipe::new(name, &diary).spec());
+    let log = Log::new();
+    let children = ["one", "two"].map(|name| WorkerSpec::new(name, &log).spec());
     let supervisor = supervise(children).await;
     let mut events = supervisor.events();
     let child = supervisor.child::<WorkerMessage>("one").unwrap();
     let other = supervisor.clone();
     drop(supervisor);
-    assert_eq!(child.ask(WorkerMessage::Life, SECOND).await, Ok(1));
+    assert_eq!(child.ask(WorkerMessage::Incarnation, SECOND).await, Ok(1));
     drop(other);
     while events.next().await.is_some() {}
-    assert_eq!(diary.read()[2..], ["two 2 stopped", "one 1 stopped"]);
-    let answer = child.ask(WorkerMessage::Life, SECOND).await;
+    assert_eq!(log.read()[2..], ["two 2 stopped", "one 1 stopped"]);
+    let answer = child.ask(WorkerMessage::Incarnation, SECOND).await;
     assert_eq!(answer, Err(AskError::NotRunning));
 }
 
 /// R34 (T20): a supervisor that is killed leaves no orphan and nobody waiting.
 #[tokio::test(start_paused = true)]
-async fn r34_a_killed_supervisor_takes_its_children_along() {
-    let diary = Diary::new();
+async fn r34_a_killed_supervisor_ends_its_children() {
+    let log = Log::new();
     let (told, hook) = mpsc::channel();
-    let watched = Recipe::new("worker", &diary).spec();
+    let watched = WorkerSpec::new("worker", &log).spec();
     let spec = watched.on_down(move |why| told.send(why).unwrap());
     let supervisor = supervise([spec]).await;
     let child = supervisor.child::<WorkerMessage>("worker").unwrap();
-    let mut recipe = Recipe::new("hung", &diary);
-    recipe.hangs_from = 1;
+    let mut worker = WorkerSpec::new("hung", &log);
+    worker.hangs_in_pre_start_from = 1;
     let adding = supervisor.clone();
-    let added = tokio::spawn(async move { adding.add(recipe.spec()).await });
-    while diary.lives.load(Ordering::SeqCst) < 2 {
+    let added = tokio::spawn(async move { adding.add(worker.spec()).await });
+    while log.incarnations.load(Ordering::SeqCst) < 2 {
         tokio::task::yield_now().await;
     }
     let actor = child.actor();
@@ -195,7 +195,7 @@ async fn r34_a_killed_supervisor_takes_its_children_along() {
     assert_eq!(hook.try_recv(), Ok(Ending::ShutDown));
     assert_eq!(added.await.unwrap(), Err(AddError::Ended));
     actor.wait(None).await.unwrap();
-    while diary.alive.load(Ordering::SeqCst) > 0 {
+    while log.running.load(Ordering::SeqCst) > 0 {
         tokio::task::yield_now().await;
     }
     let snapshot = supervisor.snapshot();
@@ -206,10 +206,10 @@ async fn r34_a_killed_supervisor_takes_its_children_along() {
     );
 }
 
-/// R34 (T20): ractor spares children that drain; here they wait for a life that
-/// nobody will give them.
+/// R34 (T20): ractor spares children that drain; here one would wait for a
+/// restart that never comes.
 #[tokio::test(start_paused = true)]
-async fn r34_a_killed_supervisor_takes_draining_children_along() {
+async fn r34_a_killed_supervisor_ends_its_draining_children() {
     let spec = worker("worker").backoff(Backoff::fixed(60 * SECOND));
     let supervisor = supervise([spec]).await;
     let child = supervisor.child::<WorkerMessage>("worker").unwrap();
@@ -225,7 +225,7 @@ async fn r34_a_killed_supervisor_takes_draining_children_along() {
     };
     let asked = async {
         let crash = child.ask(fail, SECOND);
-        tokio::join!(crash, child.ask(WorkerMessage::Life, 90 * SECOND))
+        tokio::join!(crash, child.ask(WorkerMessage::Incarnation, 90 * SECOND))
     };
     let (answers, report) = tokio::join!(asked, ended);
     assert_eq!(answers, (Err(AskError::Crashed), Err(AskError::Crashed)));
@@ -236,13 +236,13 @@ async fn r34_a_killed_supervisor_takes_draining_children_along() {
 /// R34, R40: stopping the supervisor's actor from outside is a shutdown.
 #[tokio::test(start_paused = true)]
 async fn r34_a_supervisor_that_is_stopped_from_outside_shuts_down() {
-    let diary = Diary::new();
-    let children = ["one", "two"].map(|name| Recipe::new(name, &diary).spec());
+    let log = Log::new();
+    let children = ["one", "two"].map(|name| WorkerSpec::new(name, &log).spec());
     let supervisor = supervise(children).await;
     let child = supervisor.child::<WorkerMessage>("one").unwrap();
     child.actor().try_get_supervisor().unwrap().stop(None);
     assert_eq!(supervisor.ended().await.end, End::ShutDown);
-    assert_eq!(diary.read()[2..], ["two 2 stopped", "one 1 stopped"]);
+    assert_eq!(log.read()[2..], ["two 2 stopped", "one 1 stopped"]);
 }
 
 /// R40 (T26): a runtime may go first; nothing panics and nobody hangs.
@@ -258,10 +258,10 @@ fn r40_a_runtime_may_end_before_its_supervisor() {
                 .build(),
         };
         let runtime = runtime.unwrap();
-        let diary = Diary::new();
+        let log = Log::new();
         let (told, hook) = mpsc::channel();
         let supervisor = runtime.block_on(async {
-            let spec = Recipe::new("worker", &diary).spec();
+            let spec = WorkerSpec::new("worker", &log).spec();
             let watched = spec.on_down(move |why| told.send(why).unwrap());
             supervise([
                 watched,
@@ -278,11 +278,11 @@ fn r40_a_runtime_may_end_before_its_supervisor() {
             .unwrap();
         other.block_on(async {
             assert_eq!(supervisor.ended().await.end, End::Killed);
-            let answer = child.ask(WorkerMessage::Life, SECOND).await;
+            let answer = child.ask(WorkerMessage::Incarnation, SECOND).await;
             assert_eq!(answer, Err(AskError::NotRunning));
             assert_eq!(supervisor.add(worker("late")).await, Err(AddError::Ended));
         });
-        assert_eq!(diary.alive.load(Ordering::SeqCst), 0);
+        assert_eq!(log.running.load(Ordering::SeqCst), 0);
         drop(supervisor);
     }
 }

@@ -1,4 +1,4 @@
-//! An actor with every fault that a child can have, and a diary of its lives.
+//! An actor that can fail in every way, and a log of its incarnations.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -14,12 +14,12 @@ pub(super) enum WorkerMessage {
     Fail(Fault, RpcReplyPort<()>),
     /// Waits, so that a test can queue something behind it.
     Hold(Arc<Notify>, RpcReplyPort<()>),
-    /// Which life answers.
-    Life(RpcReplyPort<u64>),
-    /// Starts a child with a registered name.
-    Marry(String, RpcReplyPort<()>),
-    /// Stops its children, which its default would not survive.
-    Widow(RpcReplyPort<()>),
+    /// Which incarnation answers.
+    Incarnation(RpcReplyPort<u64>),
+    /// Kills its linked actors, whose events would stop it by default, and fails.
+    KillLinked(RpcReplyPort<()>),
+    /// Spawns a linked actor with a registered name.
+    SpawnLinked(String, RpcReplyPort<()>),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,25 +31,25 @@ pub(super) enum Fault {
 impl Fault {
     pub(super) const ALL: [Self; 2] = [Self::Error, Self::Panic];
 
-    fn strike(self) -> Result<(), ActorProcessingErr> {
+    fn fail(self) -> Result<(), ActorProcessingErr> {
         match self {
-            Self::Error => Err("struck".into()),
-            Self::Panic => panic!("struck"),
+            Self::Error => Err("failed".into()),
+            Self::Panic => panic!("failed"),
         }
     }
 }
 
-/// What all lives of one worker have in common.
+/// What the incarnations of a worker did, counted and in lines.
 #[derive(Default)]
-pub(super) struct Diary {
-    pub(super) alive: AtomicI64,
+pub(super) struct Log {
     pub(super) handled: AtomicU64,
+    pub(super) incarnations: AtomicU64,
     pub(super) lines: Mutex<Vec<String>>,
-    pub(super) lives: AtomicU64,
-    pub(super) most_alive: AtomicI64,
+    pub(super) most_running: AtomicI64,
+    pub(super) running: AtomicI64,
 }
 
-impl Diary {
+impl Log {
     pub(super) fn new() -> Arc<Self> {
         Arc::default()
     }
@@ -63,29 +63,30 @@ impl Diary {
     }
 }
 
-/// What makes workers.
+/// What a worker is started with.
 #[derive(Clone)]
-pub(super) struct Recipe {
-    pub(super) diary: Arc<Diary>,
-    /// What goes wrong in `pre_start`, from this life on.
-    pub(super) fails_to_start_from: u64,
-    /// Never returns from `pre_start`, from this life on.
-    pub(super) hangs_from: u64,
+pub(super) struct WorkerSpec {
+    /// Fails in `pre_start`, from this incarnation on.
+    pub(super) fails_in_pre_start_from: u64,
+    /// Never returns from `pre_start`, from this incarnation on.
+    pub(super) hangs_in_pre_start_from: u64,
+    pub(super) log: Arc<Log>,
     pub(super) name: &'static str,
-    /// What goes wrong in `post_start`, in this life.
-    pub(super) stumbles_in: u64,
-    pub(super) throws_when_dropped: &'static [u64],
+    /// Panics when its state is dropped, in these incarnations.
+    pub(super) panics_in_drops_of: &'static [u64],
+    /// Panics in `post_start`, in this incarnation.
+    pub(super) panics_in_post_start_of: u64,
 }
 
-impl Recipe {
-    pub(super) fn new(name: &'static str, diary: &Arc<Diary>) -> Self {
+impl WorkerSpec {
+    pub(super) fn new(name: &'static str, log: &Arc<Log>) -> Self {
         Self {
-            diary: Arc::clone(diary),
-            fails_to_start_from: u64::MAX,
-            hangs_from: u64::MAX,
+            fails_in_pre_start_from: u64::MAX,
+            hangs_in_pre_start_from: u64::MAX,
+            log: Arc::clone(log),
             name,
-            stumbles_in: u64::MAX,
-            throws_when_dropped: &[],
+            panics_in_drops_of: &[],
+            panics_in_post_start_of: u64::MAX,
         }
     }
 
@@ -94,42 +95,42 @@ impl Recipe {
     }
 }
 
-/// A child like any other, with a diary of its own.
+/// A child that does not fail by itself, with a log of its own.
 pub(super) fn worker(name: &'static str) -> ChildSpec {
-    Recipe::new(name, &Diary::new()).spec()
+    WorkerSpec::new(name, &Log::new()).spec()
 }
 
 pub(super) struct Worker;
 
 impl Actor for Worker {
     type Msg = WorkerMessage;
-    type State = Life;
-    type Arguments = Recipe;
+    type State = WorkerState;
+    type Arguments = WorkerSpec;
 
     async fn pre_start(
         &self,
         _: ActorRef<WorkerMessage>,
-        recipe: Recipe,
-    ) -> Result<Life, ActorProcessingErr> {
-        let number = recipe.diary.lives.fetch_add(1, Ordering::SeqCst) + 1;
-        let life = Life::begin(number, recipe);
-        if number >= life.recipe.hangs_from {
+        worker: WorkerSpec,
+    ) -> Result<WorkerState, ActorProcessingErr> {
+        let number = worker.log.incarnations.fetch_add(1, Ordering::SeqCst) + 1;
+        let state = WorkerState::new(number, worker);
+        if number >= state.worker.hangs_in_pre_start_from {
             std::future::pending::<()>().await;
         }
-        if number >= life.recipe.fails_to_start_from {
-            return Err("stillborn".into());
+        if number >= state.worker.fails_in_pre_start_from {
+            return Err("failed to start".into());
         }
-        life.write("started");
-        Ok(life)
+        state.write("started");
+        Ok(state)
     }
 
     async fn post_start(
         &self,
         _: ActorRef<WorkerMessage>,
-        life: &mut Life,
+        state: &mut WorkerState,
     ) -> Result<(), ActorProcessingErr> {
-        if life.number == life.recipe.stumbles_in {
-            return Fault::Panic.strike();
+        if state.number == state.worker.panics_in_post_start_of {
+            return Fault::Panic.fail();
         }
         Ok(())
     }
@@ -138,31 +139,31 @@ impl Actor for Worker {
         &self,
         myself: ActorRef<WorkerMessage>,
         message: WorkerMessage,
-        life: &mut Life,
+        state: &mut WorkerState,
     ) -> Result<(), ActorProcessingErr> {
-        life.recipe.diary.handled.fetch_add(1, Ordering::SeqCst);
+        state.worker.log.handled.fetch_add(1, Ordering::SeqCst);
         match message {
             WorkerMessage::Block(released, reply) => {
                 let _told = reply.send(());
                 let _let_go = released.recv();
             }
-            WorkerMessage::Fail(fault, _reply) => fault.strike()?,
+            WorkerMessage::Fail(fault, _reply) => fault.fail()?,
             WorkerMessage::Hold(released, reply) => {
                 let _told = reply.send(());
                 released.notified().await;
             }
-            WorkerMessage::Life(reply) => {
-                let _gave_up_waiting = reply.send(life.number);
+            WorkerMessage::Incarnation(reply) => {
+                let _gave_up_waiting = reply.send(state.number);
             }
-            WorkerMessage::Marry(name, reply) => {
-                let diary = Arc::clone(&life.recipe.diary);
-                Spouse::spawn_linked(Some(name), Spouse, diary, myself.get_cell()).await?;
-                reply.send(())?;
-            }
-            WorkerMessage::Widow(_reply) => {
-                // The news is in the mailbox when this message has failed.
+            WorkerMessage::KillLinked(_reply) => {
+                // The event is in the mailbox when this message has failed.
                 myself.kill_children_and_wait().await;
-                return Fault::Panic.strike();
+                return Fault::Panic.fail();
+            }
+            WorkerMessage::SpawnLinked(name, reply) => {
+                let log = Arc::clone(&state.worker.log);
+                LinkedActor::spawn_linked(Some(name), LinkedActor, log, myself.get_cell()).await?;
+                reply.send(())?;
             }
         }
         Ok(())
@@ -172,10 +173,10 @@ impl Actor for Worker {
         &self,
         myself: ActorRef<WorkerMessage>,
         event: SupervisionEvent,
-        life: &mut Life,
+        state: &mut WorkerState,
     ) -> Result<(), ActorProcessingErr> {
         if let SupervisionEvent::ActorTerminated(..) | SupervisionEvent::ActorFailed(..) = event {
-            life.write("lost a child");
+            state.write("lost a linked actor");
             myself.stop(None);
         }
         Ok(())
@@ -184,9 +185,9 @@ impl Actor for Worker {
     async fn post_stop(
         &self,
         _: ActorRef<WorkerMessage>,
-        life: &mut Life,
+        state: &mut WorkerState,
     ) -> Result<(), ActorProcessingErr> {
-        life.write("stopped");
+        state.write("stopped");
         Ok(())
     }
 }
@@ -203,57 +204,57 @@ impl KillChildren for ActorRef<WorkerMessage> {
     }
 }
 
-/// One life of a worker; counts how many there are at once.
-pub(super) struct Life {
+/// The state of one incarnation; counts how many there are at once.
+pub(super) struct WorkerState {
     number: u64,
-    recipe: Recipe,
+    worker: WorkerSpec,
 }
 
-impl Life {
-    fn begin(number: u64, recipe: Recipe) -> Self {
-        let diary = &recipe.diary;
-        let alive = diary.alive.fetch_add(1, Ordering::SeqCst) + 1;
-        diary.most_alive.fetch_max(alive, Ordering::SeqCst);
-        Self { number, recipe }
+impl WorkerState {
+    fn new(number: u64, worker: WorkerSpec) -> Self {
+        let log = &worker.log;
+        let running = log.running.fetch_add(1, Ordering::SeqCst) + 1;
+        log.most_running.fetch_max(running, Ordering::SeqCst);
+        Self { number, worker }
     }
 
     fn write(&self, what: &str) {
-        let Recipe { diary, name, .. } = &self.recipe;
-        diary.write(format!("{name} {} {what}", self.number));
+        let WorkerSpec { log, name, .. } = &self.worker;
+        log.write(format!("{name} {} {what}", self.number));
     }
 }
 
-impl Drop for Life {
+impl Drop for WorkerState {
     fn drop(&mut self) {
-        self.recipe.diary.alive.fetch_sub(1, Ordering::SeqCst);
-        if self.recipe.throws_when_dropped.contains(&self.number) {
-            panic!("thrown when dropped");
+        self.worker.log.running.fetch_sub(1, Ordering::SeqCst);
+        if self.worker.panics_in_drops_of.contains(&self.number) {
+            panic!("panicked when dropped");
         }
     }
 }
 
-/// A worker's child, which knows when it was stopped in order.
-struct Spouse;
+/// A linked actor, which logs when it was stopped in order.
+struct LinkedActor;
 
-impl Actor for Spouse {
+impl Actor for LinkedActor {
     type Msg = ();
-    type State = Arc<Diary>;
-    type Arguments = Arc<Diary>;
+    type State = Arc<Log>;
+    type Arguments = Arc<Log>;
 
     async fn pre_start(
         &self,
         _: ActorRef<()>,
-        diary: Arc<Diary>,
-    ) -> Result<Arc<Diary>, ActorProcessingErr> {
-        Ok(diary)
+        log: Arc<Log>,
+    ) -> Result<Arc<Log>, ActorProcessingErr> {
+        Ok(log)
     }
 
     async fn post_stop(
         &self,
         _: ActorRef<()>,
-        diary: &mut Arc<Diary>,
+        log: &mut Arc<Log>,
     ) -> Result<(), ActorProcessingErr> {
-        diary.write("spouse stopped");
+        log.write("linked actor stopped");
         Ok(())
     }
 }

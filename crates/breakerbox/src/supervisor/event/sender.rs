@@ -5,24 +5,24 @@ use tokio::sync::broadcast;
 
 use super::SupervisorEvent;
 
-/// Tells the listeners and the log what becomes of a supervisor's children.
-pub(super) struct Herald {
+/// Sends a supervisor's events to its listeners, and the rarer ones to the log.
+pub(crate) struct EventSender {
     events: broadcast::Sender<SupervisorEvent>,
     supervisor: Arc<str>,
 }
 
-impl Herald {
-    pub(super) const fn new(
+impl EventSender {
+    pub(crate) const fn new(
         supervisor: Arc<str>,
         events: broadcast::Sender<SupervisorEvent>,
     ) -> Self {
         Self { events, supervisor }
     }
 
-    pub(super) fn started(&self, child: &Arc<str>, status: &ChildStatus) {
+    pub(crate) fn started(&self, child: &Arc<str>, status: &ChildStatus) {
         let (child, incarnation) = (Arc::clone(child), status.incarnation);
         if incarnation == Incarnation::FIRST {
-            return self.say(SupervisorEvent::Started { child });
+            return self.send(SupervisorEvent::Started { child });
         }
         tracing::info!(
             supervisor.name = &*self.supervisor,
@@ -31,19 +31,19 @@ impl Herald {
             restart.count = status.restarts,
             "child restarted"
         );
-        self.say(SupervisorEvent::Restarted { child, incarnation });
+        self.send(SupervisorEvent::Restarted { child, incarnation });
     }
 
-    pub(super) fn exited(&self, child: &Arc<str>, incarnation: Incarnation, exit: Exit) {
+    pub(crate) fn exited(&self, child: &Arc<str>, incarnation: Incarnation, exit: Exit) {
         let child = Arc::clone(child);
-        self.say(SupervisorEvent::Exited {
+        self.send(SupervisorEvent::Exited {
             child,
             exit,
             incarnation,
         });
     }
 
-    pub(super) fn gave_up(&self, child: &Arc<str>, status: &ChildStatus) {
+    pub(crate) fn gave_up(&self, child: &Arc<str>, status: &ChildStatus) {
         tracing::info!(
             supervisor.name = &*self.supervisor,
             child.name = &**child,
@@ -52,10 +52,10 @@ impl Herald {
             "gave up on child"
         );
         let child = Arc::clone(child);
-        self.say(SupervisorEvent::GaveUp { child });
+        self.send(SupervisorEvent::GaveUp { child });
     }
 
-    pub(super) fn escalated(&self, child: &Arc<str>, exit: &Exit) {
+    pub(crate) fn escalated(&self, child: &Arc<str>, exit: &Exit) {
         tracing::info!(
             supervisor.name = &*self.supervisor,
             child.name = &**child,
@@ -63,15 +63,15 @@ impl Herald {
             "supervisor stops because of child"
         );
         let child = Arc::clone(child);
-        self.say(SupervisorEvent::Escalated { child });
+        self.send(SupervisorEvent::Escalated { child });
     }
 
-    pub(super) fn ended(&self, child: &Arc<str>, why: Ending) {
+    pub(crate) fn ended(&self, child: &Arc<str>, why: Ending) {
         let child = Arc::clone(child);
-        self.say(SupervisorEvent::Stopped { child, why });
+        self.send(SupervisorEvent::Stopped { child, why });
     }
 
-    fn say(&self, event: SupervisorEvent) {
-        let _nobody_listens = self.events.send(event);
+    fn send(&self, event: SupervisorEvent) {
+        let _no_listeners = self.events.send(event);
     }
 }

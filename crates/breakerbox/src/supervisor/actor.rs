@@ -1,0 +1,93 @@
+use std::sync::Arc;
+
+use breakerbox_core::Supervision;
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::sync::{broadcast, oneshot};
+
+use super::event::BACKLOG;
+use super::message::SupervisorMessage;
+use super::published::Published;
+use super::state::SupervisorState;
+use super::{ChildSpec, StartError, SupervisorEvent, SupervisorSpec};
+
+/// The ractor actor of a supervisor.
+///
+/// It passes what it receives to the [`Supervision`] and carries out the
+/// directives. While it serves, it never waits for a child, a timer or a reply;
+/// whatever takes time is a task that reports back by a [`SupervisorMessage`].
+/// Only `post_stop` waits: for one child after another.
+pub(super) struct SupervisorActor;
+
+impl Actor for SupervisorActor {
+    type Msg = SupervisorMessage;
+    type State = SupervisorState;
+    type Arguments = SupervisorArguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<SupervisorMessage>,
+        arguments: SupervisorArguments,
+    ) -> Result<SupervisorState, ActorProcessingErr> {
+        Ok(SupervisorState::boot(myself, arguments))
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<SupervisorMessage>,
+        message: SupervisorMessage,
+        state: &mut SupervisorState,
+    ) -> Result<(), ActorProcessingErr> {
+        state.handle(message);
+        Ok(())
+    }
+
+    /// Queues a shell's end behind what the shell reported before it.
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<SupervisorMessage>,
+        event: SupervisionEvent,
+        _: &mut SupervisorState,
+    ) -> Result<(), ActorProcessingErr> {
+        if let SupervisionEvent::ActorFailed(shell, _)
+        | SupervisionEvent::ActorTerminated(shell, ..) = event
+        {
+            let _myself_stopping = myself.cast(SupervisorMessage::ShellEnded(shell.get_id()));
+        }
+        Ok(())
+    }
+
+    async fn post_stop(
+        &self,
+        _: ActorRef<SupervisorMessage>,
+        state: &mut SupervisorState,
+    ) -> Result<(), ActorProcessingErr> {
+        state.shutdown().await;
+        Ok(())
+    }
+}
+
+/// What a supervisor's actor starts from.
+pub(super) struct SupervisorArguments {
+    pub(super) booted: oneshot::Sender<Result<(), StartError>>,
+    pub(super) children: Vec<ChildSpec>,
+    pub(super) events: broadcast::Sender<SupervisorEvent>,
+    pub(super) published: Arc<Published>,
+    pub(super) supervision: Supervision,
+}
+
+impl SupervisorArguments {
+    pub(super) fn new(
+        spec: SupervisorSpec,
+        booted: oneshot::Sender<Result<(), StartError>>,
+    ) -> Self {
+        let events = broadcast::Sender::new(BACKLOG);
+        let seed = fastrand::u64(..);
+        Self {
+            booted,
+            children: spec.children,
+            published: Arc::new(Published::new(spec.name, &events)),
+            events,
+            supervision: Supervision::new(spec.strategy, spec.intensity, seed),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+use std::sync::Arc;
+
+use breakerbox_core::Exit;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use ractor::{Actor, ActorCell, ActorId, SpawnErr};
+
+use super::runnable::{Runnable, StartRequest};
+use super::shell::{CurrentShell, FirstIncarnation, Shell, Slot, StartFailed, start_timed_out};
+use super::{Departure, Shutdown, catch};
+
+/// A child that is a ractor actor, made anew for each incarnation.
+pub(super) struct ActorChild<A: Actor, F> {
+    current: Arc<CurrentShell<A>>,
+    make: F,
+}
+
+impl<A, F> ActorChild<A, F>
+where
+    A: Actor,
+    F: Fn() -> (A, A::Arguments) + Send + Sync + 'static,
+{
+    pub(super) fn new(make: F) -> Self {
+        Self {
+            current: Arc::new(CurrentShell::none()),
+            make,
+        }
+    }
+
+    /// Starts an incarnation: in the current shell, or in a new one if that ended.
+    async fn start_incarnation(&self, request: StartRequest) -> Result<(), Exit> {
+        let (running, ended) = match self.current.get() {
+            Some(shell) if shell.can_restart() => (Some(shell), None),
+            ended => (None, ended),
+        };
+        if let Some(shell) = ended {
+            shell.wait_ended().await;
+        }
+        let (actor, arguments) = catch::call(|| (self.make)()).map_err(Exit::InitFailed)?;
+        match running {
+            Some(shell) => shell.restart(actor, arguments, request).await,
+            None => self.spawn_shell(actor, arguments, request).await,
+        }
+    }
+
+    /// Spawns a shell, which starts the incarnation.
+    async fn spawn_shell(
+        &self,
+        actor: A,
+        arguments: A::Arguments,
+        request: StartRequest,
+    ) -> Result<(), Exit> {
+        let first = FirstIncarnation {
+            actor,
+            arguments,
+            incarnation: request.incarnation,
+        };
+        let supervisor = request.notifier.supervisor();
+        let shell = Shell {
+            current: Arc::clone(&self.current),
+            notifier: request.notifier,
+            slot: Arc::new(Slot::new()),
+            stop_timeout: request.stop_timeout,
+        };
+        // Unnamed: ractor's names are global to the process.
+        let spawned = Actor::spawn_linked(None, shell, first, supervisor);
+        match tokio::time::timeout(request.start_timeout, spawned).await {
+            Ok(Ok(_shell)) => Ok(()),
+            Ok(Err(error)) => Err(exit_of(error)),
+            Err(_) => Err(start_timed_out(request.start_timeout)),
+        }
+    }
+}
+
+impl<A, F> Runnable for ActorChild<A, F>
+where
+    A: Actor,
+    F: Fn() -> (A, A::Arguments) + Send + Sync + 'static,
+{
+    fn start(self: Arc<Self>, request: StartRequest) -> BoxFuture<'static, Result<(), Exit>> {
+        async move { self.start_incarnation(request).await }.boxed()
+    }
+
+    fn stop(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, (Departure, Exit)> {
+        async move {
+            match self.current.get() {
+                None => (Departure::Stopped, Exit::Normal),
+                Some(shell) => shell.stop(shutdown).await,
+            }
+        }
+        .boxed()
+    }
+
+    fn shell(&self) -> Option<ActorCell> {
+        self.current.get().map(|shell| shell.cell())
+    }
+
+    fn shell_exit(&self, shell: ActorId) -> Option<Exit> {
+        let current = self.current.get()?;
+        (current.cell().get_id() == shell).then(|| current.exit())
+    }
+}
+
+fn exit_of(error: SpawnErr) -> Exit {
+    match error {
+        SpawnErr::StartupFailed(error) => match error.downcast::<StartFailed>() {
+            Ok(failed) => failed.0,
+            Err(other) => Exit::InitFailed(other.to_string()),
+        },
+        other => Exit::InitFailed(other.to_string()),
+    }
+}

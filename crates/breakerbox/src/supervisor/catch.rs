@@ -1,0 +1,47 @@
+//! Running the user's code, whose panics end neither a shell nor a supervisor.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use breakerbox_core::Exit;
+use futures_util::FutureExt;
+use ractor::ActorProcessingErr;
+
+/// Runs a hook of the user's actor; an error or a panic becomes an exit.
+pub(super) async fn hook<T>(
+    hook: impl Future<Output = Result<T, ActorProcessingErr>>,
+) -> Result<T, Exit> {
+    // The user's error is turned into text here, because that may panic as well.
+    let with_text = async { hook.await.map_err(|error| error.to_string()) };
+    match AssertUnwindSafe(with_text).catch_unwind().await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(Exit::Error(error)),
+        Err(panic) => Err(Exit::Panicked(text_of(panic))),
+    }
+}
+
+/// Calls the user's code; a panic becomes its text.
+pub(super) fn call<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(text_of)
+}
+
+/// Drops a value of the user's; a panic is logged.
+pub(super) fn drop_of<T>(value: T) {
+    if let Err(panic) = call(|| drop(value)) {
+        tracing::warn!(panic, "dropping a child's state panicked");
+    }
+}
+
+fn text_of(panic: Box<dyn Any + Send>) -> String {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        return (*text).to_owned();
+    }
+    match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(other) => {
+            // The payload may panic again when it is dropped.
+            std::mem::forget(other);
+            "a panic without a text".to_owned()
+        }
+    }
+}

@@ -1,0 +1,176 @@
+mod latest_lock;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use breakerbox_core::{ChildId, Exit, Incarnation};
+use ractor::{ActorId, ActorRef};
+use tokio::sync::oneshot;
+
+use super::abort_on_drop::AbortOnDrop;
+use super::child_spec::ChildSpec;
+use super::down_hook::DownHook;
+use super::message::SupervisorMessage;
+use super::notifier::Notifier;
+use super::published::ChildEntry;
+use super::runnable::{Runnable, StartRequest};
+use super::shutdown::KILL_TIMEOUT;
+use super::{AddError, Departure, RemoveError, Shutdown, catch};
+use latest_lock::LatestLock;
+
+/// One child as the supervisor's actor manages it.
+///
+/// Starting and stopping take time, so each is a task of its own. There is one
+/// at a time: a new task aborts the one before it and waits until it is gone.
+pub(super) struct ManagedChild {
+    /// Who waits for it to come up.
+    pub(super) add_reply: Option<oneshot::Sender<Result<(), AddError>>>,
+    pub(super) down_hook: DownHook,
+    /// Its last shell that ended.
+    pub(super) ended_shell: Option<ActorId>,
+    pub(super) entry: Arc<ChildEntry>,
+    /// Who waits for it to be gone.
+    pub(super) remove_replies: Vec<oneshot::Sender<Result<Departure, RemoveError>>>,
+    pub(super) shell: Option<ActorId>,
+    pub(super) stage: Stage,
+    lock: Arc<LatestLock>,
+    shutdown: Shutdown,
+    start_timeout: Duration,
+    /// Starts or stops it.
+    task: Option<AbortOnDrop>,
+}
+
+/// Whether a child is being stopped.
+pub(super) enum Stage {
+    /// It runs, starts, or waits for its restart.
+    Running,
+    /// It was stopped, like this.
+    Stopped(Departure),
+    /// A task stops it.
+    Stopping,
+}
+
+impl ManagedChild {
+    pub(super) fn new(spec: ChildSpec, entry: Arc<ChildEntry>) -> Self {
+        Self {
+            add_reply: None,
+            down_hook: spec.down_hook,
+            ended_shell: None,
+            entry,
+            lock: Arc::default(),
+            remove_replies: Vec::new(),
+            shell: None,
+            shutdown: spec.shutdown,
+            stage: Stage::Running,
+            start_timeout: spec.start_timeout,
+            task: None,
+        }
+    }
+
+    /// Starts an incarnation in a task, which notifies the supervisor.
+    pub(super) fn start(
+        &mut self,
+        child: ChildId,
+        incarnation: Incarnation,
+        supervisor: &ActorRef<SupervisorMessage>,
+    ) {
+        let notifier = Notifier::new(child, supervisor.clone());
+        let request = StartRequest {
+            incarnation,
+            notifier: notifier.clone(),
+            start_timeout: self.start_timeout,
+            stop_timeout: self.shutdown.timeout(),
+        };
+        let runnable = Arc::clone(self.entry.runnable());
+        let (lock, number) = self.next_number();
+        self.stage = Stage::Running;
+        self.task = Some(AbortOnDrop::spawn(async move {
+            let Some(_guard) = lock.lock(number).await else {
+                return;
+            };
+            if let Err(exit) = started(runnable, request).await {
+                notifier.exited(incarnation, exit);
+            }
+        }));
+    }
+
+    /// Stops it in a task, which sends a [`SupervisorMessage::Stopped`].
+    pub(super) fn stop(
+        &mut self,
+        child: ChildId,
+        incarnation: Incarnation,
+        supervisor: &ActorRef<SupervisorMessage>,
+    ) {
+        let supervisor = supervisor.clone();
+        let stopped = self.stopped();
+        self.stage = Stage::Stopping;
+        self.task = Some(AbortOnDrop::spawn(async move {
+            let (departure, exit) = stopped.await;
+            let message = SupervisorMessage::Stopped(child, incarnation, departure, exit);
+            let _supervisor_ended = supervisor.cast(message);
+        }));
+    }
+
+    /// Aborts the task that runs; the future stops the child.
+    pub(super) fn stopped(&mut self) -> impl Future<Output = (Departure, Exit)> + Send + 'static {
+        drop(self.task.take());
+        let runnable = Arc::clone(self.entry.runnable());
+        let shutdown = self.shutdown;
+        let (lock, number) = self.next_number();
+        async move {
+            match tokio::time::timeout(KILL_TIMEOUT, lock.lock(number)).await {
+                Ok(Some(_guard)) => runnable.stop(shutdown).await,
+                // A later task took over, and will answer.
+                Ok(None) => std::future::pending().await,
+                Err(_) => (Departure::Stuck, Exit::Killed),
+            }
+        }
+    }
+
+    fn next_number(&self) -> (Arc<LatestLock>, u64) {
+        (Arc::clone(&self.lock), self.lock.next_number())
+    }
+
+    /// How its present shell ended, if it has.
+    pub(super) fn shell_exit(&self) -> Option<Exit> {
+        self.entry.runnable().shell_exit(self.ended_shell?)
+    }
+
+    /// Tells whoever waits for it to come up that it did not.
+    pub(super) fn reply_start_failed(&mut self) {
+        if let (Some(reply), Some(exit)) = (self.add_reply.take(), self.entry.status().last_exit) {
+            let child = self.entry.name().to_string();
+            let _gave_up_waiting = reply.send(Err(AddError::Failed { child, exit }));
+        }
+    }
+
+    /// Tells those who wait for it to be gone how it went.
+    pub(super) fn reply_removed(self) {
+        let departure = match self.stage {
+            Stage::Stopped(departure) => departure,
+            // It was down already, or had never been started.
+            Stage::Running | Stage::Stopping => Departure::Stopped,
+        };
+        for reply in self.remove_replies {
+            let _gave_up_waiting = reply.send(Ok(departure));
+        }
+    }
+
+    /// Kills what is left of it, when nobody can wait for its end.
+    ///
+    /// ractor kills the shells that are linked to a supervisor's actor, but
+    /// spares those that drain.
+    pub(super) fn kill(self) {
+        if !matches!(self.stage, Stage::Stopped(_))
+            && let Some(shell) = self.entry.shell()
+        {
+            shell.kill();
+        }
+    }
+}
+
+/// Starts an incarnation; a panic on the way is its exit.
+async fn started(runnable: Arc<dyn Runnable>, request: StartRequest) -> Result<(), Exit> {
+    let started = catch::hook(async move { Ok(runnable.start(request).await) }).await;
+    started.and_then(|started| started)
+}

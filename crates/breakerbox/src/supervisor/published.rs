@@ -1,0 +1,132 @@
+mod child_entry;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+use breakerbox_core::{ChildId, Phase};
+use tokio::sync::{broadcast, watch};
+
+use super::{ChildSnapshot, Report, SupervisorEvent, SupervisorSnapshot};
+use crate::lock;
+pub(super) use child_entry::ChildEntry;
+
+/// What a supervisor publishes, for everybody to read at any time.
+pub(super) struct Published {
+    closed: watch::Sender<bool>,
+    events: broadcast::WeakSender<SupervisorEvent>,
+    inner: Mutex<Inner>,
+    name: Arc<str>,
+}
+
+struct Inner {
+    children: BTreeMap<ChildId, Arc<ChildEntry>>,
+    ids: HashMap<Arc<str>, ChildId>,
+    phase: Phase,
+    report: Option<Report>,
+}
+
+impl Published {
+    pub(super) fn new(name: Arc<str>, events: &broadcast::Sender<SupervisorEvent>) -> Self {
+        Self {
+            closed: watch::Sender::new(false),
+            events: events.downgrade(),
+            inner: Mutex::new(Inner {
+                children: BTreeMap::new(),
+                ids: HashMap::new(),
+                phase: Phase::Starting,
+                report: None,
+            }),
+            name,
+        }
+    }
+
+    pub(super) const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(super) fn id(&self, child: &str) -> Option<ChildId> {
+        lock::with(&self.inner, |inner| inner.ids.get(child).copied())
+    }
+
+    pub(super) fn child(&self, name: &str) -> Option<Arc<ChildEntry>> {
+        lock::with(&self.inner, |inner| {
+            let id = inner.ids.get(name)?;
+            inner.children.get(id).cloned()
+        })
+    }
+
+    pub(super) fn insert(&self, child: ChildId, entry: Arc<ChildEntry>) {
+        lock::with(&self.inner, |inner| {
+            inner.ids.insert(Arc::clone(entry.name()), child);
+            inner.children.insert(child, entry);
+        });
+    }
+
+    pub(super) fn remove(&self, child: ChildId) {
+        let removed = lock::with(&self.inner, |inner| {
+            let entry = inner.children.remove(&child)?;
+            inner.ids.remove(entry.name());
+            Some(entry)
+        });
+        if let Some(entry) = removed {
+            entry.close();
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        lock::with(&self.inner, |inner| inner.phase)
+    }
+
+    pub(super) fn set_phase(&self, phase: Phase) {
+        lock::with(&self.inner, |inner| inner.phase = phase);
+    }
+
+    /// Publishes that the supervisor has ended, however it did.
+    pub(super) fn close(&self) {
+        let children = lock::with(&self.inner, |inner| {
+            inner.phase = Phase::Down;
+            inner.children.clone()
+        });
+        for entry in children.values() {
+            entry.close();
+        }
+        self.closed.send_replace(true);
+    }
+
+    /// Waits until nothing more will be published.
+    pub(super) async fn closed(&self) {
+        let mut closed = self.closed.subscribe();
+        // The sender is right here, so it is not gone.
+        let _closed = closed.wait_for(|closed| *closed).await;
+    }
+
+    pub(super) fn set_report(&self, report: Report) {
+        lock::with(&self.inner, |inner| inner.report = Some(report));
+    }
+
+    pub(super) fn report(&self) -> Option<Report> {
+        lock::with(&self.inner, |inner| inner.report.clone())
+    }
+
+    pub(super) fn snapshot(&self) -> SupervisorSnapshot {
+        let (phase, children) =
+            lock::with(&self.inner, |inner| (inner.phase, inner.children.clone()));
+        let children = children.values().map(|entry| ChildSnapshot {
+            name: Arc::clone(entry.name()),
+            status: entry.status(),
+        });
+        SupervisorSnapshot {
+            children: children.collect(),
+            name: Arc::clone(&self.name),
+            phase,
+        }
+    }
+
+    pub(super) fn events(&self) -> broadcast::Receiver<SupervisorEvent> {
+        self.events.upgrade().map_or_else(
+            // A channel whose sender is gone: nothing will happen any more.
+            || broadcast::Sender::new(1).subscribe(),
+            |events| events.subscribe(),
+        )
+    }
+}

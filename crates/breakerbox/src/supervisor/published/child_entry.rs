@@ -1,0 +1,58 @@
+use std::sync::{Arc, Mutex};
+
+use breakerbox_core::{ChildStatus, Exit, Phase};
+use ractor::ActorCell;
+
+use super::super::runnable::Runnable;
+use crate::{clock, lock};
+
+/// What a supervisor publishes of one child.
+///
+/// Handles on the child hold it, so it outlives the child and the supervisor.
+pub(crate) struct ChildEntry {
+    name: Arc<str>,
+    runnable: Arc<dyn Runnable>,
+    status: Mutex<ChildStatus>,
+}
+
+impl ChildEntry {
+    pub(crate) fn new(name: Arc<str>, runnable: Arc<dyn Runnable>, status: ChildStatus) -> Self {
+        Self {
+            name,
+            runnable,
+            status: Mutex::new(status),
+        }
+    }
+
+    pub(crate) const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(crate) const fn runnable(&self) -> &Arc<dyn Runnable> {
+        &self.runnable
+    }
+
+    pub(crate) fn shell(&self) -> Option<ActorCell> {
+        self.runnable.shell()
+    }
+
+    pub(crate) fn status(&self) -> ChildStatus {
+        lock::with(&self.status, |status| status.clone())
+    }
+
+    pub(crate) fn set_status(&self, status: ChildStatus) {
+        let former = lock::with(&self.status, |old| std::mem::replace(old, status));
+        drop(former);
+    }
+
+    /// Publishes that the child is no longer supervised.
+    pub(super) fn close(&self) {
+        lock::with(&self.status, |status| {
+            if status.phase != Phase::Down {
+                status.last_exit = Some(Exit::Killed);
+                status.phase = Phase::Down;
+                status.since = clock::now();
+            }
+        });
+    }
+}

@@ -1,0 +1,39 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use breakerbox_core::{Exit, Incarnation};
+use futures_util::future::BoxFuture;
+use ractor::{ActorCell, ActorId};
+
+use super::notifier::Notifier;
+use super::{Departure, Shutdown};
+
+/// What a supervisor starts and stops, whatever its kind and its types.
+///
+/// Calls of `start` and `stop` do not overlap; `ManagedChild` takes care of that.
+pub(super) trait Runnable: Send + Sync {
+    /// Starts an incarnation, and notifies the supervisor once it is up.
+    ///
+    /// Returns the exit when it did not come up; a later exit goes to the
+    /// notifier.
+    fn start(self: Arc<Self>, request: StartRequest) -> BoxFuture<'static, Result<(), Exit>>;
+
+    /// Stops whatever runs, and all that is left of it.
+    fn stop(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, (Departure, Exit)>;
+
+    /// Its latest shell, once there was one.
+    fn shell(&self) -> Option<ActorCell>;
+
+    /// How this shell ended, if it is the latest one.
+    fn shell_exit(&self, shell: ActorId) -> Option<Exit>;
+}
+
+/// How an incarnation is to be started.
+pub(super) struct StartRequest {
+    pub(super) incarnation: Incarnation,
+    pub(super) notifier: Notifier,
+    /// How long it has to come up.
+    pub(super) start_timeout: Duration,
+    /// How long the actors linked to it have to stop, should it crash.
+    pub(super) stop_timeout: Duration,
+}

@@ -1,0 +1,158 @@
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use breakerbox_core::Exit;
+use futures_util::future::join_all;
+use ractor::{Actor, ActorCell, ActorRef, ActorStatus};
+
+use super::super::runnable::StartRequest;
+use super::super::shutdown::KILL_TIMEOUT;
+use super::super::{Departure, Shutdown, catch};
+use super::incarnation::ActorIncarnation;
+use super::linked;
+use super::slot::Slot;
+use crate::lock;
+
+/// A shell and its slot, as the supervisor's tasks hold them.
+pub(crate) struct ShellHandle<A: Actor> {
+    actor: ActorRef<A::Msg>,
+    slot: Arc<Slot<A>>,
+}
+
+impl<A: Actor> ShellHandle<A> {
+    pub(crate) const fn new(actor: ActorRef<A::Msg>, slot: Arc<Slot<A>>) -> Self {
+        Self { actor, slot }
+    }
+
+    pub(crate) fn cell(&self) -> ActorCell {
+        self.actor.get_cell()
+    }
+
+    /// How the shell ended; only meaningful once it has.
+    pub(crate) fn exit(&self) -> Exit {
+        self.slot.shell_exit()
+    }
+
+    /// Whether it can run another incarnation.
+    ///
+    /// A shell that drains can: it still has messages for it.
+    pub(crate) fn can_restart(&self) -> bool {
+        self.actor.get_status() < ActorStatus::Stopping && !self.slot.is_closed()
+    }
+
+    /// Starts another incarnation in the same shell.
+    pub(crate) async fn restart(
+        &self,
+        actor: A,
+        arguments: A::Arguments,
+        request: StartRequest,
+    ) -> Result<(), Exit> {
+        let timeout = request.start_timeout;
+        let started = ActorIncarnation::start(actor, arguments, request.incarnation, &self.actor);
+        let exit = match tokio::time::timeout(timeout, started).await {
+            Ok(Ok(incarnation)) => return self.fill(incarnation, &request).await,
+            Ok(Err(exit)) => exit,
+            Err(_) => start_timed_out(timeout),
+        };
+        linked::stop_all(&self.actor, request.stop_timeout).await;
+        Err(exit)
+    }
+
+    /// Waits until the shell has ended, and drops what is left in its slot.
+    pub(crate) async fn wait_ended(&self) {
+        // Without a timeout this cannot fail.
+        let _ended = self.actor.wait(None).await;
+        self.clear_slot().await;
+    }
+
+    /// Stops the shell as `shutdown` says, and waits a bounded time for its end.
+    pub(crate) async fn stop(&self, shutdown: Shutdown) -> (Departure, Exit) {
+        let linked = self.actor.get_children();
+        self.slot.close();
+        if let Shutdown::Within(timeout) = shutdown {
+            self.actor.stop(None);
+            if self.actor.wait(Some(timeout)).await.is_ok() {
+                self.clear_slot().await;
+                return (Departure::Stopped, self.exit());
+            }
+        }
+        self.actor.kill();
+        if self.actor.wait(Some(KILL_TIMEOUT)).await.is_err() {
+            return (Departure::Stuck, Exit::Killed);
+        }
+        join_all(linked.iter().map(|actor| actor.wait(Some(KILL_TIMEOUT)))).await;
+        self.clear_slot().await;
+        (Departure::Killed, Exit::Killed)
+    }
+
+    /// Puts an incarnation into the slot and runs its `post_start`.
+    ///
+    /// The slot stays locked until that has returned, so no message comes first.
+    async fn fill(
+        &self,
+        incarnation: ActorIncarnation<A>,
+        request: &StartRequest,
+    ) -> Result<(), Exit> {
+        let mut guard = self.slot.lock().await;
+        if self.slot.is_closed() {
+            let closed = "its shell ended while it started";
+            return Err(Exit::InitFailed(closed.to_owned()));
+        }
+        let incarnation = guard.insert(incarnation);
+        request.notifier.started(request.incarnation);
+        let (actor, state) = incarnation.parts();
+        let run = catch::hook(async { actor.post_start(self.actor.clone(), state).await }).await;
+        incarnation.record_linked(&self.actor);
+        match run {
+            Ok(()) => self.slot.mark_filled(),
+            Err(exit) => {
+                drop(self.slot.clear(&mut guard));
+                drop(guard);
+                linked::stop_all(&self.actor, request.stop_timeout).await;
+                request.notifier.exited(request.incarnation, exit);
+            }
+        }
+        Ok(())
+    }
+
+    async fn clear_slot(&self) {
+        let mut guard = self.slot.lock().await;
+        drop(self.slot.clear(&mut guard));
+    }
+}
+
+impl<A: Actor> Clone for ShellHandle<A> {
+    fn clone(&self) -> Self {
+        Self {
+            actor: self.actor.clone(),
+            slot: Arc::clone(&self.slot),
+        }
+    }
+}
+
+/// The latest shell of a child, once it has had one.
+pub(crate) struct CurrentShell<A: Actor> {
+    handle: Mutex<Option<ShellHandle<A>>>,
+}
+
+impl<A: Actor> CurrentShell<A> {
+    pub(crate) const fn none() -> Self {
+        Self {
+            handle: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn set(&self, shell: ShellHandle<A>) {
+        let former = lock::with(&self.handle, |handle| handle.replace(shell));
+        drop(former);
+    }
+
+    pub(crate) fn get(&self) -> Option<ShellHandle<A>> {
+        lock::with(&self.handle, |handle| handle.clone())
+    }
+}
+
+/// The exit of an incarnation that did not come up in time.
+pub(crate) fn start_timed_out(timeout: Duration) -> Exit {
+    Exit::InitFailed(format!("it did not start within {timeout:?}"))
+}

@@ -1,0 +1,352 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use breakerbox_core::{
+    ChildId, ChildStatus, Directive, Ending, Exit, Incarnation, Phase, Supervision,
+};
+use ractor::{ActorId, ActorRef};
+use tokio::sync::oneshot;
+
+use super::abort_on_drop::AbortOnDrop;
+use super::actor::SupervisorArguments;
+use super::event::EventSender;
+use super::managed_child::{ManagedChild, Stage};
+use super::message::SupervisorMessage;
+use super::published::{ChildEntry, Published};
+use super::report::ReportBuilder;
+use super::{AddError, ChildSpec, Departure, RemoveError};
+use crate::clock;
+
+/// The state of a supervisor's actor: its children and what is decided of them.
+///
+/// When it is dropped before [`shutdown`](Self::shutdown), the actor was killed:
+/// then ractor kills the children, and everybody who waits gets an answer.
+pub(super) struct SupervisorState {
+    children: HashMap<ChildId, ManagedChild>,
+    events: EventSender,
+    myself: ActorRef<SupervisorMessage>,
+    published: Arc<Published>,
+    report: ReportBuilder,
+    shells: HashMap<ActorId, ChildId>,
+    supervision: Supervision,
+    timer: Option<(Instant, AbortOnDrop)>,
+}
+
+impl SupervisorState {
+    /// Adds the children of the spec and begins to start them.
+    pub(super) fn boot(
+        myself: ActorRef<SupervisorMessage>,
+        arguments: SupervisorArguments,
+    ) -> Self {
+        let name = Arc::clone(arguments.published.name());
+        let mut state = Self {
+            children: HashMap::new(),
+            events: EventSender::new(name, arguments.events),
+            myself,
+            published: arguments.published,
+            report: ReportBuilder::new(arguments.booted),
+            shells: HashMap::new(),
+            supervision: arguments.supervision,
+            timer: None,
+        };
+        for spec in arguments.children {
+            state.insert(spec);
+        }
+        state.supervision.boot(clock::now());
+        state.run_directives();
+        state
+    }
+
+    pub(super) fn handle(&mut self, message: SupervisorMessage) {
+        match message {
+            SupervisorMessage::Add(spec, reply) => self.add(spec, reply),
+            SupervisorMessage::Deadline => {
+                self.timer = None;
+                self.supervision.handle_deadline(clock::now());
+            }
+            SupervisorMessage::Exited(child, incarnation, exit) => {
+                self.exited(child, incarnation, exit);
+            }
+            SupervisorMessage::Remove(name, reply) => self.remove(&name, reply),
+            SupervisorMessage::ShellEnded(shell) => self.shell_ended(shell),
+            SupervisorMessage::Started(child, incarnation) => self.started(child, incarnation),
+            SupervisorMessage::Stopped(child, incarnation, departure, exit) => {
+                self.stopped(child, incarnation, departure, exit);
+            }
+        }
+        self.run_directives();
+    }
+
+    /// Stops all children, one after another, and publishes the report.
+    pub(super) async fn shutdown(&mut self) {
+        self.published.set_phase(Phase::Stopping);
+        self.timer = None;
+        // The tasks that stop children could not report back any more.
+        let is_stopping = |managed: &ManagedChild| matches!(managed.stage, Stage::Stopping);
+        let stopping = self
+            .children
+            .iter()
+            .filter(|(_, managed)| is_stopping(managed));
+        for child in stopping.map(|(child, _)| *child).collect::<Vec<_>>() {
+            self.stop_and_wait(child).await;
+        }
+        self.supervision.shutdown(clock::now());
+        while let Some(directive) = self.supervision.poll_directive() {
+            match directive {
+                Directive::Stop { child, .. } => self.stop_and_wait(child).await,
+                other => self.run_directive(other),
+            }
+        }
+        self.published.set_report(self.report.finish());
+    }
+
+    fn add(&mut self, spec: ChildSpec, reply: oneshot::Sender<Result<(), AddError>>) {
+        if self.published.id(&spec.name).is_some() {
+            let child = spec.name.to_string();
+            let _gave_up_waiting = reply.send(Err(AddError::Duplicate { child }));
+        } else if let Some(managed) = self.insert(spec) {
+            managed.add_reply = Some(reply);
+        }
+    }
+
+    fn insert(&mut self, spec: ChildSpec) -> Option<&mut ManagedChild> {
+        let child = self.supervision.add(spec.policy, clock::now())?;
+        let status = self.supervision.status(child)?.clone();
+        let (name, runnable) = (Arc::clone(&spec.name), Arc::clone(&spec.runnable));
+        let entry = Arc::new(ChildEntry::new(name, runnable, status));
+        self.published.insert(child, Arc::clone(&entry));
+        let managed = ManagedChild::new(spec, entry);
+        Some(self.children.entry(child).insert_entry(managed).into_mut())
+    }
+
+    fn remove(&mut self, name: &str, reply: oneshot::Sender<Result<Departure, RemoveError>>) {
+        let known = self.published.id(name);
+        let Some((child, managed)) = known.and_then(|id| Some((id, self.children.get_mut(&id)?)))
+        else {
+            let child = name.to_owned();
+            let _gave_up_waiting = reply.send(Err(RemoveError::Unknown { child }));
+            return;
+        };
+        managed.remove_replies.push(reply);
+        self.supervision.remove(child, clock::now());
+        // For one that was down already there is no directive.
+        if self.supervision.status(child).is_none() {
+            self.forget(child);
+        }
+    }
+
+    fn started(&mut self, child: ChildId, incarnation: Incarnation) {
+        if !self.is_current(&[Phase::Starting], child, incarnation) {
+            return;
+        }
+        self.supervision.started(child, incarnation, clock::now());
+        let Some(managed) = self.children.get_mut(&child) else {
+            return;
+        };
+        if let Some(shell) = managed.entry.shell() {
+            managed.shell = Some(shell.get_id());
+            // The end of one that has ended already is not reported again.
+            if managed.ended_shell != managed.shell {
+                self.shells.insert(shell.get_id(), child);
+            }
+        }
+        if let Some(reply) = managed.add_reply.take() {
+            let _gave_up_waiting = reply.send(Ok(()));
+        }
+        self.publish(child);
+        self.send_event(child, EventSender::started);
+        self.exited_with_shell(child, incarnation);
+    }
+
+    fn exited(&mut self, child: ChildId, incarnation: Incarnation, exit: Exit) {
+        if !self.is_current(&[Phase::Starting, Phase::Up], child, incarnation) {
+            return;
+        }
+        self.send_event(child, |events, name, _| {
+            events.exited(name, incarnation, exit.clone());
+        });
+        self.supervision
+            .exited(child, incarnation, exit, clock::now());
+        self.publish(child);
+    }
+
+    /// A shell ended, and the incarnation in it with it.
+    ///
+    /// While a child starts, it is not known whether it does so in this shell;
+    /// `started` finds that out.
+    fn shell_ended(&mut self, shell: ActorId) {
+        let Some(child) = self.shells.remove(&shell) else {
+            return;
+        };
+        if let (Some(managed), Some(status)) = (
+            self.children.get_mut(&child),
+            self.supervision.status(child),
+        ) {
+            managed.ended_shell = Some(shell);
+            let incarnation = status.incarnation;
+            if status.phase == Phase::Up {
+                self.exited_with_shell(child, incarnation);
+            }
+        }
+    }
+
+    /// Takes the end of a child's shell, if that has ended, as its exit.
+    fn exited_with_shell(&mut self, child: ChildId, incarnation: Incarnation) {
+        let exit = self.children.get(&child).and_then(ManagedChild::shell_exit);
+        if let Some(exit) = exit {
+            self.exited(child, incarnation, exit);
+        }
+    }
+
+    fn stopped(
+        &mut self,
+        child: ChildId,
+        incarnation: Incarnation,
+        departure: Departure,
+        exit: Exit,
+    ) {
+        if let Some(managed) = self.children.get_mut(&child) {
+            managed.stage = Stage::Stopped(departure);
+            let shell = managed.shell.take();
+            shell.and_then(|shell| self.shells.remove(&shell));
+        }
+        self.supervision
+            .exited(child, incarnation, exit, clock::now());
+        self.publish(child);
+    }
+
+    /// Carries out what was decided, and sets the timer for the next deadline.
+    fn run_directives(&mut self) {
+        while let Some(directive) = self.supervision.poll_directive() {
+            self.run_directive(directive);
+            if self.report.has_escalated() {
+                // The other directives are carried out by `shutdown`.
+                return self.myself.stop(None);
+            }
+        }
+        if self.supervision.is_booted() && self.published.phase() == Phase::Starting {
+            self.published.set_phase(Phase::Up);
+            self.report.booted();
+        }
+        self.set_timer();
+    }
+
+    fn run_directive(&mut self, directive: Directive) {
+        match directive {
+            Directive::Start { child, incarnation } => {
+                self.publish(child);
+                if let Some(managed) = self.children.get_mut(&child) {
+                    managed.start(child, incarnation, &self.myself);
+                }
+            }
+            Directive::Stop { child, incarnation } => {
+                self.publish(child);
+                if let Some(managed) = self.children.get_mut(&child) {
+                    managed.stop(child, incarnation, &self.myself);
+                }
+            }
+            Directive::GaveUp { child } => self.give_up(child),
+            Directive::Escalate { child } => self.escalate(child),
+            Directive::Ended { child, why } => self.ended(child, why),
+        }
+    }
+
+    fn give_up(&mut self, child: ChildId) {
+        if let Some(managed) = self.children.get_mut(&child) {
+            managed.down_hook.call(Ending::GaveUp);
+        }
+        self.send_event(child, EventSender::gave_up);
+    }
+
+    fn escalate(&mut self, child: ChildId) {
+        let managed = self.children.get(&child);
+        let status = self.supervision.status(child);
+        let exit = status.and_then(|status| status.last_exit.clone());
+        if let (Some(managed), Some(exit)) = (managed, exit) {
+            let child = Arc::clone(managed.entry.name());
+            self.events.escalated(&child, &exit);
+            self.report.escalated(child, exit);
+        }
+    }
+
+    fn ended(&mut self, child: ChildId, why: Ending) {
+        self.publish(child);
+        if let Some(managed) = self.children.get_mut(&child) {
+            managed.down_hook.call(why);
+            if why == Ending::StartFailed {
+                managed.reply_start_failed();
+            }
+            self.events.ended(managed.entry.name(), why);
+        }
+        if self.supervision.status(child).is_none() {
+            self.forget(child);
+        }
+    }
+
+    /// Forgets a child that was removed, or is not kept once it is down.
+    fn forget(&mut self, child: ChildId) {
+        self.published.remove(child);
+        if let Some(managed) = self.children.remove(&child) {
+            managed.reply_removed();
+        }
+    }
+
+    /// Stops a child while shutting down, and waits for it.
+    async fn stop_and_wait(&mut self, child: ChildId) {
+        let managed = self.children.get_mut(&child);
+        let (Some(managed), Some(status)) = (managed, self.supervision.status(child)) else {
+            return;
+        };
+        let (name, incarnation) = (Arc::clone(managed.entry.name()), status.incarnation);
+        let stopped = managed.stopped();
+        self.publish(child);
+        let (departure, exit) = stopped.await;
+        self.report.stopped(name, departure);
+        self.stopped(child, incarnation, departure, exit);
+    }
+
+    fn set_timer(&mut self) {
+        let due = self.supervision.next_deadline();
+        if self.timer.as_ref().map(|(at, _)| *at) != due {
+            self.timer = due.map(|due| {
+                let myself = self.myself.clone();
+                let wait = async move {
+                    tokio::time::sleep_until(due.into()).await;
+                    let _myself_stopping = myself.cast(SupervisorMessage::Deadline);
+                };
+                (due, AbortOnDrop::spawn(wait))
+            });
+        }
+    }
+
+    /// Whether this is the child's current incarnation, in one of these phases.
+    fn is_current(&self, phases: &[Phase], child: ChildId, incarnation: Incarnation) -> bool {
+        self.supervision.status(child).is_some_and(|status| {
+            status.incarnation == incarnation && phases.contains(&status.phase)
+        })
+    }
+
+    fn send_event(&self, child: ChildId, send: impl FnOnce(&EventSender, &Arc<str>, &ChildStatus)) {
+        let managed = self.children.get(&child);
+        if let (Some(managed), Some(status)) = (managed, self.supervision.status(child)) {
+            send(&self.events, managed.entry.name(), status);
+        }
+    }
+
+    fn publish(&self, child: ChildId) {
+        let managed = self.children.get(&child);
+        if let (Some(managed), Some(status)) = (managed, self.supervision.status(child)) {
+            managed.entry.set_status(status.clone());
+        }
+    }
+}
+
+impl Drop for SupervisorState {
+    fn drop(&mut self) {
+        for (_, managed) in self.children.drain() {
+            managed.kill();
+        }
+        self.published.close();
+    }
+}
