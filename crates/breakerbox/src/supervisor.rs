@@ -30,7 +30,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `actor`, `message` | the ractor actor, and what it is sent |
-//! | `state` | its state: feeds the `Supervision`, carries out directives |
+//! | `state`, `timer` | its state: feeds the `Supervision`, carries out directives |
 //! | `managed_child` | one child: the task that starts or stops it, who waits for it |
 //! | `published` | what handles read without asking the actor |
 //! | `runnable`, `actor_child` | what can be started and stopped; a ractor actor as such |
@@ -84,6 +84,7 @@ mod spec;
 mod state;
 #[cfg(test)]
 mod tests;
+mod timer;
 
 use std::error::Error;
 use std::fmt;

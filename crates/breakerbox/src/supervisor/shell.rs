@@ -27,7 +27,6 @@ use breakerbox_core::{Exit, Incarnation};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::watch;
 
-use super::catch;
 use super::notifier::Notifier;
 pub(super) use handle::{CurrentShell, ShellHandle, start_timed_out};
 use incarnation::ActorIncarnation;
@@ -85,8 +84,7 @@ impl<A: Actor> Actor for Shell<A> {
             return Ok(());
         };
         if let Some(incarnation) = guard.as_mut() {
-            let (actor, inner) = incarnation.parts();
-            let run = catch::hook(async { actor.post_start(myself.clone(), inner).await }).await;
+            let run = incarnation.post_start(&myself).await;
             self.clear_on_failure(run, guard, myself, state).await;
         }
         Ok(())
@@ -105,9 +103,7 @@ impl<A: Actor> Actor for Shell<A> {
             return Ok(());
         };
         if let Some(incarnation) = guard.as_mut() {
-            let (actor, inner) = incarnation.parts();
-            let run =
-                catch::hook(async { actor.handle(myself.clone(), message, inner).await }).await;
+            let run = incarnation.handle(&myself, message).await;
             self.clear_on_failure(run, guard, myself, state).await;
         }
         Ok(())
@@ -128,12 +124,10 @@ impl<A: Actor> Actor for Shell<A> {
             return Ok(());
         };
         if let Some(incarnation) = guard.as_mut() {
-            if maybe_former && !has_linked(incarnation, &event) {
+            if maybe_former && !incarnation.has_linked(&event) {
                 return Ok(());
             }
-            let (me, (actor, inner)) = (myself.clone(), incarnation.parts());
-            let run =
-                catch::hook(async { actor.handle_supervisor_evt(me, event, inner).await }).await;
+            let run = incarnation.handle_supervisor_evt(&myself, event).await;
             if state.linked_events == LinkedEvents::MaybeFormer {
                 incarnation.record_linked(&myself);
             }
@@ -152,8 +146,7 @@ impl<A: Actor> Actor for Shell<A> {
         let exit = match guard.as_mut() {
             None => Exit::Normal,
             Some(incarnation) => {
-                let (actor, inner) = incarnation.parts();
-                let run = catch::hook(async { actor.post_stop(myself.clone(), inner).await }).await;
+                let run = incarnation.post_stop(&myself).await;
                 run.err().unwrap_or(Exit::Normal)
             }
         };
@@ -225,11 +218,4 @@ fn is_linked_now<M>(myself: &ActorRef<M>, event: &SupervisionEvent) -> bool {
     event
         .actor_cell()
         .is_none_or(|cell| myself.get_children().contains(cell))
-}
-
-/// Whether the event is of an actor that this incarnation is known to have linked.
-fn has_linked<A: Actor>(incarnation: &ActorIncarnation<A>, event: &SupervisionEvent) -> bool {
-    event
-        .actor_cell()
-        .is_none_or(|cell| incarnation.has_linked(cell.get_id()))
 }

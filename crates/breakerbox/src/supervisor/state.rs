@@ -1,6 +1,5 @@
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use breakerbox_core::{
     ChildId, ChildStatus, Directive, Ending, Exit, Incarnation, Phase, Supervision,
@@ -8,13 +7,13 @@ use breakerbox_core::{
 use ractor::{ActorId, ActorRef};
 use tokio::sync::oneshot;
 
-use super::abort_on_drop::AbortOnDrop;
 use super::actor::SupervisorArguments;
 use super::event::EventSender;
 use super::managed_child::{ManagedChild, Stage};
 use super::message::SupervisorMessage;
 use super::published::{ChildEntry, Published};
 use super::report::ReportBuilder;
+use super::timer::Timer;
 use super::{AddError, ChildSpec, Departure, RemoveError};
 use crate::clock;
 
@@ -30,7 +29,7 @@ pub(super) struct SupervisorState {
     report: ReportBuilder,
     shells: HashMap<ActorId, ChildId>,
     supervision: Supervision,
-    timer: Option<(Instant, AbortOnDrop)>,
+    timer: Timer,
 }
 
 impl SupervisorState {
@@ -48,7 +47,7 @@ impl SupervisorState {
             report: ReportBuilder::new(arguments.booted),
             shells: HashMap::new(),
             supervision: arguments.supervision,
-            timer: None,
+            timer: Timer::default(),
         };
         for spec in arguments.children {
             state.insert(spec);
@@ -62,7 +61,7 @@ impl SupervisorState {
         match message {
             SupervisorMessage::Add(spec, reply) => self.add(spec, reply),
             SupervisorMessage::Deadline => {
-                self.timer = None;
+                self.timer.clear();
                 self.supervision.handle_deadline(clock::now());
             }
             SupervisorMessage::Exited(child, incarnation, exit) => {
@@ -81,7 +80,7 @@ impl SupervisorState {
     /// Stops all children, one after another, and publishes the report.
     pub(super) async fn shutdown(&mut self) {
         self.published.set_phase(Phase::Stopping);
-        self.timer = None;
+        self.timer.clear();
         // The tasks that stop children could not report back any more.
         let is_stopping = |managed: &ManagedChild| matches!(managed.stage, Stage::Stopping);
         let stopping = self
@@ -229,7 +228,8 @@ impl SupervisorState {
             self.published.set_phase(Phase::Up);
             self.report.booted();
         }
-        self.set_timer();
+        let due = self.supervision.next_deadline();
+        self.timer.set(due, &self.myself);
     }
 
     fn run_directive(&mut self, directive: Directive) {
@@ -260,10 +260,9 @@ impl SupervisorState {
     }
 
     fn escalate(&mut self, child: ChildId) {
-        let managed = self.children.get(&child);
-        let status = self.supervision.status(child);
-        let exit = status.and_then(|status| status.last_exit.clone());
-        if let (Some(managed), Some(exit)) = (managed, exit) {
+        if let Some((managed, status)) = self.child(child)
+            && let Some(exit) = status.last_exit.clone()
+        {
             let child = Arc::clone(managed.entry.name());
             self.events.escalated(&child, &exit);
             self.report.escalated(child, exit);
@@ -306,20 +305,6 @@ impl SupervisorState {
         self.stopped(child, incarnation, departure, exit);
     }
 
-    fn set_timer(&mut self) {
-        let due = self.supervision.next_deadline();
-        if self.timer.as_ref().map(|(at, _)| *at) != due {
-            self.timer = due.map(|due| {
-                let myself = self.myself.clone();
-                let wait = async move {
-                    tokio::time::sleep_until(due.into()).await;
-                    let _myself_stopping = myself.cast(SupervisorMessage::Deadline);
-                };
-                (due, AbortOnDrop::spawn(wait))
-            });
-        }
-    }
-
     /// Whether this is the child's current incarnation, in one of these phases.
     fn is_current(&self, phases: &[Phase], child: ChildId, incarnation: Incarnation) -> bool {
         self.supervision.status(child).is_some_and(|status| {
@@ -328,17 +313,20 @@ impl SupervisorState {
     }
 
     fn send_event(&self, child: ChildId, send: impl FnOnce(&EventSender, &Arc<str>, &ChildStatus)) {
-        let managed = self.children.get(&child);
-        if let (Some(managed), Some(status)) = (managed, self.supervision.status(child)) {
+        if let Some((managed, status)) = self.child(child) {
             send(&self.events, managed.entry.name(), status);
         }
     }
 
     fn publish(&self, child: ChildId) {
-        let managed = self.children.get(&child);
-        if let (Some(managed), Some(status)) = (managed, self.supervision.status(child)) {
+        if let Some((managed, status)) = self.child(child) {
             managed.entry.set_status(status.clone());
         }
+    }
+
+    fn child(&self, child: ChildId) -> Option<(&ManagedChild, &ChildStatus)> {
+        let managed = self.children.get(&child)?;
+        Some((managed, self.supervision.status(child)?))
     }
 }
 

@@ -7,7 +7,7 @@ use ractor::{Actor, ActorCell, ActorRef, ActorStatus};
 
 use super::super::runnable::StartRequest;
 use super::super::shutdown::KILL_TIMEOUT;
-use super::super::{Departure, Shutdown, catch};
+use super::super::{Departure, Shutdown};
 use super::incarnation::ActorIncarnation;
 use super::linked;
 use super::slot::Slot;
@@ -100,8 +100,7 @@ impl<A: Actor> ShellHandle<A> {
         }
         let incarnation = guard.insert(incarnation);
         request.notifier.started(request.incarnation);
-        let (actor, state) = incarnation.parts();
-        let run = catch::hook(async { actor.post_start(self.actor.clone(), state).await }).await;
+        let run = incarnation.post_start(&self.actor).await;
         incarnation.record_linked(&self.actor);
         match run {
             Ok(()) => self.slot.mark_filled(),

@@ -1,13 +1,16 @@
 use breakerbox_core::{Exit, Incarnation};
-use ractor::{Actor, ActorCell, ActorId, ActorRef};
+use ractor::{Actor, ActorCell, ActorId, ActorRef, SupervisionEvent};
 
 use super::super::catch;
 
 /// One incarnation of a child: the user's actor and its state.
 ///
+/// Its callbacks are the user's; an error or a panic there is an [`Exit`].
 /// Dropping it drops the user's values, and catches their panics.
 pub(crate) struct ActorIncarnation<A: Actor> {
-    /// The actors that were linked to it when it had started.
+    /// Actors that are known to be linked to it, also after they have ended.
+    ///
+    /// Recorded only while supervision events of a former incarnation may come.
     linked: Vec<ActorId>,
     number: Incarnation,
     parts: Option<(A, A::State)>,
@@ -38,13 +41,42 @@ impl<A: Actor> ActorIncarnation<A> {
         self.number
     }
 
-    /// The user's actor and its state.
-    pub(crate) fn parts(&mut self) -> (&A, &mut A::State) {
-        let (actor, state) = self
-            .parts
-            .as_mut()
-            .expect("only drop takes the actor and its state");
-        (actor, state)
+    // Not `async fn`s: one more future around each cost 15 of the 715 ns that a
+    // question takes.
+
+    pub(crate) fn post_start(
+        &mut self,
+        shell: &ActorRef<A::Msg>,
+    ) -> impl Future<Output = Result<(), Exit>> {
+        let (actor, state) = self.parts();
+        catch::hook(async move { actor.post_start(shell.clone(), state).await })
+    }
+
+    pub(crate) fn handle(
+        &mut self,
+        shell: &ActorRef<A::Msg>,
+        message: A::Msg,
+    ) -> impl Future<Output = Result<(), Exit>> {
+        let (actor, state) = self.parts();
+        catch::hook(async move { actor.handle(shell.clone(), message, state).await })
+    }
+
+    pub(crate) fn handle_supervisor_evt(
+        &mut self,
+        shell: &ActorRef<A::Msg>,
+        event: SupervisionEvent,
+    ) -> impl Future<Output = Result<(), Exit>> {
+        let (actor, state) = self.parts();
+        let shell = shell.clone();
+        catch::hook(async move { actor.handle_supervisor_evt(shell, event, state).await })
+    }
+
+    pub(crate) fn post_stop(
+        &mut self,
+        shell: &ActorRef<A::Msg>,
+    ) -> impl Future<Output = Result<(), Exit>> {
+        let (actor, state) = self.parts();
+        catch::hook(async move { actor.post_stop(shell.clone(), state).await })
     }
 
     /// Notes which actors are linked to it through `shell`.
@@ -53,8 +85,19 @@ impl<A: Actor> ActorIncarnation<A> {
         self.linked.extend(linked.iter().map(ActorCell::get_id));
     }
 
-    pub(crate) fn has_linked(&self, actor: ActorId) -> bool {
-        self.linked.contains(&actor)
+    /// Whether the event is of an actor recorded as linked to it, or of no actor.
+    pub(crate) fn has_linked(&self, event: &SupervisionEvent) -> bool {
+        event
+            .actor_cell()
+            .is_none_or(|cell| self.linked.contains(&cell.get_id()))
+    }
+
+    fn parts(&mut self) -> (&A, &mut A::State) {
+        let (actor, state) = self
+            .parts
+            .as_mut()
+            .expect("only drop takes the actor and its state");
+        (actor, state)
     }
 }
 

@@ -157,7 +157,9 @@ impl Actor for Worker {
             }
             WorkerMessage::KillLinked(_reply) => {
                 // The event is in the mailbox when this message has failed.
-                myself.kill_children_and_wait().await;
+                for linked in myself.get_children() {
+                    linked.kill_and_wait(None).await?;
+                }
                 return Fault::Panic.fail();
             }
             WorkerMessage::SpawnLinked(name, reply) => {
@@ -189,18 +191,6 @@ impl Actor for Worker {
     ) -> Result<(), ActorProcessingErr> {
         state.write("stopped");
         Ok(())
-    }
-}
-
-trait KillChildren {
-    async fn kill_children_and_wait(&self);
-}
-
-impl KillChildren for ActorRef<WorkerMessage> {
-    async fn kill_children_and_wait(&self) {
-        for child in self.get_children() {
-            child.kill_and_wait(None).await.unwrap();
-        }
     }
 }
 
