@@ -1,9 +1,9 @@
 //! Deciding what becomes of the children of a supervisor.
 //!
 //! A restart loop looks like three lines, until a child dies while it is being
-//! removed, a timer of a former life fires, or one child burns the restarts of
-//! all the others. So the loop is not written where things happen: this machine
-//! is told what happened and when, and its directives are polled.
+//! removed, a timer of a former incarnation fires, or one child burns the
+//! restarts of all the others. So the loop is not written where things happen:
+//! this machine is told what happened and when, and its directives are polled.
 //!
 //! # Invariants
 //!

@@ -15,17 +15,17 @@ impl ChildId {
     }
 }
 
-/// Which life of a child; the first is 1.
+/// Which run of a child, from a start to an exit; the first is 1.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Incarnation {
     number: u64,
 }
 
 impl Incarnation {
-    /// A child's first life.
+    /// A child's first incarnation.
     pub const FIRST: Self = Self { number: 1 };
 
-    /// The life after this one.
+    /// The incarnation after this one.
     #[must_use]
     pub const fn next(self) -> Self {
         Self {
@@ -77,9 +77,9 @@ impl fmt::Display for Phase {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ChildStatus {
-    /// Its current life, or its last one.
+    /// Its current incarnation, or its last one.
     pub incarnation: Incarnation,
-    /// How its last life ended, once one has.
+    /// How its last incarnation ended, once one has.
     pub last_exit: Option<Exit>,
     /// What it is doing.
     pub phase: Phase,

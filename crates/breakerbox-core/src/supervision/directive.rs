@@ -9,7 +9,7 @@ pub enum Directive {
     Start {
         /// The child to start.
         child: ChildId,
-        /// Its life that begins.
+        /// The incarnation to start.
         incarnation: Incarnation,
     },
     /// End this incarnation, or its start, and all that is left of it.
@@ -18,7 +18,7 @@ pub enum Directive {
     Stop {
         /// The child to stop.
         child: ChildId,
-        /// Its current life, or its last one.
+        /// Its current incarnation, or its last one.
         incarnation: Incarnation,
     },
     /// The child reached its limit: it will not be started again.
@@ -44,7 +44,7 @@ pub enum Directive {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Ending {
-    /// It ended, and its restart type asks for no further life.
+    /// It ended, and its restart type asks for no restart.
     Finished,
     /// It failed too often.
     GaveUp,

@@ -4,14 +4,14 @@ use super::{Exit, OnLimit, RestartIntensity};
 use crate::Backoff;
 use crate::span;
 
-/// Which ends of a child call for another life of it.
+/// After which exits a child is restarted.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Restart {
-    /// Every end.
+    /// After every exit.
     Permanent,
-    /// Every end but a normal one.
+    /// After every exit but a normal one.
     Transient,
-    /// None; once ended, the child is forgotten.
+    /// After none; once ended, the child is forgotten.
     Temporary,
 }
 
@@ -46,7 +46,7 @@ impl ChildPolicy {
         }
     }
 
-    /// Which ends call for another life; [`Restart::Permanent`] unless set.
+    /// After which exits it is restarted; [`Restart::Permanent`] unless set.
     pub const fn restart(mut self, restart: Restart) -> Self {
         self.restart = restart;
         self

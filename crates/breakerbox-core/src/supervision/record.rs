@@ -48,7 +48,7 @@ impl Record {
         self.status.since = now;
     }
 
-    /// Begins the next life, which is the first one where there was none yet.
+    /// Begins the next incarnation, which is the first where there was none yet.
     pub(super) fn begin(&mut self, now: Instant) -> Incarnation {
         if self.state != State::Queued {
             self.status.incarnation = self.incarnation().next();
@@ -62,7 +62,7 @@ impl Record {
         self.status.last_exit = Some(exit);
     }
 
-    /// Notes the end of a life, charges it, and says whether there is another.
+    /// Notes an exit, charges it, and says whether a restart follows.
     pub(super) fn lost(&mut self, exit: Exit, now: Instant) -> Wanted {
         if self.uptime(now) >= self.policy.calm_after {
             self.failing = 0;
@@ -78,7 +78,7 @@ impl Record {
         }
     }
 
-    /// How long to wait before the next life, or `None` to begin at once.
+    /// How long to wait before the restart, or `None` to begin at once.
     pub(super) fn wait(&mut self, dice: &mut Dice) -> Option<Duration> {
         self.failing = self.failing.saturating_add(1);
         let wait = self.policy.backoff?.wait(self.failing, dice);
@@ -110,7 +110,7 @@ impl Record {
     }
 }
 
-/// Whether a child is to live again after an exit.
+/// Whether a child is to be restarted after an exit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Wanted {
     No,

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 
 use super::ChildId;
 
-/// How far a supervision is in its own life.
+/// How far a supervision is between its boot and its end.
 #[derive(Debug)]
 pub(super) enum Stage {
     /// Children are added and none has been started.

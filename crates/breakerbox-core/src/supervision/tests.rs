@@ -40,21 +40,21 @@ fn r36_every_state_answers_every_input() {
         (Down, Deadline, Some(Down), ""),
         (Down, Shutdown, Some(Down), ""),
     ];
-    for (phase, input, then, said) in table {
-        let mut nursery = Nursery::with_child_in(*phase);
-        let child = nursery.only_child();
-        nursery.feed(child, *input);
+    for (phase, input, then, directives) in table {
+        let mut harness = Harness::with_child_in(*phase);
+        let child = harness.only_child();
+        harness.feed(child, *input);
         // A first start that failed is answered by a stop, which is then done.
         if let (Starting, Crashed) = (phase, input) {
-            nursery.exit(child, Exit::Normal);
+            harness.exit(child, Exit::Normal);
         }
-        let after = nursery.supervision.status(child).map(|status| status.phase);
+        let after = harness.supervision.status(child).map(|status| status.phase);
         assert_eq!(after, *then, "{phase:?} {input:?}");
-        assert_eq!(nursery.said(), *said, "{phase:?} {input:?}");
+        assert_eq!(harness.take_text(), *directives, "{phase:?} {input:?}");
     }
 }
 
-/// R32: which exits are followed by another life.
+/// R32: which exits are followed by a restart.
 #[test]
 fn r32_the_restart_type_decides_about_each_exit() {
     let exits = [
@@ -67,11 +67,11 @@ fn r32_the_restart_type_decides_about_each_exit() {
     let types = [Restart::Permanent, Restart::Transient, Restart::Temporary];
     for (exit, answers) in exits {
         for (restart, again) in types.into_iter().zip(answers) {
-            let mut nursery = Nursery::new(GENEROUS);
-            let child = nursery.up(ChildPolicy::new().restart(restart));
-            nursery.exit(child, exit.clone());
+            let mut harness = Harness::new(GENEROUS);
+            let child = harness.up(ChildPolicy::new().restart(restart));
+            harness.exit(child, exit.clone());
             let expected = if again { "start 2" } else { "stop 1" };
-            assert_eq!(nursery.said(), expected, "{restart:?} {exit:?}");
+            assert_eq!(harness.take_text(), expected, "{restart:?} {exit:?}");
         }
     }
 }
@@ -80,99 +80,99 @@ fn r32_the_restart_type_decides_about_each_exit() {
 #[test]
 fn r32_a_temporary_child_is_forgotten_and_a_transient_one_is_kept() {
     for (restart, kept) in [(Restart::Temporary, false), (Restart::Transient, true)] {
-        let mut nursery = Nursery::new(GENEROUS);
-        let child = nursery.up(ChildPolicy::new().restart(restart));
-        nursery.exit(child, Exit::Normal);
-        nursery.exit(child, Exit::Normal);
-        assert_eq!(nursery.supervision.status(child).is_some(), kept);
-        assert_eq!(nursery.said(), "stop 1, ended finished");
+        let mut harness = Harness::new(GENEROUS);
+        let child = harness.up(ChildPolicy::new().restart(restart));
+        harness.exit(child, Exit::Normal);
+        harness.exit(child, Exit::Normal);
+        assert_eq!(harness.supervision.status(child).is_some(), kept);
+        assert_eq!(harness.take_text(), "stop 1, ended finished");
     }
 }
 
 /// R30: one after another, each once the one before is up.
 #[test]
 fn r30_a_boot_starts_the_next_child_when_the_last_is_up() {
-    let mut nursery = Nursery::new(GENEROUS);
-    let children: Vec<_> = (0..3).map(|_| nursery.add(ChildPolicy::new())).collect();
-    nursery.supervision.boot(nursery.now);
+    let mut harness = Harness::new(GENEROUS);
+    let children: Vec<_> = (0..3).map(|_| harness.add(ChildPolicy::new())).collect();
+    harness.supervision.boot(harness.now);
     for child in &children {
-        assert!(!nursery.supervision.is_booted());
-        assert_eq!(nursery.heard(), [(*child, "start 1".to_owned())]);
-        nursery.start(*child);
+        assert!(!harness.supervision.is_booted());
+        assert_eq!(harness.take_directives(), [(*child, "start 1".to_owned())]);
+        harness.start(*child);
     }
-    assert!(nursery.supervision.is_booted());
-    assert_eq!(nursery.heard(), []);
+    assert!(harness.supervision.is_booted());
+    assert_eq!(harness.take_directives(), []);
 }
 
 /// R30: a child that does not come up brings the others down in reverse.
 #[test]
 fn r30_a_failed_boot_is_rolled_back_in_reverse() {
-    let mut nursery = Nursery::new(GENEROUS);
-    let [first, second, third, fourth] = [(); 4].map(|()| nursery.add(ChildPolicy::new()));
-    nursery.supervision.boot(nursery.now);
-    nursery.start(first);
-    nursery.start(second);
-    nursery.heard();
-    nursery.exit(third, Exit::InitFailed("no".into()));
+    let mut harness = Harness::new(GENEROUS);
+    let [first, second, third, fourth] = [(); 4].map(|()| harness.add(ChildPolicy::new()));
+    harness.supervision.boot(harness.now);
+    harness.start(first);
+    harness.start(second);
+    harness.take_directives();
+    harness.exit(third, Exit::InitFailed("no".into()));
     let expected = [
         (third, "escalate".to_owned()),
         (third, "stop 1".to_owned()),
         (fourth, "ended shut down".to_owned()),
     ];
-    assert_eq!(nursery.heard(), expected);
-    nursery.exit(third, Exit::Normal);
-    assert_eq!(nursery.stop_all(), [third, second, first]);
-    assert!(nursery.supervision.is_over());
-    let exit = nursery.supervision.status(third).unwrap().last_exit.clone();
+    assert_eq!(harness.take_directives(), expected);
+    harness.exit(third, Exit::Normal);
+    assert_eq!(harness.stop_all(), [third, second, first]);
+    assert!(harness.supervision.is_over());
+    let exit = harness.supervision.status(third).unwrap().last_exit.clone();
     assert_eq!(exit, Some(Exit::InitFailed("no".into())));
 }
 
 /// R30, R35: what is added later fails alone.
 #[test]
 fn r30_a_child_that_was_added_later_fails_alone() {
-    let mut nursery = Nursery::new(RestartIntensity::new(0, SECOND));
-    let old = nursery.up(ChildPolicy::new());
-    let new = nursery.add(ChildPolicy::new());
-    nursery.heard();
-    nursery.exit(new, Exit::InitFailed("no".into()));
-    nursery.exit(new, Exit::Normal);
-    assert_eq!(nursery.said(), "stop 1, ended start failed");
-    assert_eq!(nursery.supervision.status(new), None);
-    assert_eq!(nursery.supervision.status(old).unwrap().phase, Phase::Up);
+    let mut harness = Harness::new(RestartIntensity::new(0, SECOND));
+    let old = harness.up(ChildPolicy::new());
+    let new = harness.add(ChildPolicy::new());
+    harness.take_directives();
+    harness.exit(new, Exit::InitFailed("no".into()));
+    harness.exit(new, Exit::Normal);
+    assert_eq!(harness.take_text(), "stop 1, ended start failed");
+    assert_eq!(harness.supervision.status(new), None);
+    assert_eq!(harness.supervision.status(old).unwrap().phase, Phase::Up);
 }
 
 /// R33: invariant 2.
 #[test]
 fn r33_a_word_of_a_former_incarnation_changes_nothing() {
-    let mut nursery = Nursery::new(GENEROUS);
-    let child = nursery.up(ChildPolicy::new());
+    let mut harness = Harness::new(GENEROUS);
+    let child = harness.up(ChildPolicy::new());
     let former = Incarnation::FIRST;
-    nursery.exit(child, Exit::Killed);
-    nursery.start(child);
-    nursery.heard();
-    let before = nursery.supervision.status(child).cloned();
-    nursery.now += SECOND;
-    let (supervision, now) = (&mut nursery.supervision, nursery.now);
+    harness.exit(child, Exit::Killed);
+    harness.start(child);
+    harness.take_directives();
+    let before = harness.supervision.status(child).cloned();
+    harness.now += SECOND;
+    let (supervision, now) = (&mut harness.supervision, harness.now);
     supervision.exited(child, former, Exit::Killed, now);
     supervision.started(child, former, now);
     assert_eq!(supervision.status(child).cloned(), before);
-    assert_eq!(nursery.said(), "");
+    assert_eq!(harness.take_text(), "");
 }
 
 /// R32: the limit is charged when the failure happens, starts included.
 #[test]
 fn r32_failed_restarts_count_and_waiting_does_not_forgive_them() {
     let intensity = RestartIntensity::new(2, 10 * SECOND);
-    let mut nursery = Nursery::new(intensity);
-    let child = nursery.up(ChildPolicy::new().backoff(Backoff::fixed(4 * SECOND)));
-    nursery.exit(child, Exit::Killed);
+    let mut harness = Harness::new(intensity);
+    let child = harness.up(ChildPolicy::new().backoff(Backoff::fixed(4 * SECOND)));
+    harness.exit(child, Exit::Killed);
     for _ in 0..2 {
-        nursery.wait_out_the_backoff();
-        nursery.exit(child, Exit::InitFailed("no".into()));
+        harness.wait_out_the_backoff();
+        harness.exit(child, Exit::InitFailed("no".into()));
     }
     // Failures at 0, 4 and 8 s; the restarts were due at 4, 8 and never.
     assert_eq!(
-        nursery.said(),
+        harness.take_text(),
         "start 2, start 3, escalate, gave up, stop 3"
     );
 }
@@ -180,45 +180,45 @@ fn r32_failed_restarts_count_and_waiting_does_not_forgive_them() {
 /// R32: per child before per supervisor.
 #[test]
 fn r32_a_child_at_its_own_limit_spares_the_supervisors() {
-    let mut nursery = Nursery::new(RestartIntensity::new(2, 10 * SECOND));
+    let mut harness = Harness::new(RestartIntensity::new(2, 10 * SECOND));
     let own = RestartIntensity::new(1, 10 * SECOND);
-    let bad = nursery.up(ChildPolicy::new().intensity(own, OnLimit::StopChild));
-    let good = nursery.add(ChildPolicy::new());
-    nursery.start(good);
-    nursery.heard();
-    nursery.crash_and_restart(bad);
-    nursery.exit(bad, Exit::Killed);
-    let said = nursery.heard();
+    let bad = harness.up(ChildPolicy::new().intensity(own, OnLimit::StopChild));
+    let good = harness.add(ChildPolicy::new());
+    harness.start(good);
+    harness.take_directives();
+    harness.crash_and_restart(bad);
+    harness.exit(bad, Exit::Killed);
+    let directives = harness.take_directives();
     assert_eq!(
-        said[1..],
+        directives[1..],
         [(bad, "gave up".to_owned()), (bad, "stop 2".to_owned())]
     );
-    nursery.exit(bad, Exit::Normal);
-    assert_eq!(nursery.said(), "ended gave up");
+    harness.exit(bad, Exit::Normal);
+    assert_eq!(harness.take_text(), "ended gave up");
     // One failure of the bad child was charged to the supervisor, so one is left.
-    nursery.exit(good, Exit::Killed);
-    assert_eq!(nursery.said(), "start 2");
+    harness.exit(good, Exit::Killed);
+    assert_eq!(harness.take_text(), "start 2");
 }
 
 /// R32: escalation tells first and then stops everybody.
 #[test]
 fn r32_a_child_whose_limit_escalates_takes_everybody_down() {
-    let mut nursery = Nursery::new(GENEROUS);
+    let mut harness = Harness::new(GENEROUS);
     let own = RestartIntensity::new(0, SECOND);
-    let bad = nursery.up(ChildPolicy::new().intensity(own, OnLimit::Escalate));
-    let [one, two] = [(); 2].map(|()| nursery.add(ChildPolicy::new()));
-    nursery.start(one);
-    nursery.start(two);
-    nursery.heard();
-    nursery.exit(bad, Exit::Killed);
-    let said = nursery.heard();
-    let expected = ["escalate", "gave up", "stop 1"].map(|said| (bad, said.to_owned()));
-    assert_eq!(said[..3], expected);
-    assert_eq!(said[3], (two, "stop 1".to_owned()));
-    nursery.exit(bad, Exit::Normal);
-    nursery.exit(two, Exit::Normal);
-    assert_eq!(nursery.stop_all(), [bad, two, one]);
-    assert!(nursery.supervision.is_over());
+    let bad = harness.up(ChildPolicy::new().intensity(own, OnLimit::Escalate));
+    let [one, two] = [(); 2].map(|()| harness.add(ChildPolicy::new()));
+    harness.start(one);
+    harness.start(two);
+    harness.take_directives();
+    harness.exit(bad, Exit::Killed);
+    let directives = harness.take_directives();
+    let expected = ["escalate", "gave up", "stop 1"].map(|text| (bad, text.to_owned()));
+    assert_eq!(directives[..3], expected);
+    assert_eq!(directives[3], (two, "stop 1".to_owned()));
+    harness.exit(bad, Exit::Normal);
+    harness.exit(two, Exit::Normal);
+    assert_eq!(harness.stop_all(), [bad, two, one]);
+    assert!(harness.supervision.is_over());
 }
 
 /// R32: full jitter from the seed, and a calm spell begins the backoff anew.
@@ -226,14 +226,14 @@ fn r32_a_child_whose_limit_escalates_takes_everybody_down() {
 fn r32_a_backoff_grows_until_the_child_was_calm() {
     let backoff = Backoff::exponential(SECOND, 60 * SECOND);
     let policy = ChildPolicy::new().backoff(backoff).calm_after(20 * SECOND);
-    let mut nursery = Nursery::new(GENEROUS);
-    let child = nursery.up(policy);
+    let mut harness = Harness::new(GENEROUS);
+    let child = harness.up(policy);
     let mut waits = Vec::new();
     for uptime in [0, 0, 19, 20, 0] {
-        nursery.now += uptime * SECOND;
-        nursery.exit(child, Exit::Killed);
-        waits.push(nursery.wait_out_the_backoff().as_secs());
-        nursery.start(child);
+        harness.now += uptime * SECOND;
+        harness.exit(child, Exit::Killed);
+        waits.push(harness.wait_out_the_backoff().as_secs());
+        harness.start(child);
     }
     assert_eq!(waits, [1, 2, 4, 1, 2]);
 }
@@ -243,10 +243,10 @@ fn r32_a_backoff_grows_until_the_child_was_calm() {
 fn r32_jitter_comes_from_the_seed() {
     let backoff = Backoff::fixed(60 * SECOND).jitter(Ratio::percent(100));
     let wait = |seed| {
-        let mut nursery = Nursery::seeded(GENEROUS, seed);
-        let child = nursery.up(ChildPolicy::new().backoff(backoff));
-        nursery.exit(child, Exit::Killed);
-        nursery.wait_out_the_backoff()
+        let mut harness = Harness::seeded(GENEROUS, seed);
+        let child = harness.up(ChildPolicy::new().backoff(backoff));
+        harness.exit(child, Exit::Killed);
+        harness.wait_out_the_backoff()
     };
     assert_eq!(wait(1), wait(1));
     assert_ne!(wait(1), wait(2));
@@ -255,27 +255,27 @@ fn r32_jitter_comes_from_the_seed() {
 /// R34: reverse start order, one after another, and no restart meanwhile.
 #[test]
 fn r34_a_shutdown_stops_one_child_after_another_in_reverse() {
-    let mut nursery = Nursery::new(GENEROUS);
-    let first = nursery.up(ChildPolicy::new().backoff(Backoff::fixed(SECOND)));
-    let [second, third] = [(); 2].map(|()| nursery.add(ChildPolicy::new()));
-    nursery.start(second);
-    nursery.start(third);
-    nursery.exit(first, Exit::Killed);
-    nursery.heard();
-    nursery.supervision.shutdown(nursery.now);
-    assert_eq!(nursery.heard(), [(third, "stop 1".to_owned())]);
-    nursery.now += 2 * SECOND;
-    nursery.supervision.handle_deadline(nursery.now);
-    assert_eq!(nursery.supervision.next_deadline(), None);
+    let mut harness = Harness::new(GENEROUS);
+    let first = harness.up(ChildPolicy::new().backoff(Backoff::fixed(SECOND)));
+    let [second, third] = [(); 2].map(|()| harness.add(ChildPolicy::new()));
+    harness.start(second);
+    harness.start(third);
+    harness.exit(first, Exit::Killed);
+    harness.take_directives();
+    harness.supervision.shutdown(harness.now);
+    assert_eq!(harness.take_directives(), [(third, "stop 1".to_owned())]);
+    harness.now += 2 * SECOND;
+    harness.supervision.handle_deadline(harness.now);
+    assert_eq!(harness.supervision.next_deadline(), None);
     // One that dies before its turn is stopped at once, not restarted.
-    nursery.exit(second, Exit::Killed);
-    assert_eq!(nursery.heard(), [(second, "stop 1".to_owned())]);
-    nursery.exit(second, Exit::Normal);
-    nursery.exit(third, Exit::Normal);
-    assert_eq!(nursery.stop_all(), [second, third, first]);
-    assert!(nursery.supervision.is_over());
+    harness.exit(second, Exit::Killed);
+    assert_eq!(harness.take_directives(), [(second, "stop 1".to_owned())]);
+    harness.exit(second, Exit::Normal);
+    harness.exit(third, Exit::Normal);
+    assert_eq!(harness.stop_all(), [second, third, first]);
+    assert!(harness.supervision.is_over());
     assert_eq!(
-        nursery.supervision.add(ChildPolicy::new(), nursery.now),
+        harness.supervision.add(ChildPolicy::new(), harness.now),
         None
     );
 }
@@ -283,41 +283,41 @@ fn r34_a_shutdown_stops_one_child_after_another_in_reverse() {
 /// R36: a child that the boot waits for may be removed.
 #[test]
 fn r36_removing_the_awaited_child_lets_the_boot_go_on() {
-    let mut nursery = Nursery::new(GENEROUS);
-    let [first, second, third] = [(); 3].map(|()| nursery.add(ChildPolicy::new()));
-    nursery.supervision.boot(nursery.now);
-    nursery.supervision.remove(first, nursery.now);
-    nursery.supervision.remove(second, nursery.now);
-    nursery.heard();
-    nursery.exit(first, Exit::Normal);
+    let mut harness = Harness::new(GENEROUS);
+    let [first, second, third] = [(); 3].map(|()| harness.add(ChildPolicy::new()));
+    harness.supervision.boot(harness.now);
+    harness.supervision.remove(first, harness.now);
+    harness.supervision.remove(second, harness.now);
+    harness.take_directives();
+    harness.exit(first, Exit::Normal);
     let expected = [
         (first, "ended removed".to_owned()),
         (third, "start 1".to_owned()),
     ];
-    assert_eq!(nursery.heard(), expected);
+    assert_eq!(harness.take_directives(), expected);
 }
 
 /// R36: unknown ids are told, and an id is never used twice.
 #[test]
 fn r36_a_removed_child_is_unknown_and_its_id_is_not_reused() {
-    let mut nursery = Nursery::new(GENEROUS);
-    let child = nursery.up(ChildPolicy::new());
-    assert!(nursery.supervision.remove(child, nursery.now));
-    nursery.exit(child, Exit::Normal);
-    assert!(!nursery.supervision.remove(child, nursery.now));
-    assert_ne!(nursery.add(ChildPolicy::new()), child);
+    let mut harness = Harness::new(GENEROUS);
+    let child = harness.up(ChildPolicy::new());
+    assert!(harness.supervision.remove(child, harness.now));
+    harness.exit(child, Exit::Normal);
+    assert!(!harness.supervision.remove(child, harness.now));
+    assert_ne!(harness.add(ChildPolicy::new()), child);
 }
 
 /// R32: time that runs backwards counts as standing still.
 #[test]
 fn r32_an_earlier_now_counts_as_the_latest_seen() {
-    let mut nursery = Nursery::new(RestartIntensity::new(1, SECOND));
-    let child = nursery.up(ChildPolicy::new());
-    nursery.now += 10 * SECOND;
-    nursery.crash_and_restart(child);
-    nursery.now -= 9 * SECOND;
-    nursery.exit(child, Exit::Killed);
-    assert_eq!(nursery.said(), "start 2, escalate, gave up, stop 2");
+    let mut harness = Harness::new(RestartIntensity::new(1, SECOND));
+    let child = harness.up(ChildPolicy::new());
+    harness.now += 10 * SECOND;
+    harness.crash_and_restart(child);
+    harness.now -= 9 * SECOND;
+    harness.exit(child, Exit::Killed);
+    assert_eq!(harness.take_text(), "start 2, escalate, gave up, stop 2");
 }
 
 proptest! {
@@ -344,28 +344,28 @@ proptest! {
     fn r33_no_history_overlaps_two_incarnations_or_forgets_a_child(
         history in prop::collection::vec((0_u64..6, any_input(), 0_u32..3_000), 1..200),
     ) {
-        let mut nursery = Nursery::new(RestartIntensity::new(6, SECOND));
+        let mut harness = Harness::new(RestartIntensity::new(6, SECOND));
         for _ in 0..3 {
-            nursery.add(backing_off());
+            harness.add(backing_off());
         }
-        nursery.supervision.boot(nursery.now);
-        nursery.check();
+        harness.supervision.boot(harness.now);
+        harness.check();
         for (child, input, millis) in history {
-            nursery.now += Duration::from_millis(millis.into());
-            nursery.feed(ChildId::new(child), input);
-            nursery.check();
-            if let (0..300, false) = (millis, nursery.shutting) {
-                nursery.add(backing_off());
-                nursery.check();
+            harness.now += Duration::from_millis(millis.into());
+            harness.feed(ChildId::new(child), input);
+            harness.check();
+            if let (0..300, false) = (millis, harness.shutting) {
+                harness.add(backing_off());
+                harness.check();
             }
         }
-        nursery.supervision.shutdown(nursery.now);
-        nursery.shutting = true;
-        nursery.check();
-        nursery.stop_the_rest();
-        prop_assert!(nursery.supervision.is_over());
-        prop_assert!(nursery.living.is_empty());
-        prop_assert_eq!(nursery.ended.len() as u64, nursery.supervision.added);
+        harness.supervision.shutdown(harness.now);
+        harness.shutting = true;
+        harness.check();
+        harness.stop_the_rest();
+        prop_assert!(harness.supervision.is_over());
+        prop_assert!(harness.running.is_empty());
+        prop_assert_eq!(harness.ended.len() as u64, harness.supervision.added);
     }
 }
 
@@ -407,17 +407,17 @@ fn now_from_the_outside() -> Instant {
 }
 
 /// A supervision, its clock, and a note of what it asked for.
-struct Nursery {
+struct Harness {
     ended: BTreeSet<ChildId>,
-    heard: Vec<(ChildId, String)>,
+    directives: Vec<(ChildId, String)>,
     /// Started and not known to have ended.
-    living: BTreeSet<ChildId>,
+    running: BTreeSet<ChildId>,
     now: Instant,
     shutting: bool,
     supervision: Supervision,
 }
 
-impl Nursery {
+impl Harness {
     fn new(intensity: RestartIntensity) -> Self {
         Self::seeded(intensity, 7)
     }
@@ -425,8 +425,8 @@ impl Nursery {
     fn seeded(intensity: RestartIntensity, seed: u64) -> Self {
         Self {
             ended: BTreeSet::new(),
-            heard: Vec::new(),
-            living: BTreeSet::new(),
+            directives: Vec::new(),
+            running: BTreeSet::new(),
             now: epoch(),
             shutting: false,
             supervision: Supervision::new(Strategy::OneForOne, intensity, seed),
@@ -435,23 +435,23 @@ impl Nursery {
 
     /// A running supervision whose only child, added late, is in `phase`.
     fn with_child_in(phase: Phase) -> Self {
-        let mut nursery = Self::new(GENEROUS);
-        nursery.supervision.boot(nursery.now);
-        let child = nursery.add(backing_off().restart(Restart::Transient));
+        let mut harness = Self::new(GENEROUS);
+        harness.supervision.boot(harness.now);
+        let child = harness.add(backing_off().restart(Restart::Transient));
         if phase != Phase::Starting {
-            nursery.start(child);
+            harness.start(child);
         }
         match phase {
-            Phase::BackingOff => nursery.exit(child, Exit::Killed),
-            Phase::Stopping => nursery.feed(child, Input::Removed),
+            Phase::BackingOff => harness.exit(child, Exit::Killed),
+            Phase::Stopping => harness.feed(child, Input::Removed),
             Phase::Down => {
-                nursery.exit(child, Exit::Normal);
-                nursery.exit(child, Exit::Normal);
+                harness.exit(child, Exit::Normal);
+                harness.exit(child, Exit::Normal);
             }
             Phase::Starting | Phase::Up => {}
         }
-        nursery.heard();
-        nursery
+        harness.take_directives();
+        harness
     }
 
     fn only_child(&self) -> ChildId {
@@ -467,7 +467,7 @@ impl Nursery {
         self.supervision.boot(self.now);
         let child = self.add(policy);
         self.start(child);
-        self.heard();
+        self.take_directives();
         child
     }
 
@@ -509,7 +509,7 @@ impl Nursery {
     fn feed(&mut self, child: ChildId, input: Input) {
         match input {
             Input::Crashed => {
-                self.living.remove(&child);
+                self.running.remove(&child);
                 self.exit(child, Exit::Killed);
             }
             Input::Deadline => {
@@ -547,10 +547,10 @@ impl Nursery {
             match directive {
                 Directive::Start { child, .. } => {
                     assert!(!self.shutting, "a start after the shutdown");
-                    assert!(self.living.insert(child), "two incarnations at once");
+                    assert!(self.running.insert(child), "two incarnations at once");
                 }
                 Directive::Ended { child, .. } => {
-                    assert!(!self.living.contains(&child), "ended while it lives");
+                    assert!(!self.running.contains(&child), "ended while it runs");
                     assert!(self.ended.insert(child), "ended twice");
                 }
                 Directive::Escalate { .. } => self.shutting = true,
@@ -567,9 +567,9 @@ impl Nursery {
         }
     }
 
-    fn heard(&mut self) -> Vec<(ChildId, String)> {
+    fn take_directives(&mut self) -> Vec<(ChildId, String)> {
         while let Some(directive) = self.supervision.poll_directive() {
-            self.heard.push(match directive {
+            self.directives.push(match directive {
                 Directive::Start { child, incarnation } => (child, format!("start {incarnation}")),
                 Directive::Stop { child, incarnation } => (child, format!("stop {incarnation}")),
                 Directive::GaveUp { child } => (child, "gave up".to_owned()),
@@ -577,11 +577,15 @@ impl Nursery {
                 Directive::Ended { child, why } => (child, format!("ended {why}")),
             });
         }
-        std::mem::take(&mut self.heard)
+        std::mem::take(&mut self.directives)
     }
 
-    fn said(&mut self) -> String {
-        let said: Vec<_> = self.heard().into_iter().map(|(_, said)| said).collect();
-        said.join(", ")
+    fn take_text(&mut self) -> String {
+        let texts: Vec<_> = self
+            .take_directives()
+            .into_iter()
+            .map(|(_, said)| said)
+            .collect();
+        texts.join(", ")
     }
 }
