@@ -251,6 +251,38 @@ async fn r09_a_fixed_window_begins_with_the_first_call_after_the_last_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn r10_a_success_that_the_owner_heard_of_counts_in_a_row_with_those_that_it_did_not() {
+    let rolling = Window::rolling(2 * OPEN_FOR, 2);
+    let (_box, breaker) = breaker(CONFIG.window(rolling)).await;
+    for in_a_row in 1..=3 {
+        // The first one wakes the owner.
+        succeed(&breaker).await;
+        assert_eq!(counts(&breaker).await.consecutive_successes, in_a_row);
+    }
+    breaker.try_acquire().unwrap().ignore();
+    assert_eq!(counts(&breaker).await.consecutive_successes, 3);
+    fail(&breaker).await;
+    succeed(&breaker).await;
+    let counts = counts(&breaker).await;
+    assert_eq!((counts.successes, counts.consecutive_successes), (4, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r10_a_run_of_any_length_is_counted() {
+    let all = TripPolicy::failure_rate(Ratio::percent(100), 1);
+    let (_box, breaker) = breaker(CONFIG.trip_on(all)).await;
+    succeed(&breaker).await;
+    for length in [10_000, 20_000] {
+        for _ in 0..length {
+            fail(&breaker).await;
+        }
+        assert_eq!(counts(&breaker).await.consecutive_failures, length);
+        succeed(&breaker).await;
+    }
+    assert_eq!(counts(&breaker).await.consecutive_failures, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn r12_a_panic_is_a_failure_and_goes_on() {
     let (_box, breaker) = breaker(CONFIG).await;
     let victim = breaker.clone();

@@ -110,8 +110,7 @@ impl Ledger {
         let Some(reading) = reading.filter(|it| it.is_of(self.circuit.generation())) else {
             return;
         };
-        let run = self.circuit.counts().consecutive_failures;
-        let news = self.heard.news(&reading, run);
+        let news = self.heard.news(&reading, &self.circuit.counts());
         // Whoever folded it met no deadline, so it came before one that is due.
         let before_due = self
             .circuit

@@ -121,8 +121,7 @@ impl Books {
     }
 
     fn enter(&mut self, reading: &Reading, now: Instant) {
-        let run = self.circuit.counts().consecutive_failures;
-        let news = self.heard.news(reading, run);
+        let news = self.heard.news(reading, &self.circuit.counts());
         self.circuit.absorb(&news, now);
     }
 }

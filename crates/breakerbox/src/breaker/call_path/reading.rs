@@ -4,7 +4,7 @@
 //! readings. The owner keeps what it has heard of beside its circuit, and both
 //! survive it.
 
-use breakerbox_core::{Generation, Streak, Tally};
+use breakerbox_core::{Counts, Generation, Streak, Tally};
 
 use super::SUCCESSES;
 use super::cells::Sum;
@@ -22,6 +22,8 @@ pub(in crate::breaker) struct Reading {
 /// What the owner has already heard of the tally.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::breaker) struct Heard {
+    /// As it was read when the latest verdict was a success.
+    calm_since: u64,
     /// Verdicts in the cells that counted in generations that are over.
     closed: u64,
     failures: u64,
@@ -31,17 +33,19 @@ pub(in crate::breaker) struct Heard {
 }
 
 impl Heard {
-    /// What is new in a reading, given the run of failures known so far.
-    pub(in crate::breaker) fn news(&mut self, reading: &Reading, run: u64) -> Tally {
+    /// What is new in a reading, given the counts so far.
+    pub(in crate::breaker) fn news(&mut self, reading: &Reading, counts: &Counts) -> Tally {
         let Reading { sum, word, .. } = reading;
         let late = sum.other.saturating_sub(self.closed);
-        Tally {
+        let mut news = Tally {
             failures: advance(&mut self.failures, word.failures.into()),
             ignored: advance(&mut self.ignored, sum.ignored),
             late: advance(&mut self.late, late),
-            streak: reading.streak(run),
+            streak: Streak::Nothing,
             successes: advance(&mut self.successes, sum.successes),
-        }
+        };
+        news.streak = self.streak(reading, counts, &news);
+        news
     }
 
     /// The failures that were heard of have been taken.
@@ -63,6 +67,26 @@ impl Heard {
         };
         late
     }
+
+    fn streak(&mut self, reading: &Reading, counts: &Counts, news: &Tally) -> Streak {
+        match reading.word.streak {
+            // No folded success has ended a run, so those in a row go on: the
+            // ones that were reported too, which are in no cell.
+            0 if reading.calm_since == self.calm_since => {
+                Streak::Successes(counts.consecutive_successes + news.successes)
+            }
+            0 => {
+                self.calm_since = reading.calm_since;
+                let before = reading.successes_before_calm();
+                Streak::Successes(reading.sum.successes.saturating_sub(before))
+            }
+            LONGEST_STREAK => {
+                let run = counts.consecutive_failures + news.failures;
+                Streak::Failures(run.max(LONGEST_STREAK.into()))
+            }
+            streak => Streak::Failures(streak.into()),
+        }
+    }
 }
 
 impl Reading {
@@ -72,20 +96,6 @@ impl Reading {
 
     pub(in crate::breaker) fn is_awake(&self) -> bool {
         self.word.mode != Mode::Asleep
-    }
-
-    fn streak(&self, run: u64) -> Streak {
-        match self.word.streak {
-            0 => Streak::Successes(
-                self.sum
-                    .successes
-                    .saturating_sub(self.successes_before_calm()),
-            ),
-            LONGEST_STREAK => {
-                Streak::Failures(run.max(LONGEST_STREAK.into()) + u64::from(self.word.failures))
-            }
-            streak => Streak::Failures(streak.into()),
-        }
     }
 
     fn successes_before_calm(&self) -> u64 {
