@@ -385,6 +385,15 @@ impl Circuit {
         self.openings_remembered()
     }
 
+    /// How many calls in flight open it, in a generation where that does.
+    #[must_use]
+    pub const fn in_flight_limit(&self) -> Option<u16> {
+        match &self.phase {
+            Phase::Closed(closed) => closed.limit,
+            Phase::HalfOpen(_) | Phase::Open { .. } => None,
+        }
+    }
+
     /// The generation that calls are admitted in.
     #[must_use]
     pub const fn generation(&self) -> Generation {

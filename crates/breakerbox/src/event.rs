@@ -38,11 +38,11 @@ pub enum Event {
         /// Its name.
         breaker: Arc<str>,
     },
-    /// Its owner had crashed and lives again, with all it knew.
+    /// Its owner had crashed and was restarted, with all it knew.
     Restarted {
         /// Its name.
         breaker: Arc<str>,
-        /// How many lives it has had, this one included.
+        /// Which incarnation of it this is, counted from 1.
         incarnation: u64,
     },
 }

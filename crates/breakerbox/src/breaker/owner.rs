@@ -19,7 +19,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::task::AbortHandle;
 
 use super::ledger::Ledger;
-use super::{BreakerMessage, OwnedPermit, Shared, Snapshot};
+use super::{BreakerMessage, OwnedPermit, Shared};
 use crate::{clock, event::Event};
 
 /// The behaviour of a breaker's actor.
@@ -108,10 +108,7 @@ impl Custody {
             BreakerMessage::Decide => {}
             BreakerMessage::Inspect(reply) => {
                 let circuit = self.ledger.as_ref().expect(IN_HAND).circuit();
-                answer(
-                    reply,
-                    Snapshot::new(self.shared.name(), circuit, self.incarnation),
-                );
+                answer(reply, self.shared.snapshot_of(circuit, self.incarnation));
             }
             BreakerMessage::Override(word, reply) => {
                 self.act(|circuit| match word.clone() {

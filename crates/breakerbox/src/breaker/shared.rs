@@ -25,7 +25,7 @@ pub(crate) struct Shared {
     bus: EventBus,
     call_path: CallPath,
     /// How many owners it has had; told anew when there will be no other.
-    lives: watch::Sender<u64>,
+    incarnations: watch::Sender<u64>,
     name: Arc<str>,
     reports: Reports,
     resting: Mutex<Resting>,
@@ -52,7 +52,7 @@ impl Shared {
         Ok(Self {
             bus,
             call_path: CallPath::new(circuit.standing(), circuit.fuse(), now),
-            lives: watch::Sender::new(0),
+            incarnations: watch::Sender::new(0),
             name,
             reports: Reports::new(),
             resting: Mutex::new(Resting {
@@ -141,30 +141,36 @@ impl Shared {
 
     /// Asks the owner and waits; None if there is none and will be none.
     ///
-    /// An owner that crashes over the question is asked again in its next life,
+    /// An owner that crashes over the question is asked again in its next
+    /// incarnation,
     /// so a question must be harmless twice.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         question: impl Fn(RpcReplyPort<T>) -> BreakerMessage,
     ) -> Option<T> {
-        let mut lives = self.lives.subscribe();
+        let mut incarnations = self.incarnations.subscribe();
         while !self.reports.are_over() {
-            lives.mark_unchanged();
+            incarnations.mark_unchanged();
             if let Ok(reply) = ask::patiently(&self.actor()?, &question).await {
                 return Some(reply);
             }
-            lives.changed().await.ok()?;
+            incarnations.changed().await.ok()?;
         }
         None
     }
 
     /// The snapshot of a breaker whose circuit no owner has.
     pub(super) fn last_snapshot(&self) -> Option<Snapshot> {
-        let incarnation = *self.lives.borrow();
+        let incarnation = *self.incarnations.borrow();
         lock::with(&self.resting, |resting| {
             let ledger = resting.ledger.as_ref()?;
-            Some(Snapshot::new(&self.name, ledger.circuit(), incarnation))
+            Some(self.snapshot_of(ledger.circuit(), incarnation))
         })
+    }
+
+    pub(super) fn snapshot_of(&self, circuit: &Circuit, incarnation: u64) -> Snapshot {
+        let places = self.call_path.standing().places;
+        Snapshot::new(&self.name, circuit, incarnation, places)
     }
 
     /// Hands the circuit to a new owner, if no other one has it.
@@ -174,8 +180,8 @@ impl Shared {
             resting.actor = Some(actor);
             Some(ledger)
         })?;
-        self.lives.send_modify(|lives| *lives += 1);
-        Some((ledger, *self.lives.borrow()))
+        self.incarnations.send_modify(|count| *count += 1);
+        Some((ledger, *self.incarnations.borrow()))
     }
 
     /// Takes the circuit back from an owner that ends.
@@ -214,7 +220,7 @@ impl Shared {
         let choice = self.config().on_orphaned();
         self.call_path.orphan(choice);
         self.reports.end();
-        self.lives.send_modify(|_| {});
+        self.incarnations.send_modify(|_| {});
         let admits = matches!(choice, Orphaned::Admit);
         tracing::info!(
             breaker.name = &*self.name,

@@ -15,7 +15,9 @@ pub struct Snapshot {
     pub counts: Counts,
     /// The generation that calls are admitted in.
     pub generation: Generation,
-    /// How many lives the breaker's actor has had, this one included.
+    /// How many calls are in flight, where the trip policy asks.
+    pub in_flight: Option<u16>,
+    /// Which incarnation of the breaker's owner this is, counted from 1.
     pub incarnation: u64,
     /// The latest change of state.
     pub last_transition: Option<Transition>,
@@ -36,11 +38,14 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn new(name: &Arc<str>, circuit: &Circuit, incarnation: u64) -> Self {
+    pub(super) fn new(name: &Arc<str>, circuit: &Circuit, incarnation: u64, places: u16) -> Self {
         Self {
             config: *circuit.config(),
             counts: circuit.counts(),
             generation: circuit.generation(),
+            in_flight: circuit
+                .in_flight_limit()
+                .map(|limit| limit.saturating_sub(places)),
             incarnation,
             last_transition: circuit.last_transition().copied(),
             late: circuit.late(),
