@@ -21,20 +21,21 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::counts::Sums;
-use crate::ramp::Climb;
-use crate::standing::WHOLE;
 use crate::ticket::Role;
 use crate::window::Verdicts;
 use crate::{
-    ActiveOverride, BreakerConfig, ConfigError, Counts, Dice, Forced, Fuse, Generation, InFlight,
-    Notice, Outcome, Override, Pace, Reason, RejectReason, Rejected, Standing, State, Tally,
-    Ticket, Transition, TripReason, Wake, span,
+    ActiveOverride, BreakerConfig, ConfigError, Dice, Forced, Fuse, Generation, Notice, Outcome,
+    Override, Pace, Reason, RejectReason, Rejected, Tally, Ticket, Transition, TripReason, span,
 };
 
+mod change;
+mod closed;
 mod probes;
 #[cfg(test)]
 mod tests;
+mod view;
 
+use closed::Closed;
 use probes::Probes;
 
 /// A circuit breaker without a clock.
@@ -80,35 +81,6 @@ pub struct Circuit {
     totals: Sums,
     transitions: VecDeque<Transition>,
     verdicts: Verdicts,
-}
-
-/// What only Closed has.
-#[derive(Clone, Debug)]
-struct Closed {
-    /// The ramp, while it is under way.
-    climb: Option<Climb>,
-    /// How many calls in flight open the breaker, if that does.
-    limit: Option<u16>,
-    /// How many more may be in flight. Where the standing answer admits, its
-    /// places are the ones that count.
-    places: u16,
-    since: Instant,
-}
-
-impl Closed {
-    fn new(config: &BreakerConfig, now: Instant) -> Self {
-        let limit = config.trip.in_flight_limit();
-        Self {
-            climb: None,
-            limit,
-            places: limit.unwrap_or(0),
-            since: now,
-        }
-    }
-
-    fn next_deadline(&self) -> Option<Instant> {
-        self.climb.as_ref().map(Climb::next_deadline)
-    }
 }
 
 /// What only one state has.
@@ -310,120 +282,6 @@ impl Circuit {
         self.transitions.pop_front()
     }
 
-    /// What callers may be told until the next input or deadline.
-    #[must_use]
-    pub fn standing(&self) -> Standing {
-        Standing {
-            forced: self.forced(),
-            generation: self.generation,
-            orphaned: None,
-            in_flight: match self.phase {
-                Phase::Closed(Closed { limit: Some(_), .. }) => InFlight::Counted,
-                _ => InFlight::Uncounted,
-            },
-            places: match &self.phase {
-                Phase::Closed(closed) => closed.places,
-                Phase::HalfOpen(probes) => probes.free_places(),
-                Phase::Open { .. } => 0,
-            },
-            share: match &self.phase {
-                Phase::Closed(Closed {
-                    climb: Some(climb), ..
-                }) => climb.share(),
-                _ => WHOLE,
-            },
-            state: self.state(),
-            wake: if self.verdicts.is_asleep() {
-                Wake::Asleep
-            } else {
-                Wake::Awake
-            },
-        }
-    }
-
-    /// From when on a rejected call is worth another try, where that is known.
-    #[must_use]
-    pub fn retry_at(&self) -> Option<Instant> {
-        let forced_until = match &self.overriding {
-            Some(word) if word.forced() == Forced::Open => Some(word.expires_at()?),
-            Some(_) | None => None,
-        };
-        let open_until = match self.phase {
-            Phase::Open { until } => Some(until),
-            Phase::Closed(_) | Phase::HalfOpen(_) => None,
-        };
-        forced_until.max(open_until)
-    }
-
-    /// The state beneath any override.
-    #[must_use]
-    pub const fn state(&self) -> State {
-        match self.phase {
-            Phase::Closed(_) => State::Closed,
-            Phase::HalfOpen(_) => State::HalfOpen,
-            Phase::Open { .. } => State::Open,
-        }
-    }
-
-    /// The configuration in use.
-    pub const fn config(&self) -> &BreakerConfig {
-        &self.config
-    }
-
-    /// The verdicts in the window.
-    ///
-    /// HalfOpen counts from its start. An Open breaker keeps those that opened
-    /// it, and adds the calls that an override admits meanwhile.
-    #[must_use]
-    pub fn counts(&self) -> Counts {
-        self.verdicts.counts()
-    }
-
-    /// How many times in a row it has opened, less the healthy spans since.
-    #[must_use]
-    pub fn openings(&self) -> u32 {
-        self.openings_remembered()
-    }
-
-    /// How many calls in flight open it, in a generation where that does.
-    #[must_use]
-    pub const fn in_flight_limit(&self) -> Option<u16> {
-        match &self.phase {
-            Phase::Closed(closed) => closed.limit,
-            Phase::HalfOpen(_) | Phase::Open { .. } => None,
-        }
-    }
-
-    /// The generation that calls are admitted in.
-    #[must_use]
-    pub const fn generation(&self) -> Generation {
-        self.generation
-    }
-
-    /// The latest change of its state.
-    #[must_use]
-    pub const fn last_transition(&self) -> Option<&Transition> {
-        self.last_transition.as_ref()
-    }
-
-    /// The verdicts of its whole life, without those that came late.
-    #[must_use]
-    pub const fn totals(&self) -> Sums {
-        self.totals
-    }
-
-    /// Verdicts that came after the generation of their call, in its whole life.
-    #[must_use]
-    pub const fn late(&self) -> u64 {
-        self.late
-    }
-
-    /// The override in force.
-    #[must_use]
-    pub const fn overriding(&self) -> Option<&ActiveOverride> {
-        self.overriding.as_ref()
-    }
-
     fn forced(&self) -> Option<Forced> {
         self.overriding.as_ref().map(ActiveOverride::forced)
     }
@@ -469,7 +327,9 @@ impl Circuit {
         self.note_push_back(outcome);
         let counts_against =
             outcome.is_failure() || outcome == Outcome::Success && pace == Pace::Slow;
-        self.give_place_back(role);
+        if let Phase::Closed(closed) = &mut self.phase {
+            closed.take_back(role);
+        }
         match (&mut self.phase, role) {
             (Phase::Closed(_), _) if counts_against => self.ask_to_trip(),
             (Phase::HalfOpen(probes), Role::Probe { since }) => {
@@ -477,12 +337,6 @@ impl Circuit {
                 self.judge_probes(outcome, pace);
             }
             (Phase::Closed(_) | Phase::HalfOpen(_) | Phase::Open { .. }, _) => {}
-        }
-    }
-
-    fn give_place_back(&mut self, role: Role) {
-        if let (Phase::Closed(closed), Role::Counted | Role::Last) = (&mut self.phase, role) {
-            closed.places = closed.limit.unwrap_or(0).min(closed.places + 1);
         }
     }
 
@@ -516,69 +370,5 @@ impl Circuit {
         } else if probes.all_succeeded() {
             self.close(Reason::ProbesSucceeded);
         }
-    }
-
-    fn open(&mut self, reason: Reason) {
-        let evidence = self.verdicts.counts();
-        self.openings = self.openings_remembered().saturating_add(1);
-        let until = self.now + self.config.open_for.wait(self.openings, &mut self.dice);
-        let until = self.pushed_back.map_or(until, |asked| asked.max(until));
-        self.verdicts.freeze();
-        self.begin(Phase::Open { until }, reason, evidence);
-    }
-
-    fn half_open(&mut self) {
-        let evidence = self.verdicts.counts();
-        self.verdicts = Verdicts::new(crate::Window::unbounded(), self.now);
-        self.begin(
-            Phase::HalfOpen(Probes::new(self.config.probes)),
-            Reason::OpenElapsed,
-            evidence,
-        );
-    }
-
-    fn close(&mut self, reason: Reason) {
-        let evidence = self.verdicts.counts();
-        self.verdicts = Verdicts::new(self.config.window, self.now);
-        let mut closed = Closed::new(&self.config, self.now);
-        if reason == Reason::ProbesSucceeded {
-            closed.climb = self.config.ramp.map(|ramp| ramp.begin(self.now));
-        }
-        self.begin(Phase::Closed(closed), reason, evidence);
-    }
-
-    fn begin(&mut self, phase: Phase, reason: Reason, evidence: Counts) {
-        let from = self.state();
-        let until = match phase {
-            Phase::Open { until } => Some(until),
-            Phase::Closed(_) | Phase::HalfOpen(_) => None,
-        };
-        self.phase = phase;
-        self.generation = self.generation.next();
-        self.pushed_back = None;
-        let transition = Transition {
-            at: self.now,
-            evidence,
-            from,
-            generation: self.generation,
-            overridden_by: self.forced(),
-            reason,
-            sequence: self.last_transition.map_or(0, |last| last.sequence) + 1,
-            to: self.state(),
-            until,
-        };
-        self.last_transition = Some(transition);
-        self.transitions.push_back(transition);
-    }
-
-    /// Past openings in a row, less one for each healthy span in Closed.
-    fn openings_remembered(&self) -> u32 {
-        let Phase::Closed(Closed { since, .. }) = self.phase else {
-            return self.openings;
-        };
-        let healthy = self.now.saturating_duration_since(since).as_nanos();
-        let forgotten = healthy / self.config.healthy_span.as_nanos();
-        self.openings
-            .saturating_sub(u32::try_from(forgotten).unwrap_or(u32::MAX))
     }
 }

@@ -4,6 +4,8 @@
 //! allocate, is not in the figures. (Counting one is linked in with
 //! `allocation_counter`; it is in no other test.)
 
+#![cfg(test)]
+
 use std::future::ready;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};

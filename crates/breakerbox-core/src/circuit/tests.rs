@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{Backoff, Ratio, TripPolicy, TripReason, Window};
+use crate::{Backoff, Counts, Ratio, State, TripPolicy, TripReason, Wake, Window};
 
 mod admission;
 mod calls;

@@ -14,7 +14,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use breakerbox_core::Circuit;
+use breakerbox_core::{BreakerConfig, Circuit, ConfigError, Override};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::task::AbortHandle;
 
@@ -111,21 +111,11 @@ impl Custody {
                 answer(reply, self.shared.snapshot_of(circuit, self.incarnation));
             }
             BreakerMessage::Override(word, reply) => {
-                self.act(|circuit| match word.clone() {
-                    Some(word) => circuit.force(word, clock::now()),
-                    None => circuit.release(clock::now()),
-                });
-                self.shared
-                    .tell(|breaker| Event::Overridden { breaker, word });
+                self.overrule(word);
                 answer(reply, ());
             }
             BreakerMessage::Reconfigure(config, reply) => {
-                let refused = self.act(|circuit| circuit.reconfigure(*config, clock::now()));
-                if refused.is_ok() {
-                    self.shared.publish_config(*config);
-                    self.shared.tell(|breaker| Event::Reconfigured { breaker });
-                }
-                answer(reply, refused);
+                answer(reply, self.reconfigure(*config));
             }
             BreakerMessage::Reset(reply) => {
                 self.act(|circuit| circuit.reset(clock::now()));
@@ -136,6 +126,22 @@ impl Custody {
                 self.catch_up();
             }
         }
+    }
+
+    fn overrule(&mut self, word: Option<Override>) {
+        self.act(|circuit| match word.clone() {
+            Some(word) => circuit.force(word, clock::now()),
+            None => circuit.release(clock::now()),
+        });
+        self.shared
+            .tell(|breaker| Event::Overridden { breaker, word });
+    }
+
+    fn reconfigure(&mut self, config: BreakerConfig) -> Result<(), ConfigError> {
+        self.act(|circuit| circuit.reconfigure(config, clock::now()))?;
+        self.shared.publish_config(config);
+        self.shared.tell(|breaker| Event::Reconfigured { breaker });
+        Ok(())
     }
 
     /// Does something to the circuit and publishes what follows.

@@ -10,6 +10,8 @@
 //! what ended before it began also happened before it in the sense of the memory
 //! model. That is the order which R20 speaks of.
 
+#![cfg(test)]
+
 mod crew;
 mod explain;
 mod plan;

@@ -1,0 +1,124 @@
+use std::time::Instant;
+
+use super::{Circuit, Closed, Phase};
+use crate::counts::Sums;
+use crate::standing::WHOLE;
+use crate::{
+    ActiveOverride, BreakerConfig, Counts, Forced, Generation, InFlight, Standing, State,
+    Transition, Wake,
+};
+
+/// What a circuit shows of itself.
+impl Circuit {
+    /// What callers may be told until the next input or deadline.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        Standing {
+            forced: self.forced(),
+            generation: self.generation,
+            orphaned: None,
+            in_flight: match self.phase {
+                Phase::Closed(Closed { limit: Some(_), .. }) => InFlight::Counted,
+                _ => InFlight::Uncounted,
+            },
+            places: match &self.phase {
+                Phase::Closed(closed) => closed.places,
+                Phase::HalfOpen(probes) => probes.free_places(),
+                Phase::Open { .. } => 0,
+            },
+            share: match &self.phase {
+                Phase::Closed(closed) => closed.share(),
+                Phase::HalfOpen(_) | Phase::Open { .. } => WHOLE,
+            },
+            state: self.state(),
+            wake: if self.verdicts.is_asleep() {
+                Wake::Asleep
+            } else {
+                Wake::Awake
+            },
+        }
+    }
+
+    /// From when on a rejected call is worth another try, where that is known.
+    #[must_use]
+    pub fn retry_at(&self) -> Option<Instant> {
+        let forced_until = match &self.overriding {
+            Some(word) if word.forced() == Forced::Open => Some(word.expires_at()?),
+            Some(_) | None => None,
+        };
+        let open_until = match self.phase {
+            Phase::Open { until } => Some(until),
+            Phase::Closed(_) | Phase::HalfOpen(_) => None,
+        };
+        forced_until.max(open_until)
+    }
+
+    /// The state beneath any override.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        match self.phase {
+            Phase::Closed(_) => State::Closed,
+            Phase::HalfOpen(_) => State::HalfOpen,
+            Phase::Open { .. } => State::Open,
+        }
+    }
+
+    /// The configuration in use.
+    pub const fn config(&self) -> &BreakerConfig {
+        &self.config
+    }
+
+    /// The verdicts in the window.
+    ///
+    /// HalfOpen counts from its start. An Open breaker keeps those that opened
+    /// it, and adds the calls that an override admits meanwhile.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.verdicts.counts()
+    }
+
+    /// How many times in a row it has opened, less the healthy spans since.
+    #[must_use]
+    pub fn openings(&self) -> u32 {
+        self.openings_remembered()
+    }
+
+    /// How many calls in flight open it, in a generation where that does.
+    #[must_use]
+    pub const fn in_flight_limit(&self) -> Option<u16> {
+        match &self.phase {
+            Phase::Closed(closed) => closed.limit,
+            Phase::HalfOpen(_) | Phase::Open { .. } => None,
+        }
+    }
+
+    /// The generation that calls are admitted in.
+    #[must_use]
+    pub const fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The latest change of its state.
+    #[must_use]
+    pub const fn last_transition(&self) -> Option<&Transition> {
+        self.last_transition.as_ref()
+    }
+
+    /// The verdicts of its whole life, without those that came late.
+    #[must_use]
+    pub const fn totals(&self) -> Sums {
+        self.totals
+    }
+
+    /// Verdicts that came after the generation of their call, in its whole life.
+    #[must_use]
+    pub const fn late(&self) -> u64 {
+        self.late
+    }
+
+    /// The override in force.
+    #[must_use]
+    pub const fn overriding(&self) -> Option<&ActiveOverride> {
+        self.overriding.as_ref()
+    }
+}
