@@ -161,3 +161,74 @@ impl Reports {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU64;
+    use std::thread;
+
+    use breakerbox_core::{Admission, Generation};
+
+    use super::*;
+
+    fn note() -> Report {
+        let now = Instant::now();
+        let ticket = Admission::Plain.ticket(Generation::FIRST, || now);
+        Report::Admitted(ticket.notice())
+    }
+
+    /// Reads all that is there as an owner would; returns how many there were.
+    fn read_all(reports: &Reports) -> u64 {
+        reports.begin();
+        let mut read = 0;
+        while reports.read_or(|| ()).is_some() {
+            read += 1;
+        }
+        reports.answer();
+        read
+    }
+
+    #[test]
+    fn r22_however_many_reports_wait_one_message_asks_to_look() {
+        let reports = Reports::new();
+        for _ in 0..3 {
+            let asked = (0..1_000).filter(|_| {
+                reports.make(Instant::now(), note);
+                reports.asks_first()
+            });
+            assert_eq!(asked.count(), 1);
+            assert_eq!(read_all(&reports), 1_000);
+        }
+        assert!(reports.is_answered(3_000));
+    }
+
+    #[test]
+    fn r22_callers_beside_an_owner_send_no_more_messages_than_it_has_looked() {
+        const MAKERS: u64 = 4;
+        const EACH: u64 = 2_000;
+        let (reports, messages) = (Reports::new(), AtomicU64::new(0));
+        let make = || {
+            for _ in 0..EACH {
+                reports.make(Instant::now(), note);
+                if reports.asks_first() {
+                    messages.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        };
+        let (mut looks, mut read) = (0, 0);
+        thread::scope(|scope| {
+            for _ in 0..MAKERS {
+                scope.spawn(make);
+            }
+            while read < MAKERS * EACH {
+                // Looking without being asked is what commands and timers do.
+                looks += 1;
+                read += read_all(&reports);
+                assert!(messages.load(Ordering::SeqCst) <= looks + 1);
+                thread::yield_now();
+            }
+        });
+        assert_eq!(read, MAKERS * EACH);
+        assert!(reports.is_answered(read) && !reports.is_answered(read + 1));
+    }
+}
