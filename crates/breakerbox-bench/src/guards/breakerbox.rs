@@ -1,0 +1,160 @@
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ::breakerbox::{
+    Backoff, Breaker, BreakerBox, BreakerConfig, Override, Ratio, TripPolicy, Window,
+};
+use tokio::runtime::Runtime;
+
+use super::{AsyncGuard, Guard, Shape, ready};
+use crate::work::work;
+
+/// Where the measured breakers come from: a box, and a name for each.
+pub struct Shop {
+    breakers: BreakerBox,
+    made: AtomicU64,
+    runtime: Runtime,
+}
+
+impl Shop {
+    /// Opens with its owners on this runtime.
+    ///
+    /// # Panics
+    ///
+    /// If the box cannot be started.
+    #[must_use]
+    pub fn new(runtime: Runtime) -> Self {
+        let breakers = runtime
+            .block_on(BreakerBox::start("bench"))
+            .expect("a box starts");
+        Self {
+            breakers,
+            made: AtomicU64::new(0),
+            runtime,
+        }
+    }
+
+    /// The runtime of the owners and of all tasks.
+    #[must_use]
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// A new breaker of this shape.
+    #[must_use]
+    pub fn breaker(&self, shape: Shape) -> Breaker {
+        self.configured(config(shape))
+    }
+
+    /// A new breaker that asks a policy of the user's own about each failure.
+    #[must_use]
+    pub fn custom(&self) -> Breaker {
+        self.configured(config(Shape::HalfOfTwenty).trip_on(TripPolicy::custom(|_| false)))
+    }
+
+    /// A new breaker that has opened, for an hour.
+    ///
+    /// # Panics
+    ///
+    /// If it has not.
+    #[must_use]
+    pub fn open(&self) -> Breaker {
+        let breaker = self.breaker(Shape::SixInARow);
+        for _ in 0..6 {
+            let _failed = self.runtime.block_on(breaker.call(ready(true)));
+        }
+        assert_eq!(breaker.state(), ::breakerbox::State::Open);
+        breaker
+    }
+
+    /// A new breaker that the operator has forced open.
+    ///
+    /// # Panics
+    ///
+    /// If it has no owner.
+    #[must_use]
+    pub fn forced_open(&self) -> Breaker {
+        let breaker = self.breaker(Shape::SixInARow);
+        self.runtime
+            .block_on(breaker.force(Override::forced_open("measured")))
+            .expect("the breaker has an owner");
+        breaker
+    }
+
+    fn configured(&self, config: BreakerConfig) -> Breaker {
+        // Relaxed: only a number for each.
+        let name = self.made.fetch_add(1, Ordering::Relaxed).to_string();
+        self.runtime
+            .block_on(self.breakers.breaker(name, config))
+            .expect("the box makes a breaker")
+    }
+}
+
+/// A breaker that is asked for permits, settled by hand.
+#[derive(Clone, Debug)]
+pub struct ByHand(pub Breaker);
+
+impl Guard for ByHand {
+    fn run(&self, fails: bool) -> bool {
+        match self.0.try_acquire() {
+            Ok(permit) => {
+                let worked = work(fails).is_ok();
+                if worked {
+                    permit.success();
+                } else {
+                    drop(permit.failure());
+                }
+                worked
+            }
+            Err(rejected) => {
+                black_box(rejected);
+                false
+            }
+        }
+    }
+}
+
+/// A breaker that calls are given to.
+#[derive(Clone, Debug)]
+pub struct Boxed(pub Breaker);
+
+impl Guard for Boxed {
+    fn run(&self, fails: bool) -> bool {
+        self.0.run(|| work(fails)).is_ok()
+    }
+}
+
+impl AsyncGuard for Boxed {
+    async fn call(&mut self, fails: bool) -> bool {
+        self.0.call(ready(fails)).await.is_ok()
+    }
+}
+
+/// A breaker whose rejections are asked when to come back.
+#[derive(Clone, Debug)]
+pub struct Hinted(pub Breaker);
+
+impl Guard for Hinted {
+    fn run(&self, _fails: bool) -> bool {
+        let rejected = self.0.try_acquire().expect_err("it is open");
+        black_box(rejected.retry_after()).is_some()
+    }
+}
+
+fn config(shape: Shape) -> BreakerConfig {
+    let config = BreakerConfig::new().open_for(Backoff::fixed(HOUR));
+    match shape {
+        Shape::HalfOfTwenty => config
+            .trip_on(TripPolicy::failure_rate(Ratio::percent(50), 20))
+            .window(Window::rolling(Duration::from_secs(10), 10)),
+        Shape::LastHundred => config
+            .trip_on(TripPolicy::failure_rate(Ratio::percent(50), 100))
+            .window(Window::last(100)),
+        Shape::SixInARow => config
+            .trip_on(TripPolicy::consecutive_failures(6))
+            .window(Window::unbounded()),
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);

@@ -1,0 +1,102 @@
+//! The machine: its cores, its memory, and who else uses it.
+
+use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use core_affinity::CoreId;
+use tokio::runtime::{Builder, Runtime};
+
+/// Keeps this thread on core `number`; where that cannot be, it goes on unpinned.
+pub fn pin(number: usize) {
+    let _pinned = core_affinity::set_for_current(CoreId { id: number });
+}
+
+/// A runtime of two workers, one on each of the first two cores.
+///
+/// # Panics
+///
+/// If the system gives no threads.
+#[must_use]
+pub fn two_workers() -> Runtime {
+    let next = AtomicUsize::new(0);
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        // Relaxed: only a number for each.
+        .on_thread_start(move || pin(next.fetch_add(1, Ordering::Relaxed) % 2))
+        .build()
+        .expect("the system gives two threads")
+}
+
+/// Bytes of memory that this process has in use.
+///
+/// # Panics
+///
+/// If `/proc` is not there: this runs on Linux.
+#[must_use]
+pub fn resident() -> u64 {
+    let statm = fs::read_to_string("/proc/self/statm").expect("Linux says how much memory is used");
+    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok());
+    pages.map_or(0, |pages: u64| pages * PAGE)
+}
+
+/// Processor time that has been used, in hundredths of a second.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    all: u64,
+    own: u64,
+}
+
+impl Usage {
+    /// What has been used until now, by everybody and by this process.
+    #[must_use]
+    pub fn now() -> Self {
+        let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+        let own = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let all = numbers(stat.lines().next().unwrap_or_default());
+        // The name in parentheses may hold spaces; 11 fields after it is utime.
+        let own = numbers(own.rsplit(')').next().unwrap_or_default());
+        Self {
+            // user, nice, system; then irq, softirq and steal.
+            all: [0, 1, 2, 5, 6, 7]
+                .iter()
+                .filter_map(|at| all.get(*at))
+                .sum(),
+            own: own.iter().skip(10).take(2).sum(),
+        }
+    }
+
+    /// How many hundredths of a second others have used since then.
+    #[must_use]
+    pub fn others_since(&self, then: &Self) -> u64 {
+        (self.all - then.all).saturating_sub(self.own - then.own)
+    }
+}
+
+/// What `/proc` says of processor, system and load.
+#[must_use]
+pub fn description() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let of = |key: &str| {
+        let line = info.lines().find(|line| line.starts_with(key));
+        line.and_then(|line| line.split(": ").nth(1))
+            .unwrap_or("unknown")
+    };
+    let (family, model) = (of("cpu family"), of("model name"));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default();
+    format!(
+        "{model} (family {family}), {cores} cores, Linux {}, load {load}",
+        kernel.trim()
+    )
+}
+
+fn numbers(line: &str) -> Vec<u64> {
+    line.split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect()
+}
+
+const PAGE: u64 = 4_096;

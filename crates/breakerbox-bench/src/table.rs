@@ -1,0 +1,122 @@
+//! What was measured, as the table that the documentation shows.
+
+use std::fmt::Write;
+
+/// The values of one row, one for each round, and where it stands.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// The heading that it stands under.
+    pub group: &'static str,
+    /// What was measured.
+    pub name: String,
+    /// A value for each round, in the unit of its group.
+    pub values: Vec<f64>,
+}
+
+impl Series {
+    /// The middle value.
+    #[must_use]
+    pub fn median(&self) -> f64 {
+        let mut sorted = self.values.clone();
+        sorted.sort_unstable_by(f64::total_cmp);
+        sorted[sorted.len() / 2]
+    }
+
+    fn bounds(&self) -> (f64, f64) {
+        let values = self.values.iter().copied();
+        (
+            values.clone().fold(f64::INFINITY, f64::min),
+            values.fold(0.0, f64::max),
+        )
+    }
+}
+
+/// All rows, under their headings, in the order in which they came.
+///
+/// The first row of a group is what the others are net of, if it is bare.
+#[must_use]
+pub fn markdown(all: &[Series]) -> String {
+    let mut page = String::new();
+    for group in groups(all) {
+        let rows: Vec<_> = all.iter().filter(|row| row.group == group).collect();
+        let two = one_of(group).map(|one| (one, all));
+        page.push_str(&heading(group, two.is_some()));
+        let bare = rows.iter().find(|row| row.name.starts_with(BARE));
+        for row in &rows {
+            let net = bare.map(|bare| row.median() - bare.median());
+            let ratio = two.map(|(one, all)| ratio(row, one, all));
+            line(&mut page, row, net, ratio);
+        }
+    }
+    page
+}
+
+/// How much more one row gets done in a second than its like in another group.
+fn ratio(row: &Series, one: &str, all: &[Series]) -> f64 {
+    all.iter()
+        .find(|other| other.group == one && other.name == row.name)
+        .map_or(f64::NAN, |other| other.median() / row.median())
+}
+
+/// By how much the bare call got faster on two threads than on one, if measured.
+#[must_use]
+pub fn bare_scaling(all: &[Series]) -> Option<f64> {
+    let two = all
+        .iter()
+        .find(|row| row.group == TWO_THREADS && row.name.starts_with(BARE))?;
+    Some(ratio(two, ONE_THREAD, all))
+}
+
+fn heading(group: &str, two: bool) -> String {
+    let extra = if two { " M/s | 2/1 |" } else { " net |" };
+    let rule = if two { "---:|---:|" } else { "---:|" };
+    format!(
+        "\n### {group}\n\n| ns a call | min | median | max |{extra}\n|---|---:|---:|---:|{rule}\n"
+    )
+}
+
+fn line(page: &mut String, row: &Series, net: Option<f64>, ratio: Option<f64>) {
+    let ((min, max), median) = (row.bounds(), row.median());
+    let name = &row.name;
+    let (min, middle, max) = (number(min), number(median), number(max));
+    let last = match (ratio, net) {
+        (Some(ratio), _) => format!("{} | {ratio:.2}", number(1e3 / median)),
+        (None, Some(net)) if !name.starts_with(BARE) => number(net),
+        (None, _) => "-".into(),
+    };
+    writeln!(page, "| {name} | {min} | {middle} | {max} | {last} |").expect("a string takes all");
+}
+
+fn groups(all: &[Series]) -> Vec<&'static str> {
+    let mut groups: Vec<_> = all.iter().map(|row| row.group).collect();
+    groups.dedup();
+    groups
+}
+
+/// The group of one thread that a group of two is compared with.
+fn one_of(group: &str) -> Option<&'static str> {
+    match group {
+        TWO_THREADS => Some(ONE_THREAD),
+        TWO_TASKS => Some(ONE_TASK),
+        _ => None,
+    }
+}
+
+fn number(value: f64) -> String {
+    match value.abs() {
+        0.0..10.0 => format!("{value:.2}"),
+        10.0..100.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+/// How the name of a row begins that measures what the others are net of.
+pub const BARE: &str = "bare";
+/// Blocking calls that work, from one thread.
+pub const ONE_THREAD: &str = "Closed, one thread";
+/// Blocking calls that work, from two threads.
+pub const TWO_THREADS: &str = "Closed, two threads on one breaker";
+/// Async calls that work, from one task of a runtime.
+pub const ONE_TASK: &str = "Closed, one task";
+/// Async calls that work, from two tasks on two workers.
+pub const TWO_TASKS: &str = "Closed, two tasks on two workers, one breaker";
