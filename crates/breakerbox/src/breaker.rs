@@ -138,18 +138,20 @@ impl Breaker {
             let future = pin!(future);
             match self.shared.terms().call_timeout() {
                 None => Ok(future.await),
-                Some(limit) => timeout(limit, future).await.map_err(|_| limit),
+                // Apart, so that calls without a limit carry no timer about.
+                Some(limit) => Box::pin(timeout(limit, future)).await.map_err(|_| limit),
             }
         };
+        let outcome = match &ended {
+            Ok(result) => classify(result),
+            Err(_) => Outcome::failure(),
+        };
+        if let Some(decision) = permit.settle_in_call(outcome) {
+            decision.await;
+        }
         match ended {
-            Ok(result) => {
-                permit.settle_in_call(classify(&result)).await;
-                result.map_err(CallError::Failed)
-            }
-            Err(limit) => {
-                permit.settle_in_call(Outcome::failure()).await;
-                Err(CallError::TimedOut(limit))
-            }
+            Ok(result) => result.map_err(CallError::Failed),
+            Err(limit) => Err(CallError::TimedOut(limit)),
         }
     }
 
@@ -168,7 +170,7 @@ impl Breaker {
     pub fn run<T, E>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, CallError<E>> {
         let permit = self.try_acquire()?;
         let result = work();
-        let _decided_later = permit.settle(by_result(&result));
+        permit.settle_unheard(by_result(&result));
         result.map_err(CallError::Failed)
     }
 
@@ -205,6 +207,7 @@ impl Breaker {
     /// # Errors
     ///
     /// [`Rejected`] if the call may not be made now. It never waits.
+    #[inline]
     pub fn try_acquire(&self) -> Result<Permit<'_>, Rejected> {
         self.shared
             .admit()

@@ -7,14 +7,31 @@ use breakerbox_core::{ConfigError, RejectReason};
 use crate::clock;
 
 /// A call was not admitted.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Rejected(breakerbox_core::Rejected);
+///
+/// It is made in less time than an instant is computed in, so it only keeps what
+/// the instant is computed from.
+#[derive(Clone, Copy, Debug)]
+pub struct Rejected {
+    epoch: Instant,
+    reason: RejectReason,
+    /// In nanoseconds since `epoch`; 0 where nobody knows.
+    retry_at: u64,
+}
 
 impl Rejected {
+    #[inline]
+    pub(crate) const fn new(reason: RejectReason, epoch: Instant, retry_at: u64) -> Self {
+        Self {
+            epoch,
+            reason,
+            retry_at,
+        }
+    }
+
     /// Why.
     #[must_use]
     pub const fn reason(&self) -> RejectReason {
-        self.0.reason()
+        self.reason
     }
 
     /// How long until another try is worth it, from now; None where nobody knows.
@@ -22,13 +39,26 @@ impl Rejected {
     /// This reads the clock; the rejection itself did not.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.0.retry_after(clock::now())
+        self.told().retry_after(clock::now())
     }
 
     /// From when on another try is worth it; None where nobody knows.
     #[must_use]
-    pub const fn retry_at(&self) -> Option<Instant> {
-        self.0.retry_at()
+    pub fn retry_at(&self) -> Option<Instant> {
+        (self.retry_at > 0).then(|| self.epoch + Duration::from_nanos(self.retry_at))
+    }
+
+    /// The same, as the core tells it.
+    fn told(&self) -> breakerbox_core::Rejected {
+        breakerbox_core::Rejected::new(self.reason, self.retry_at())
+    }
+}
+
+impl Eq for Rejected {}
+
+impl PartialEq for Rejected {
+    fn eq(&self, other: &Self) -> bool {
+        self.told() == other.told()
     }
 }
 
@@ -36,13 +66,7 @@ impl Error for Rejected {}
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl From<breakerbox_core::Rejected> for Rejected {
-    fn from(rejected: breakerbox_core::Rejected) -> Self {
-        Self(rejected)
+        self.told().fmt(f)
     }
 }
 

@@ -32,6 +32,7 @@ mod slot;
 mod strikes;
 
 use cells::Cells;
+pub(super) use gate::Glance;
 use gate::{Admitted, Gate};
 pub(super) use reading::{Heard, Reading};
 use strikes::{Mode, Strikes, Word};
@@ -67,12 +68,19 @@ impl CallPath {
         path
     }
 
+    /// The answer that most calls get.
+    #[inline]
+    pub(super) fn glance(&self) -> Glance {
+        self.gate.glance()
+    }
+
     /// Admits a call or says why not; never waits.
     pub(super) fn admit(&self) -> Result<Admitted, Rejected> {
         self.gate.admit()
     }
 
     /// Counts a verdict, if the owner need not hear of it.
+    #[inline]
     pub(super) fn fold(
         &self,
         ticket: &Ticket,
@@ -87,6 +95,7 @@ impl CallPath {
         }
     }
 
+    #[inline]
     fn fold_at(
         &self,
         slot: usize,
@@ -183,6 +192,7 @@ impl CallPath {
         }
     }
 
+    #[inline]
     fn fold_success(&self, slot: usize, generation: Generation) -> Fold {
         let word = self.strikes.read();
         match word.mode {

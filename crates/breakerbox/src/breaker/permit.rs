@@ -22,6 +22,7 @@ pub struct Permit<'a> {
 }
 
 impl<'a> Permit<'a> {
+    #[inline]
     pub(super) fn new(shared: &'a Shared, leave: Leave) -> Self {
         Self {
             claim: Claim {
@@ -32,11 +33,13 @@ impl<'a> Permit<'a> {
     }
 
     /// The call worked.
+    #[inline]
     pub fn success(mut self) {
         self.claim.settle(Outcome::Success);
     }
 
     /// The call failed. It is recorded at once; await it to know it decided.
+    #[inline]
     pub fn failure(self) -> Decision {
         self.settle(Outcome::failure())
     }
@@ -47,24 +50,32 @@ impl<'a> Permit<'a> {
     }
 
     /// The call says nothing about the other side.
+    #[inline]
     pub fn ignore(mut self) {
         self.claim.settle(Outcome::Ignored);
     }
 
     /// The call ended like this. It is recorded at once.
+    #[inline]
     pub fn settle(mut self, outcome: Outcome) -> Decision {
         let number = self.claim.settle(outcome);
         Decision::of(self.claim.shared, number)
     }
 
-    /// Settles, and waits where somebody could tell the difference.
+    /// Settles, and says what to wait for if somebody could tell the difference.
     ///
     /// A success in Closed, and an ignored call, change nothing that an
     /// admission depends on; a failure or a probe may.
-    pub(super) async fn settle_in_call(mut self, outcome: Outcome) {
-        if let number @ Some(_) = self.claim.settle(outcome) {
-            Decision::of(self.claim.shared, number).await;
-        }
+    #[inline]
+    pub(super) fn settle_in_call(mut self, outcome: Outcome) -> Option<Decision> {
+        let number = self.claim.settle(outcome)?;
+        Some(Decision::of(self.claim.shared, Some(number)))
+    }
+
+    /// Settles where nobody can wait.
+    #[inline]
+    pub(super) fn settle_unheard(mut self, outcome: Outcome) {
+        self.claim.settle(outcome);
     }
 }
 
@@ -90,11 +101,13 @@ impl OwnedPermit {
     }
 
     /// The call worked.
+    #[inline]
     pub fn success(mut self) {
         self.claim.settle(Outcome::Success);
     }
 
     /// The call failed. It is recorded at once; await it to know it decided.
+    #[inline]
     pub fn failure(self) -> Decision {
         self.settle(Outcome::failure())
     }
@@ -105,11 +118,13 @@ impl OwnedPermit {
     }
 
     /// The call says nothing about the other side.
+    #[inline]
     pub fn ignore(mut self) {
         self.claim.settle(Outcome::Ignored);
     }
 
     /// The call ended like this. It is recorded at once.
+    #[inline]
     pub fn settle(mut self, outcome: Outcome) -> Decision {
         let number = self.claim.settle(outcome);
         Decision::of(&self.claim.shared, number)
@@ -176,6 +191,7 @@ struct Claim<S: Deref<Target = Shared>> {
 }
 
 impl<S: Deref<Target = Shared>> Claim<S> {
+    #[inline]
     fn settle(&mut self, outcome: Outcome) -> Option<u64> {
         let leave = self.leave.take().expect("settling consumes the permit");
         self.shared.settle(leave, outcome)
@@ -183,10 +199,10 @@ impl<S: Deref<Target = Shared>> Claim<S> {
 }
 
 impl<S: Deref<Target = Shared>> Drop for Claim<S> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(leave) = self.leave.take() {
-            let outcome = self.shared.verdict_on_drop(&leave);
-            self.shared.settle(leave, outcome);
+            self.shared.settle_dropped(leave);
         }
     }
 }

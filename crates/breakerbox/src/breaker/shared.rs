@@ -1,12 +1,13 @@
 use std::sync::{Arc, Mutex};
 
 use breakerbox_core::{
-    BreakerConfig, Circuit, ConfigError, Notice, Orphaned, Outcome, Pace, State, Ticket, Transition,
+    Admission, BreakerConfig, Circuit, ConfigError, Notice, Orphaned, Outcome, Pace, State, Ticket,
+    Transition,
 };
 use ractor::{ActorRef, RpcReplyPort};
 use tokio::sync::watch;
 
-use super::call_path::{CallPath, Fold};
+use super::call_path::{CallPath, Fold, Glance};
 use super::ledger::Ledger;
 use super::permit::Leave;
 use super::reports::{Report, Reports, Verdict};
@@ -86,7 +87,20 @@ impl Shared {
     }
 
     /// Admits a call or says why not; never waits.
+    #[inline]
     pub(super) fn admit(&self) -> Result<Leave, Rejected> {
+        match self.call_path.glance() {
+            Glance::Admitted(generation) => Ok(Leave {
+                since: self.terms.begin(),
+                ticket: Admission::Plain.ticket(generation, clock::now),
+            }),
+            Glance::Rejected(rejected) => Err(rejected),
+            Glance::Unclear => self.admit_by_rule(),
+        }
+    }
+
+    #[inline(never)]
+    fn admit_by_rule(&self) -> Result<Leave, Rejected> {
         let admitted = self.call_path.admit()?;
         let ticket = admitted.ticket(clock::now);
         if admitted.is_news() {
@@ -99,6 +113,7 @@ impl Shared {
     }
 
     /// Records a verdict; the number of its report, if the owner must judge it.
+    #[inline]
     pub(super) fn settle(&self, leave: Leave, outcome: Outcome) -> Option<u64> {
         let Leave { since, ticket } = leave;
         let pace = since.map_or(Pace::Fast, |since| self.terms.pace(since));
@@ -114,12 +129,15 @@ impl Shared {
         number
     }
 
-    /// The verdict on a call whose permit is dropped now.
-    pub(super) fn verdict_on_drop(&self, leave: &Leave) -> Outcome {
-        if std::thread::panicking() {
-            return Outcome::failure();
-        }
-        self.terms.abandoned(leave.since)
+    /// Settles a call whose permit is dropped now.
+    #[cold]
+    pub(super) fn settle_dropped(&self, leave: Leave) {
+        let outcome = if std::thread::panicking() {
+            Outcome::failure()
+        } else {
+            self.terms.abandoned(leave.since)
+        };
+        self.settle(leave, outcome);
     }
 
     /// A number that changes when something happens to the breaker.

@@ -40,11 +40,13 @@ impl Terms {
     }
 
     /// When a call that begins now began, if it matters.
+    #[inline]
     pub(super) fn begin(&self) -> Option<Instant> {
         self.timed.load(Ordering::Relaxed).then(clock::now)
     }
 
     /// How long a call may take, if there is a limit.
+    #[inline]
     pub(super) fn call_timeout(&self) -> Option<Duration> {
         let limit = self.call_timeout.load(Ordering::Relaxed);
         (limit > 0).then(|| Duration::from_nanos(limit))

@@ -55,6 +55,7 @@ impl Cells {
         cells
     }
 
+    #[inline]
     pub(super) fn success(&self, slot: usize, generation: Generation) {
         self.of(slot).count(generation, |cell| &cell.successes);
     }
@@ -81,6 +82,7 @@ impl Cells {
         sum
     }
 
+    #[inline]
     fn of(&self, slot: usize) -> &Cell {
         // Relaxed: the value alone says whose the first cell is, for good.
         if self.first_slot.load(Ordering::Relaxed) == slot + 1 {
@@ -127,6 +129,7 @@ struct Counter {
 }
 
 impl Cell {
+    #[inline]
     fn count(&self, generation: Generation, counter: impl FnOnce(&Self) -> &Counter) {
         // Relaxed: this thread alone writes the tag.
         if self.tag.load(Ordering::Relaxed) != generation.number() {
@@ -171,6 +174,7 @@ impl Cell {
 }
 
 /// Adds one to a number that this thread alone writes.
+#[inline]
 fn add_one(count: &AtomicU64) {
     // Relaxed load: nobody else writes it. Release store: who reads the count
     // has seen what its verdict is about.

@@ -11,6 +11,7 @@ use std::sync::Mutex;
 use crate::lock;
 
 /// The number of this thread, from 0; None while it ends, or beyond the last.
+#[inline]
 pub(super) fn current() -> Option<usize> {
     let number = NUMBER.get();
     if number < LIMIT { Some(number) } else { take() }

@@ -40,6 +40,7 @@ impl Strikes {
         }
     }
 
+    #[inline]
     pub(super) fn read(&self) -> Word {
         // Acquire: who sees a generation has seen what began it.
         Word::unpack(self.word.load(Ordering::Acquire))
@@ -226,6 +227,7 @@ impl Word {
         }
     }
 
+    #[inline]
     pub(super) fn is_of(self, generation: Generation) -> bool {
         self.generation == generation.number() & GENERATIONS
     }
@@ -234,6 +236,7 @@ impl Word {
         (self.streak + 1).min(LONGEST_STREAK)
     }
 
+    #[inline]
     fn pack(self) -> u64 {
         let mode = match self.mode {
             Mode::Folding => 0,
@@ -247,6 +250,7 @@ impl Word {
             | mode
     }
 
+    #[inline]
     fn unpack(word: u64) -> Self {
         let bits = |from: u32, most: u32| (word >> from) as u32 & most;
         Self {
