@@ -49,7 +49,7 @@ pub use supervision::{
     Restart, RestartIntensity, Strategy, Supervision,
 };
 pub use tally::{Fuse, Streak, Tally};
-pub use ticket::{Notice, Ticket};
+pub use ticket::{Notice, Role, Ticket};
 pub use transition::{Reason, Transition};
 pub use trip::{TripPolicy, TripReason};
 pub use window::Window;

@@ -12,7 +12,9 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    pub(crate) const fn new(generation: Generation, role: Role) -> Self {
+    /// The ticket of a call that was admitted like this, for who keeps it in
+    /// another form meanwhile.
+    pub const fn new(generation: Generation, role: Role) -> Self {
         Self {
             notice: Notice { generation, role },
         }
@@ -56,6 +58,12 @@ impl Notice {
         self.generation
     }
 
+    /// What the call is to the breaker.
+    #[must_use]
+    pub const fn role(self) -> Role {
+        self.role
+    }
+
     /// Whether its call holds a place that it may give back when it ends.
     #[must_use]
     pub const fn holds_place(self) -> bool {
@@ -65,7 +73,7 @@ impl Notice {
 
 /// What a call is to the breaker.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Role {
+pub enum Role {
     /// One of those in flight, where they are counted.
     Counted,
     /// The one in flight that is one too many: it opens the breaker.

@@ -16,7 +16,18 @@ mod breaker {
 }
 #[path = "../../breakerbox/src/lock.rs"]
 mod lock;
+#[path = "../../breakerbox/src/moment.rs"]
+mod moment;
+#[path = "../../breakerbox/src/rejected.rs"]
+mod rejected;
 #[path = "../../breakerbox/src/sync.rs"]
 mod sync;
 
-pub(crate) use breakerbox_core::Rejected;
+pub(crate) use rejected::Rejected;
+
+/// Tokio's clock, without tokio.
+mod clock {
+    pub(crate) fn now() -> std::time::Instant {
+        std::time::Instant::now()
+    }
+}

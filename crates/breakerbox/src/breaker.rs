@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use crate::{AskError, CallError, CommandError, Events, Rejected, ask};
 
 mod call_path;
+mod leave;
 mod ledger;
 mod message;
 mod owner;

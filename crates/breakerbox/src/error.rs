@@ -1,74 +1,10 @@
 use std::error::Error;
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use breakerbox_core::{ConfigError, RejectReason};
+use breakerbox_core::ConfigError;
 
-use crate::clock;
-
-/// A call was not admitted.
-///
-/// It is made in less time than an instant is computed in, so it only keeps what
-/// the instant is computed from.
-#[derive(Clone, Copy, Debug)]
-pub struct Rejected {
-    epoch: Instant,
-    reason: RejectReason,
-    /// In nanoseconds since `epoch`; 0 where nobody knows.
-    retry_at: u64,
-}
-
-impl Rejected {
-    #[inline]
-    pub(crate) const fn new(reason: RejectReason, epoch: Instant, retry_at: u64) -> Self {
-        Self {
-            epoch,
-            reason,
-            retry_at,
-        }
-    }
-
-    /// Why.
-    #[must_use]
-    pub const fn reason(&self) -> RejectReason {
-        self.reason
-    }
-
-    /// How long until another try is worth it, from now; None where nobody knows.
-    ///
-    /// This reads the clock; the rejection itself did not.
-    #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
-        self.told().retry_after(clock::now())
-    }
-
-    /// From when on another try is worth it; None where nobody knows.
-    #[must_use]
-    pub fn retry_at(&self) -> Option<Instant> {
-        (self.retry_at > 0).then(|| self.epoch + Duration::from_nanos(self.retry_at))
-    }
-
-    /// The same, as the core tells it.
-    fn told(&self) -> breakerbox_core::Rejected {
-        breakerbox_core::Rejected::new(self.reason, self.retry_at())
-    }
-}
-
-impl Eq for Rejected {}
-
-impl PartialEq for Rejected {
-    fn eq(&self, other: &Self) -> bool {
-        self.told() == other.told()
-    }
-}
-
-impl Error for Rejected {}
-
-impl fmt::Display for Rejected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.told().fmt(f)
-    }
-}
+use crate::Rejected;
 
 /// A guarded call gave no value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

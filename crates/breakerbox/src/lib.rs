@@ -21,6 +21,8 @@ mod clock;
 mod error;
 mod event;
 mod lock;
+mod moment;
+mod rejected;
 mod supervisor;
 mod sync;
 
@@ -37,8 +39,9 @@ pub use breakerbox_core::{
     Ratio, Reason, RejectReason, Restart, RestartIntensity, State, Strategy, Sums, Transition,
     TripPolicy, TripReason, Window,
 };
-pub use error::{CallError, CommandError, Rejected};
+pub use error::{CallError, CommandError};
 pub use event::{Event, Events};
+pub use rejected::Rejected;
 pub use supervisor::{
     AddError, Child, ChildError, ChildSnapshot, ChildSpec, Departure, End, RemoveError, Report,
     Shutdown, StartError, Stopped, Supervisor, SupervisorEvent, SupervisorEvents,

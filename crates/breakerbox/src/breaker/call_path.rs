@@ -61,7 +61,7 @@ impl CallPath {
         let path = Self {
             calm_since: AtomicU64::new(0),
             cells: Cells::new(),
-            gate: Gate::new(standing, epoch),
+            gate: Gate::new(standing),
             strikes: Strikes::new(standing.generation, epoch),
         };
         path.strikes.lay(fuse, 0, Mode::of(standing));
@@ -79,8 +79,18 @@ impl CallPath {
         self.gate.admit()
     }
 
-    /// Counts a verdict, if the owner need not hear of it.
+    /// Counts a success, if that takes a look, a load and a store.
+    ///
+    /// It is what [`fold`](Self::fold) does with most successes. If it does not
+    /// count, it has done nothing.
     #[inline]
+    pub(super) fn count_success(&self, generation: Generation) -> bool {
+        let word = self.strikes.read();
+        let plain = word.is_of(generation) && word.mode != Mode::Asleep && word.streak == 0;
+        plain && slot::numbered().is_some_and(|slot| self.cells.success_again(slot, generation))
+    }
+
+    /// Counts a verdict, if the owner need not hear of it.
     pub(super) fn fold(
         &self,
         ticket: &Ticket,
@@ -95,7 +105,6 @@ impl CallPath {
         }
     }
 
-    #[inline]
     fn fold_at(
         &self,
         slot: usize,
@@ -192,7 +201,6 @@ impl CallPath {
         }
     }
 
-    #[inline]
     fn fold_success(&self, slot: usize, generation: Generation) -> Fold {
         let word = self.strikes.read();
         match word.mode {

@@ -3,11 +3,12 @@ use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use breakerbox_core::{Outcome, Ticket};
+use breakerbox_core::Outcome;
 
 use super::Shared;
+use super::leave::Leave;
 use crate::Rejected;
 
 /// Leave for one call, to be settled once.
@@ -173,14 +174,6 @@ impl Future for Decision {
         }
         Poll::Ready(())
     }
-}
-
-/// What one call was given on its way.
-#[derive(Debug)]
-pub(super) struct Leave {
-    /// When it began, where a dropped permit's verdict depends on it.
-    pub(super) since: Option<Instant>,
-    pub(super) ticket: Ticket,
 }
 
 /// A ticket that settles itself when it is dropped.

@@ -1,15 +1,14 @@
 use std::sync::{Arc, Mutex};
 
 use breakerbox_core::{
-    Admission, BreakerConfig, Circuit, ConfigError, Notice, Orphaned, Outcome, Pace, State, Ticket,
-    Transition,
+    BreakerConfig, Circuit, ConfigError, Notice, Orphaned, Outcome, Pace, State, Ticket, Transition,
 };
 use ractor::{ActorRef, RpcReplyPort};
 use tokio::sync::watch;
 
 use super::call_path::{CallPath, Fold, Glance};
+use super::leave::Leave;
 use super::ledger::Ledger;
-use super::permit::Leave;
 use super::reports::{Report, Reports, Verdict};
 use super::terms::Terms;
 use super::{BreakerMessage, Snapshot};
@@ -90,12 +89,9 @@ impl Shared {
     #[inline]
     pub(super) fn admit(&self) -> Result<Leave, Rejected> {
         match self.call_path.glance() {
-            Glance::Admitted(generation) => Ok(Leave {
-                since: self.terms.begin(),
-                ticket: Admission::Plain.ticket(generation, clock::now),
-            }),
+            Glance::Admitted(generation) if !self.terms.are_timed() => Ok(Leave::plain(generation)),
             Glance::Rejected(rejected) => Err(rejected),
-            Glance::Unclear => self.admit_by_rule(),
+            Glance::Admitted(_) | Glance::Unclear => self.admit_by_rule(),
         }
     }
 
@@ -106,17 +102,27 @@ impl Shared {
         if admitted.is_news() {
             self.notice(ticket.notice());
         }
-        Ok(Leave {
-            since: self.terms.begin(),
-            ticket,
-        })
+        Ok(Leave::new(&ticket, self.terms.begin()))
     }
 
     /// Records a verdict; the number of its report, if the owner must judge it.
     #[inline]
     pub(super) fn settle(&self, leave: Leave, outcome: Outcome) -> Option<u64> {
-        let Leave { since, ticket } = leave;
-        let pace = since.map_or(Pace::Fast, |since| self.terms.pace(since));
+        if outcome == Outcome::Success
+            && leave.is_plain()
+            && self.call_path.count_success(leave.generation())
+        {
+            return None;
+        }
+        self.settle_by_rule(leave, outcome)
+    }
+
+    #[inline(never)]
+    fn settle_by_rule(&self, leave: Leave, outcome: Outcome) -> Option<u64> {
+        let pace = leave
+            .since()
+            .map_or(Pace::Fast, |since| self.terms.pace(since));
+        let ticket = leave.into_ticket();
         let notice = ticket.notice();
         // What took long can afford the report, so slowness is never folded.
         let folded =
@@ -135,7 +141,7 @@ impl Shared {
         let outcome = if std::thread::panicking() {
             Outcome::failure()
         } else {
-            self.terms.abandoned(leave.since)
+            self.terms.abandoned(leave.since())
         };
         self.settle(leave, outcome);
     }

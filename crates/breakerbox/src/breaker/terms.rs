@@ -39,10 +39,15 @@ impl Terms {
             .store(abandoned > 1 || slow_after > 0, Ordering::Relaxed);
     }
 
-    /// When a call that begins now began, if it matters.
+    /// Whether it matters when a call begins.
     #[inline]
+    pub(super) fn are_timed(&self) -> bool {
+        self.timed.load(Ordering::Relaxed)
+    }
+
+    /// When a call that begins now began, if it matters.
     pub(super) fn begin(&self) -> Option<Instant> {
-        self.timed.load(Ordering::Relaxed).then(clock::now)
+        self.are_timed().then(clock::now)
     }
 
     /// How long a call may take, if there is a limit.

@@ -55,7 +55,24 @@ impl Cells {
         cells
     }
 
+    /// Counts a success, if this thread has counted in this generation before.
     #[inline]
+    pub(super) fn success_again(&self, slot: usize, generation: Generation) -> bool {
+        // Relaxed, twice: as in `of` and in `count`.
+        let cell = if self.first_slot.load(Ordering::Relaxed) == slot + 1 {
+            Some(&self.first)
+        } else {
+            self.made(slot)
+        };
+        let Some(cell) =
+            cell.filter(|cell| cell.tag.load(Ordering::Relaxed) == generation.number())
+        else {
+            return false;
+        };
+        add_one(&cell.successes.count);
+        true
+    }
+
     pub(super) fn success(&self, slot: usize, generation: Generation) {
         self.of(slot).count(generation, |cell| &cell.successes);
     }
@@ -83,6 +100,11 @@ impl Cells {
     }
 
     #[inline]
+    fn made(&self, slot: usize) -> Option<&Cell> {
+        let chunk = self.table.get()?[slot / PER_CHUNK].get()?;
+        Some(&chunk[slot % PER_CHUNK])
+    }
+
     fn of(&self, slot: usize) -> &Cell {
         // Relaxed: the value alone says whose the first cell is, for good.
         if self.first_slot.load(Ordering::Relaxed) == slot + 1 {
@@ -129,7 +151,6 @@ struct Counter {
 }
 
 impl Cell {
-    #[inline]
     fn count(&self, generation: Generation, counter: impl FnOnce(&Self) -> &Counter) {
         // Relaxed: this thread alone writes the tag.
         if self.tag.load(Ordering::Relaxed) != generation.number() {

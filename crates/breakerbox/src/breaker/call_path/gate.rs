@@ -20,22 +20,20 @@ use breakerbox_core::{
 };
 
 use crate::Rejected;
+use crate::moment::Moment;
 use crate::sync::{AtomicU64, Ordering};
 
 #[derive(Debug)]
 pub(super) struct Gate {
-    epoch: Instant,
-    /// When a rejected call may come back, in nanoseconds since `epoch`; 0 when
-    /// nobody knows. Only a hint: it is read after the word, not with it.
+    /// When a rejected call may come back, in the bits of a `Moment`. Only a hint: it is read after the word, not with it.
     retry_at: AtomicU64,
     word: AtomicU64,
 }
 
 impl Gate {
-    pub(super) fn new(standing: Standing, epoch: Instant) -> Self {
+    pub(super) fn new(standing: Standing) -> Self {
         Self {
-            epoch,
-            retry_at: AtomicU64::new(0),
+            retry_at: AtomicU64::new(Moment::bits(None)),
             word: AtomicU64::new(encode(standing)),
         }
     }
@@ -97,10 +95,7 @@ impl Gate {
 
     /// Sets what the owner says from now on.
     pub(super) fn publish(&self, standing: Standing, retry_at: Option<Instant>) {
-        let nanos = retry_at.map_or(0, |at| {
-            let since = at.saturating_duration_since(self.epoch).as_nanos();
-            u64::try_from(since).unwrap_or(u64::MAX).max(1)
-        });
+        let nanos = Moment::bits(retry_at.map(Moment::of));
         // Relaxed: a hint, and the word's release comes after it.
         self.retry_at.store(nanos, Ordering::Relaxed);
         self.change(|current| {
@@ -131,12 +126,14 @@ impl Gate {
 
     #[inline]
     fn rejected(&self, reason: RejectReason) -> Rejected {
-        let nanos = match reason {
+        let hint = match reason {
             // Relaxed: a hint.
-            RejectReason::ForcedOpen | RejectReason::Open => self.retry_at.load(Ordering::Relaxed),
-            _ => 0,
+            RejectReason::ForcedOpen | RejectReason::Open => {
+                Moment::from_bits(self.retry_at.load(Ordering::Relaxed))
+            }
+            _ => None,
         };
-        Rejected::new(reason, self.epoch, nanos)
+        Rejected::new(reason, hint)
     }
 
     fn change(&self, mut change: impl FnMut(Standing) -> Option<Standing>) {
@@ -313,7 +310,7 @@ mod tests {
 
     /// A glance says what the rule says, or nothing.
     fn agree(standing: Standing) {
-        let gate = Gate::new(standing, Instant::now());
+        let gate = Gate::new(standing);
         match (gate.glance(), standing.admit(|| 0)) {
             (Glance::Admitted(generation), Ok(Admission::Plain)) => {
                 assert_eq!(generation, standing.generation);
@@ -326,7 +323,7 @@ mod tests {
 
     #[test]
     fn r01_places_are_given_out_once_and_come_back() {
-        let gate = Gate::new(standing(State::HalfOpen, 2), Instant::now());
+        let gate = Gate::new(standing(State::HalfOpen, 2));
         let first = gate.admit().unwrap().ticket(Instant::now);
         let _second = gate.admit().unwrap().ticket(Instant::now);
         assert_eq!(gate.admit().unwrap_err().reason(), RejectReason::HalfOpen);
@@ -342,7 +339,7 @@ mod tests {
 
     #[test]
     fn r02_a_place_of_an_older_generation_does_not_come_back() {
-        let gate = Gate::new(standing(State::HalfOpen, 1), Instant::now());
+        let gate = Gate::new(standing(State::HalfOpen, 1));
         let straggler = gate.admit().unwrap().ticket(Instant::now);
         let next = Standing {
             generation: Generation::new(9),
@@ -355,7 +352,7 @@ mod tests {
 
     #[test]
     fn publishing_within_a_generation_leaves_its_places_to_the_callers() {
-        let gate = Gate::new(standing(State::HalfOpen, 2), Instant::now());
+        let gate = Gate::new(standing(State::HalfOpen, 2));
         let _probe = gate.admit().unwrap();
         gate.publish(standing(State::HalfOpen, 2), None);
         assert_eq!(gate.standing().places, 1);
@@ -367,7 +364,7 @@ mod tests {
             wake: Wake::Asleep,
             ..standing(State::Closed, 0)
         };
-        let gate = Gate::new(asleep, Instant::now());
+        let gate = Gate::new(asleep);
         assert!(gate.admit().unwrap().is_news());
         assert!(!gate.admit().unwrap().is_news());
     }

@@ -10,8 +10,13 @@ use std::sync::Mutex;
 
 use crate::lock;
 
-/// The number of this thread, from 0; None while it ends, or beyond the last.
+/// The number of this thread, if it has been asked for before.
 #[inline]
+pub(super) fn numbered() -> Option<usize> {
+    Some(NUMBER.get()).filter(|number| *number < LIMIT)
+}
+
+/// The number of this thread, from 0; None while it ends, or beyond the last.
 pub(super) fn current() -> Option<usize> {
     let number = NUMBER.get();
     if number < LIMIT { Some(number) } else { take() }

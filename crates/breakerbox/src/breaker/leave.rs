@@ -1,0 +1,101 @@
+//! What one call was given on its way, in two words.
+//!
+//! A ticket and the instant at which its call began take 48 bytes, which every
+//! permit would carry through memory, for something that most calls leave empty.
+//! Two words stay in registers.
+
+use std::num::NonZeroU64;
+use std::time::Instant;
+
+use breakerbox_core::{Generation, Role, Ticket};
+
+use crate::moment::Moment;
+
+#[derive(Debug)]
+pub(super) struct Leave {
+    /// `since:61 role:3`: when the call began, where that matters.
+    call: u64,
+    /// `generation:63`, and 1: so that no leave is no word.
+    generation: NonZeroU64,
+}
+
+impl Leave {
+    pub(super) fn new(ticket: &Ticket, begun: Option<Instant>) -> Self {
+        let notice = ticket.notice();
+        let (role, since) = match notice.role() {
+            Role::Plain => (PLAIN, begun),
+            Role::Counted => (COUNTED, begun),
+            Role::Last => (LAST, begun),
+            Role::Probe { since } => (PROBE, Some(since)),
+        };
+        Self {
+            call: Moment::bits(since.map(Moment::of)) << 3 | role,
+            ..Self::plain(notice.generation())
+        }
+    }
+
+    /// Of a call of which nothing but the verdict matters.
+    #[inline]
+    pub(super) fn plain(generation: Generation) -> Self {
+        Self {
+            call: PLAIN,
+            generation: NonZeroU64::MIN | generation.number() << 1,
+        }
+    }
+
+    #[inline]
+    pub(super) fn generation(&self) -> Generation {
+        Generation::new(self.generation.get() >> 1)
+    }
+
+    /// Whether nothing but the verdict matters.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.call == PLAIN
+    }
+
+    /// When the call began, where that matters.
+    pub(super) fn since(&self) -> Option<Instant> {
+        Moment::from_bits(self.call >> 3).map(Moment::instant)
+    }
+
+    /// The ticket of the call, which is settled once.
+    pub(super) fn into_ticket(self) -> Ticket {
+        let role = match (self.call & 7, self.since()) {
+            (COUNTED, _) => Role::Counted,
+            (LAST, _) => Role::Last,
+            (PROBE, Some(since)) => Role::Probe { since },
+            _ => Role::Plain,
+        };
+        Ticket::new(self.generation(), role)
+    }
+}
+
+const COUNTED: u64 = 1;
+const LAST: u64 = 2;
+const PLAIN: u64 = 0;
+const PROBE: u64 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_in_comes_out() {
+        let since = Instant::now();
+        for role in [
+            Role::Plain,
+            Role::Counted,
+            Role::Last,
+            Role::Probe { since },
+        ] {
+            for begun in [None, Some(since)] {
+                let ticket = Ticket::new(Generation::new(7), role);
+                let leave = Leave::new(&ticket, begun);
+                let plain = role == Role::Plain && begun.is_none();
+                assert_eq!(leave.is_plain(), plain, "{role:?}");
+                assert_eq!(leave.into_ticket(), ticket);
+            }
+        }
+    }
+}
