@@ -88,11 +88,11 @@ impl Breaker {
     ///
     /// Dropping it drops `future`. The call then counts as
     /// [`BreakerConfig::abandoned`] says, unless it had ended.
-    pub async fn call<T, E, F>(&self, future: F) -> Result<T, CallError<E>>
+    pub fn call<T, E, F>(&self, future: F) -> impl Future<Output = Result<T, CallError<E>>>
     where
         F: Future<Output = Result<T, E>>,
     {
-        self.call_with(by_result, future).await
+        self.call_with(by_result, future)
     }
 
     /// Makes a call, if it may be made, and lets `classify` judge how it ended.

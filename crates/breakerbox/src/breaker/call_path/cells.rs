@@ -26,6 +26,8 @@ pub(super) struct Cells {
     /// That thread's number plus one; 0 while none has come.
     first_slot: AtomicUsize,
     table: OnceLock<Box<Table>>,
+    /// How many cells of the table may have counted: all below this number.
+    used: AtomicUsize,
 }
 
 type Table = [OnceLock<Box<[Cell; PER_CHUNK]>>; LIMIT / PER_CHUNK];
@@ -46,6 +48,7 @@ impl Cells {
             first: Cell::default(),
             first_slot: AtomicUsize::new(0),
             table: OnceLock::new(),
+            used: AtomicUsize::new(0),
         };
         // Loom does not know what `OnceLock` orders, so there all is made here.
         #[cfg(loom)]
@@ -89,11 +92,10 @@ impl Cells {
     pub(super) fn sum(&self, generation: Generation) -> Sum {
         let mut sum = Sum::default();
         self.first.add_to(&mut sum, generation);
-        let chunks = self.table.get().into_iter().flat_map(|table| table.iter());
-        for cell in chunks
-            .filter_map(OnceLock::get)
-            .flat_map(|chunk| chunk.iter())
-        {
+        // Relaxed: a thread raises it before its first count, so who must see a
+        // count sees this too.
+        let used = self.used.load(Ordering::Relaxed);
+        for cell in (0..used).filter_map(|slot| self.made(slot)) {
             cell.add_to(&mut sum, generation);
         }
         sum
@@ -127,6 +129,10 @@ impl Cells {
     fn in_table(&self, slot: usize) -> &Cell {
         let new_table = || Box::new([const { OnceLock::new() }; LIMIT / PER_CHUNK]);
         let new_chunk = || Box::new(std::array::from_fn(|_| Cell::default()));
+        // Relaxed: it is raised before the cell is counted in, by the same thread.
+        if self.used.load(Ordering::Relaxed) <= slot {
+            self.used.fetch_max(slot + 1, Ordering::Relaxed);
+        }
         let table = self.table.get_or_init(new_table);
         let chunk = table[slot / PER_CHUNK].get_or_init(new_chunk);
         &chunk[slot % PER_CHUNK]
