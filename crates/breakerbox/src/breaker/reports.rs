@@ -174,7 +174,7 @@ mod tests {
     fn note() -> Report {
         let now = Instant::now();
         let ticket = Admission::Plain.ticket(Generation::FIRST, || now);
-        Report::Admitted(ticket.notice())
+        Report::Admitted(ticket.notice(), None)
     }
 
     /// Reads all that is there as an owner would; returns how many there were.
