@@ -657,3 +657,11 @@ async fn other_actors_can_take_part_by_message() {
     ractor::call!(actor, BreakerMessage::Reset).unwrap();
     assert_eq!(breaker.state(), State::Closed);
 }
+
+#[tokio::test(start_paused = true)]
+async fn r20_who_has_seen_the_call_return_that_was_one_too_many_in_flight_is_rejected() {
+    let (_box, breaker) = breaker(CONFIG.trip_on(TripPolicy::in_flight(2))).await;
+    let _first = breaker.try_acquire().unwrap();
+    succeed(&breaker).await;
+    assert_eq!(rejection(&breaker), Some(RejectReason::Open));
+}

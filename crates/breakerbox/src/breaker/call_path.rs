@@ -98,7 +98,7 @@ impl CallPath {
         now: impl FnOnce() -> Instant,
     ) -> Fold {
         match slot::current() {
-            Some(slot) if !ticket.is_probe() => {
+            Some(slot) if !ticket.is_decisive() => {
                 self.fold_at(slot, ticket.generation(), outcome, now)
             }
             Some(_) | None => Fold::Report,

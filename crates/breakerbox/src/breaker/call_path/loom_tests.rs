@@ -53,7 +53,7 @@ impl Model {
 
     /// Settles, and has decided when it returns.
     fn settle(&self, slot: usize, ticket: Ticket, outcome: Outcome) {
-        let fold = if ticket.is_probe() {
+        let fold = if ticket.is_decisive() {
             Fold::Report
         } else {
             self.path
