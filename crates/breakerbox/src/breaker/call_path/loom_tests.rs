@@ -14,12 +14,15 @@ use loom::thread;
 
 use super::*;
 
+mod generations;
+mod sleep;
+
 /// A breaker without an actor: whoever reports plays the owner.
 struct Model {
     books: Mutex<Books>,
     now: Instant,
     path: CallPath,
-    reports: Mutex<VecDeque<(Ticket, Outcome, Option<Reading>)>>,
+    reports: Mutex<VecDeque<(Ticket, Outcome, Option<Reading>, Instant)>>,
 }
 
 struct Books {
@@ -53,46 +56,62 @@ impl Model {
 
     /// Settles, and has decided when it returns.
     fn settle(&self, slot: usize, ticket: Ticket, outcome: Outcome) {
+        self.settle_at(slot, ticket, outcome, self.now);
+    }
+
+    fn settle_at(&self, slot: usize, ticket: Ticket, outcome: Outcome, now: Instant) {
+        if self.leave(slot, ticket, outcome, now) == Fold::Report {
+            self.decide_at(now);
+        }
+    }
+
+    /// Settles, and asks nobody to decide.
+    fn leave(&self, slot: usize, ticket: Ticket, outcome: Outcome, now: Instant) -> Fold {
         let fold = if ticket.is_decisive() {
             Fold::Report
         } else {
             self.path
-                .fold_at(slot, ticket.generation(), outcome, || self.now)
+                .fold_at(slot, ticket.generation(), outcome, || now)
         };
-        if fold == Fold::Done {
-            return;
+        if fold == Fold::Report {
+            let notice = ticket.notice();
+            {
+                let mut reports = self.reports.lock().unwrap();
+                let reading = self.path.reading_at(&ticket, outcome);
+                reports.push_back((ticket, outcome, reading, now));
+            }
+            self.path.hand_back(notice, outcome);
         }
-        let notice = ticket.notice();
-        {
-            let mut reports = self.reports.lock().unwrap();
-            let reading = self.path.reading_at(&ticket, outcome);
-            reports.push_back((ticket, outcome, reading));
-        }
-        self.path.hand_back(notice, outcome);
-        self.decide();
+        fold
     }
 
     fn decide(&self) {
+        self.decide_at(self.now);
+    }
+
+    fn decide_at(&self, now: Instant) {
         let mut books = self.books.lock().unwrap();
-        loop {
-            let report = {
-                let mut reports = self.reports.lock().unwrap();
-                let report = reports.pop_front();
-                if report.is_none() {
-                    books.close(&self.path, self.now);
-                }
-                report
-            };
-            let Some((ticket, outcome, reading)) = report else {
-                break;
-            };
-            if let Some(reading) = reading.filter(|it| it.is_of(books.circuit.generation())) {
-                books.enter(&reading, self.now);
+        while self.judge_or(&mut books, |books| books.close(&self.path, now)) {}
+    }
+
+    /// Judges the oldest report; if there is none, does something else.
+    fn judge_or(&self, books: &mut Books, close: impl FnOnce(&mut Books)) -> bool {
+        let report = {
+            let mut reports = self.reports.lock().unwrap();
+            let report = reports.pop_front();
+            if report.is_none() {
+                close(books);
             }
-            books.act(&self.path, |circuit| {
-                circuit.settle(ticket, outcome, epoch())
-            });
+            report
+        };
+        let Some((ticket, outcome, reading, at)) = report else {
+            return false;
+        };
+        if let Some(reading) = reading.filter(|it| it.is_of(books.circuit.generation())) {
+            books.enter(&reading, at);
         }
+        books.act(&self.path, |circuit| circuit.settle(ticket, outcome, at));
+        true
     }
 }
 
@@ -111,6 +130,7 @@ impl Books {
         let reading = path.take(self.circuit.generation());
         self.enter(&reading, now);
         self.heard.taken();
+        self.act(path, |circuit| circuit.handle_deadline(now));
         let run = self.circuit.counts().consecutive_failures;
         path.publish(
             self.circuit.standing(),
@@ -122,7 +142,9 @@ impl Books {
 
     fn enter(&mut self, reading: &Reading, now: Instant) {
         let news = self.heard.news(reading, &self.circuit.counts());
-        self.circuit.absorb(&news, now);
+        let due = self.circuit.next_deadline();
+        let before_due = due.map_or(now, |due| now.min(due - Duration::from_nanos(1)));
+        self.circuit.absorb(&news, before_due);
     }
 }
 
