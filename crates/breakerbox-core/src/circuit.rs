@@ -177,6 +177,9 @@ impl Circuit {
         self.totals.merge(Sums::folded(tally));
         if tally.failures + tally.ignored + tally.successes > 0 {
             self.verdicts.absorb(tally, self.now);
+        } else {
+            // A success may have been read before the run that it ended.
+            self.verdicts.correct(tally.streak);
         }
     }
 

@@ -665,3 +665,21 @@ async fn r20_who_has_seen_the_call_return_that_was_one_too_many_in_flight_is_rej
     succeed(&breaker).await;
     assert_eq!(rejection(&breaker), Some(RejectReason::Open));
 }
+
+/// R20: a success that the owner reads before the run that it ends still ends it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r20_five_failures_and_a_success_are_never_six_in_a_row() {
+    let breakers = BreakerBox::start("test").await.unwrap();
+    let config = BreakerConfig::gobreaker();
+    for round in 0..20 {
+        let breaker = breakers.breaker(round.to_string(), config).await.unwrap();
+        for call in 0..30_000 {
+            let permit = breaker.try_acquire().expect("it is Closed");
+            if call % 6 < 5 {
+                drop(permit.failure());
+            } else {
+                permit.success();
+            }
+        }
+    }
+}

@@ -88,13 +88,18 @@ impl Verdicts {
         self.wake(now);
         let sums = Sums::folded(tally);
         self.sums.merge(sums);
-        if tally.streak != Streak::Nothing {
-            self.streak = tally.streak;
-        }
+        self.correct(tally.streak);
         match &mut self.forgetting {
             Forgetting::ByCall(last) => self.sums.subtract(last.push(sums)),
             Forgetting::BySlice(slices) => self.sums.subtract(slices.push(sums, now)),
             Forgetting::AtOnce { .. } | Forgetting::Never => {}
+        }
+    }
+
+    /// Takes over how the newest verdicts follow each other, if that is known.
+    pub(crate) fn correct(&mut self, streak: Streak) {
+        if streak != Streak::Nothing {
+            self.streak = streak;
         }
     }
 
