@@ -69,10 +69,13 @@ pub fn bare_scaling(all: &[Series]) -> Option<f64> {
 
 fn heading(group: &str, two: bool) -> String {
     let extra = if two { " M/s | 2/1 |" } else { " net |" };
+    let unit = if group.contains("bytes") {
+        "bytes"
+    } else {
+        "ns a call"
+    };
     let rule = if two { "---:|---:|" } else { "---:|" };
-    format!(
-        "\n### {group}\n\n| ns a call | min | median | max |{extra}\n|---|---:|---:|---:|{rule}\n"
-    )
+    format!("\n### {group}\n\n| {unit} | min | median | max |{extra}\n|---|---:|---:|---:|{rule}\n")
 }
 
 fn line(page: &mut String, row: &Series, net: Option<f64>, ratio: Option<f64>) {
