@@ -90,6 +90,17 @@ impl CallPath {
         plain && slot::numbered().is_some_and(|slot| self.cells.success_again(slot, generation))
     }
 
+    /// Counts a failure, as [`fold`](Self::fold) does. If it does not count, it
+    /// has done nothing.
+    #[inline]
+    pub(super) fn count_failure(
+        &self,
+        generation: Generation,
+        now: impl FnOnce() -> Instant,
+    ) -> bool {
+        slot::numbered().is_some() && self.strikes.fold(generation, now) == Fold::Done
+    }
+
     /// Counts a verdict, if the owner need not hear of it.
     pub(super) fn fold(
         &self,

@@ -108,10 +108,15 @@ impl Shared {
     /// Records a verdict; the number of its report, if the owner must judge it.
     #[inline]
     pub(super) fn settle(&self, leave: Leave, outcome: Outcome) -> Option<u64> {
-        if outcome == Outcome::Success
-            && leave.is_plain()
-            && self.call_path.count_success(leave.generation())
-        {
+        let generation = leave.generation();
+        let counted = match outcome {
+            Outcome::Failure { retry_after: None } if leave.is_plain() => {
+                self.call_path.count_failure(generation, clock::now)
+            }
+            Outcome::Success if leave.is_plain() => self.call_path.count_success(generation),
+            _ => false,
+        };
+        if counted {
             return None;
         }
         self.settle_by_rule(leave, outcome)
