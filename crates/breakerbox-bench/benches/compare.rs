@@ -46,11 +46,11 @@ fn measured(rows: &mut [Row], rounds: usize, span: Duration) -> Vec<Series> {
     }
     rows.iter()
         .zip(values)
-        .flat_map(|(row, rounds)| series(row, rounds))
+        .flat_map(|(row, rounds)| series(row, &rounds))
         .collect()
 }
 
-fn series(row: &Row, rounds: Vec<Vec<f64>>) -> Vec<Series> {
+fn series(row: &Row, rounds: &[Vec<f64>]) -> Vec<Series> {
     let of = |part: usize| rounds.iter().map(|values| values[part]).collect();
     let names = row.names.iter().enumerate();
     names

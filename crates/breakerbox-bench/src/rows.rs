@@ -16,12 +16,15 @@ mod system;
 
 pub use system::memory_of;
 
+/// What measures a row for about as long as it is told.
+pub type Measure = Box<dyn FnMut(&Shop, Duration) -> Vec<f64>>;
+
 /// One case: a breaker made anew in each round, and what is done with it.
 pub struct Row {
     /// The heading that it stands under.
     pub group: &'static str,
     /// Measures it once; a value for each of its names.
-    pub measure: Box<dyn FnMut(&Shop, Duration) -> Vec<f64>>,
+    pub measure: Measure,
     /// What is measured.
     pub names: Vec<String>,
 }
