@@ -18,7 +18,6 @@ mod breaker {
 mod lock;
 #[path = "../../breakerbox/src/moment.rs"]
 mod moment;
-#[expect(unreachable_pub, reason = "it is public where it lives")]
 #[path = "../../breakerbox/src/rejected.rs"]
 mod rejected;
 #[path = "../../breakerbox/src/sync.rs"]
