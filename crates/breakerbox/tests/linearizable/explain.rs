@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use breakerbox::{Counts, Generation, Outcome, RejectReason, State};
+use breakerbox::{Counts, Generation, Outcome, State};
 use breakerbox_core::{Admission, Circuit, Ticket};
 
 use super::crew::{Did, Operation};
@@ -82,30 +82,12 @@ struct Moment {
 /// and their verdicts are late.
 #[derive(Clone)]
 struct Behind {
-    admits: Admits,
     circuit: Circuit,
     until: u64,
 }
 
-/// Whom a gate that is behind admits.
-#[derive(Clone, Copy)]
-enum Admits {
-    /// Whom its circuit would.
-    AsBefore,
-    /// Where calls in flight are counted, whoever takes a place that another
-    /// one gives back meanwhile.
-    WhoFindsAPlace,
-}
-
-/// The ticket that an operation got.
-type Leave = Option<(Generation, Role)>;
-
-#[derive(Clone, Copy)]
-enum Role {
-    Counted,
-    Plain,
-    Probe,
-}
+/// The ticket that an operation got: its generation and whether it is a probe.
+type Leave = Option<(Generation, bool)>;
 
 impl Search<'_> {
     fn goes_on(&self, moment: &Moment) -> bool {
@@ -134,9 +116,14 @@ impl Search<'_> {
         let operation = self.operations[it];
         match operation.did {
             Did::Acquire(answer) => {
-                let leave = self.acquire(moment, it, answer);
-                moment.leaves[it] = leave.flatten();
-                leave.is_some()
+                let gate = match &mut moment.gate {
+                    Some(behind) if behind.until < operation.began => return false,
+                    Some(behind) => &mut behind.circuit,
+                    None => &mut moment.circuit,
+                };
+                let asked = gate.try_acquire(self.now);
+                moment.leaves[it] = asked.as_ref().ok().map(of_ticket);
+                asked.err().map(|rejected| rejected.reason()) == answer
             }
             Did::Settle(acquired, outcome) => moment.leaves[acquired]
                 .map(|leave| self.settle(moment, leave, outcome, operation.ended))
@@ -144,40 +131,7 @@ impl Search<'_> {
         }
     }
 
-    /// The leave that the operation gets, if any; None if that is not its answer.
-    fn acquire(
-        &self,
-        moment: &mut Moment,
-        it: usize,
-        answer: Option<RejectReason>,
-    ) -> Option<Leave> {
-        let before = moment.circuit.clone();
-        let gate = match &mut moment.gate {
-            Some(behind) if behind.until < self.operations[it].began => return None,
-            Some(behind) => match behind.admits {
-                Admits::AsBefore => &mut behind.circuit,
-                Admits::WhoFindsAPlace if answer == Some(RejectReason::Open) => return None,
-                Admits::WhoFindsAPlace => {
-                    let leave = (behind.circuit.generation(), Role::Plain);
-                    return Some(answer.is_none().then_some(leave));
-                }
-            },
-            None => &mut moment.circuit,
-        };
-        let asked = gate.try_acquire(self.now);
-        let leave = asked.as_ref().ok().map(of_ticket);
-        if moment.circuit.generation() != before.generation() {
-            moment.gate = Some(Behind {
-                admits: Admits::WhoFindsAPlace,
-                circuit: before,
-                // The call has returned when its verdict has been settled.
-                until: self.operations[it + 1].ended,
-            });
-        }
-        (asked.err().map(|rejected| rejected.reason()) == answer).then_some(leave)
-    }
-
-    fn settle(&self, moment: &mut Moment, leave: (Generation, Role), outcome: Outcome, until: u64) {
+    fn settle(&self, moment: &mut Moment, leave: (Generation, bool), outcome: Outcome, until: u64) {
         let before = moment.circuit.clone();
         let ticket = || self.ticket(&before, leave);
         moment.circuit.settle(ticket(), outcome, self.now);
@@ -189,33 +143,23 @@ impl Search<'_> {
             _ => {}
         }
         if moment.circuit.generation() != before.generation() {
-            let admits = match leave {
-                (_, Role::Counted) => Admits::WhoFindsAPlace,
-                (_, Role::Plain | Role::Probe) => Admits::AsBefore,
-            };
             moment.gate.get_or_insert(Behind {
-                admits,
                 circuit: before,
                 until,
             });
         }
     }
 
-    fn ticket(&self, circuit: &Circuit, (generation, role): (Generation, Role)) -> Ticket {
-        let admission = match role {
-            Role::Counted => Admission::Counted(circuit.standing()),
-            Role::Plain => Admission::Plain,
-            Role::Probe => Admission::Probe(circuit.standing()),
+    fn ticket(&self, circuit: &Circuit, (generation, is_probe): (Generation, bool)) -> Ticket {
+        let admission = if is_probe {
+            Admission::Probe(circuit.standing())
+        } else {
+            Admission::Plain
         };
         admission.ticket(generation, || self.now)
     }
 }
 
-fn of_ticket(ticket: &Ticket) -> (Generation, Role) {
-    let role = match (ticket.is_probe(), ticket.notice().holds_place()) {
-        (true, _) => Role::Probe,
-        (false, true) => Role::Counted,
-        (false, false) => Role::Plain,
-    };
-    (ticket.generation(), role)
+fn of_ticket(ticket: &Ticket) -> (Generation, bool) {
+    (ticket.generation(), ticket.is_probe())
 }
