@@ -251,6 +251,24 @@ async fn r09_a_fixed_window_begins_with_the_first_call_after_the_last_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn r09_a_fixed_window_begins_with_a_success_of_a_call_of_before() {
+    let window = Duration::from_secs(4);
+    let (_box, breaker) = breaker(CONFIG.window(Window::fixed(window))).await;
+    let straggler = breaker.try_acquire().unwrap();
+    // Past the second look of an owner that falls asleep.
+    advance(window).await;
+    assert_eq!(counts(&breaker).await, Counts::default());
+    advance(window / 4).await;
+    assert_eq!(counts(&breaker).await, Counts::default());
+    straggler.success();
+    tokio::task::yield_now().await;
+    advance(window / 2).await;
+    assert_eq!(counts(&breaker).await.successes, 1);
+    advance(window / 2).await;
+    assert_eq!(counts(&breaker).await.successes, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn r10_a_success_that_the_owner_heard_of_counts_in_a_row_with_those_that_it_did_not() {
     let rolling = Window::rolling(2 * OPEN_FOR, 2);
     let (_box, breaker) = breaker(CONFIG.window(rolling)).await;

@@ -58,6 +58,7 @@ fn r20_every_history_of_a_failure_rate_is_one_of_a_circuit() {
         rate(60, 3),
         rate(50, 3).or(run_of(3)),
         rate(70, 2),
+        rate(100, 2),
     ];
     check(2, &trips.map(|trip| BASE.trip_on(trip)));
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use breakerbox::Outcome;
 
 /// How a history begins.
@@ -58,6 +60,8 @@ fn outcome(rng: &mut fastrand::Rng) -> Outcome {
     match rng.u8(..16) {
         0 => Outcome::Ignored,
         1..=6 => Outcome::Success,
+        // One that is always reported.
+        7..=8 => Outcome::failure_after(Duration::from_secs(1)),
         _ => Outcome::failure(),
     }
 }

@@ -237,6 +237,16 @@ fn r04_no_failure_that_would_open_by_rate_goes_unheard() {
 }
 
 #[test]
+fn r20_no_failure_is_folded_behind_one_that_waits() {
+    model(|| {
+        let pushes_back = Outcome::failure_after(Duration::from_secs(1));
+        let all = CONFIG.trip_on(TripPolicy::failure_rate(Ratio::percent(100), 2));
+        let model = run(all, one_call(0, pushes_back), one_call(1, FAILURE));
+        assert_eq!(end(&model).4, State::Open, "2 of 2");
+    });
+}
+
+#[test]
 fn r10_a_success_ends_a_run_of_failures() {
     model(|| {
         let model = run(
