@@ -8,7 +8,12 @@
 //! RUSTFLAGS="--cfg loom" cargo test --release -p breakerbox-loom
 //! ```
 #![cfg(all(loom, test))]
-#![expect(dead_code, unreachable_pub, reason = "the models need not all of it")]
+#![expect(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "the models need not all of it"
+)]
 
 #[path = "../../breakerbox/src/breaker"]
 mod breaker {

@@ -18,7 +18,6 @@ mod permit;
 mod reports;
 mod shared;
 mod snapshot;
-mod terms;
 
 pub use message::BreakerMessage;
 pub(crate) use owner::Owner;

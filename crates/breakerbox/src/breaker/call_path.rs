@@ -30,12 +30,14 @@ mod loom_tests;
 mod reading;
 mod slot;
 mod strikes;
+mod terms;
 
 use cells::Cells;
 pub(super) use gate::Glance;
 use gate::{Admitted, Gate};
 pub(super) use reading::{Heard, Reading};
 use strikes::{Mode, Strikes, Word};
+pub(super) use terms::Terms;
 
 #[derive(Debug)]
 pub(super) struct CallPath {

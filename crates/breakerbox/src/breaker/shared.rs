@@ -6,11 +6,10 @@ use breakerbox_core::{
 use ractor::{ActorRef, RpcReplyPort};
 use tokio::sync::watch;
 
-use super::call_path::{CallPath, Fold, Glance};
+use super::call_path::{CallPath, Fold, Glance, Terms};
 use super::leave::Leave;
 use super::ledger::Ledger;
 use super::reports::{Report, Reports, Verdict};
-use super::terms::Terms;
 use super::{BreakerMessage, Snapshot};
 use crate::event::{Event, EventBus};
 use crate::{Events, Rejected, ask, clock, lock};

@@ -10,7 +10,7 @@ use crate::clock;
 /// Each value stands alone, so all orderings here are relaxed: a call that
 /// begins while the configuration changes goes by the old terms or the new.
 #[derive(Debug, Default)]
-pub(super) struct Terms {
+pub(in crate::breaker) struct Terms {
     /// 0: ignored, 1: failure, otherwise 2 and the limit in nanoseconds.
     abandoned: AtomicU64,
     /// In nanoseconds; 0 for none.
@@ -22,13 +22,13 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    pub(super) fn new(config: &BreakerConfig) -> Self {
+    pub(in crate::breaker) fn new(config: &BreakerConfig) -> Self {
         let terms = Self::default();
         terms.publish(config);
         terms
     }
 
-    pub(super) fn publish(&self, config: &BreakerConfig) {
+    pub(in crate::breaker) fn publish(&self, config: &BreakerConfig) {
         let abandoned = encode(config.on_abandoned());
         let slow_after = config.slowness().map_or(0, nanos);
         self.abandoned.store(abandoned, Ordering::Relaxed);
@@ -41,30 +41,30 @@ impl Terms {
 
     /// Whether it matters when a call begins.
     #[inline]
-    pub(super) fn are_timed(&self) -> bool {
+    pub(in crate::breaker) fn are_timed(&self) -> bool {
         self.timed.load(Ordering::Relaxed)
     }
 
     /// When a call that begins now began, if it matters.
-    pub(super) fn begin(&self) -> Option<Instant> {
+    pub(in crate::breaker) fn begin(&self) -> Option<Instant> {
         self.are_timed().then(clock::now)
     }
 
     /// How long a call may take, if there is a limit.
     #[inline]
-    pub(super) fn call_timeout(&self) -> Option<Duration> {
+    pub(in crate::breaker) fn call_timeout(&self) -> Option<Duration> {
         let limit = self.call_timeout.load(Ordering::Relaxed);
         (limit > 0).then(|| Duration::from_nanos(limit))
     }
 
     /// The verdict on a call that began at `since` and is dropped now.
-    pub(super) fn abandoned(&self, since: Option<Instant>) -> Outcome {
+    pub(in crate::breaker) fn abandoned(&self, since: Option<Instant>) -> Outcome {
         let abandoned = decode(self.abandoned.load(Ordering::Relaxed));
         abandoned.outcome(since.map_or(Duration::ZERO, elapsed))
     }
 
     /// Whether a call that began at `since` and ends now was slow.
-    pub(super) fn pace(&self, since: Instant) -> Pace {
+    pub(in crate::breaker) fn pace(&self, since: Instant) -> Pace {
         let slow_after = self.slow_after.load(Ordering::Relaxed);
         let is_slow = slow_after > 0 && elapsed(since) >= Duration::from_nanos(slow_after);
         if is_slow { Pace::Slow } else { Pace::Fast }
