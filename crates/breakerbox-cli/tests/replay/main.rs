@@ -1,8 +1,6 @@
 //! The `replay` command as a process: what goes in, what comes out.
-#![allow(
-    clippy::unwrap_used,
-    reason = "clippy takes the helpers of a test binary for production code"
-)]
+
+#![cfg(test)]
 
 use std::fs;
 use std::io::Write;
