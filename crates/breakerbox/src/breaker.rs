@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use crate::{AskError, CallError, CommandError, Events, Rejected, ask};
 
+mod answers;
 mod call_path;
 mod leave;
 mod ledger;

@@ -290,7 +290,7 @@ async fn r10_a_run_of_any_length_is_counted() {
     let all = TripPolicy::failure_rate(Ratio::percent(100), 1);
     let (_box, breaker) = breaker(CONFIG.trip_on(all)).await;
     succeed(&breaker).await;
-    for length in [10_000, 20_000] {
+    for length in [400_000, 600_000] {
         for _ in 0..length {
             fail(&breaker).await;
         }

@@ -59,15 +59,14 @@ pub(super) enum Fold {
 }
 
 impl CallPath {
-    pub(super) fn new(standing: Standing, fuse: Fuse, epoch: Instant) -> Self {
-        let path = Self {
+    /// One without a fuse, which [`publish`](Self::publish) lays.
+    pub(super) fn new(standing: Standing, epoch: Instant) -> Self {
+        Self {
             calm_since: AtomicU64::new(0),
             cells: Cells::new(),
             gate: Gate::new(standing),
             strikes: Strikes::new(standing.generation, epoch),
-        };
-        path.strikes.lay(fuse, 0, Mode::of(standing));
-        path
+        }
     }
 
     /// The answer that most calls get.
@@ -81,15 +80,20 @@ impl CallPath {
         self.gate.admit()
     }
 
-    /// Counts a success, if that takes a look, a load and a store.
+    /// Counts a success, which mostly takes a look, a load and a store.
     ///
     /// It is what [`fold`](Self::fold) does with most successes. If it does not
     /// count, it has done nothing.
     #[inline]
     pub(super) fn count_success(&self, generation: Generation) -> bool {
         let word = self.strikes.read();
-        let plain = word.is_of(generation) && word.mode != Mode::Asleep && word.streak == 0;
-        plain && slot::numbered().is_some_and(|slot| self.cells.success_again(slot, generation))
+        let plain = word.is_of(generation) && word.mode != Mode::Asleep;
+        let counted = plain
+            && slot::numbered().is_some_and(|slot| self.cells.success_again(slot, generation));
+        if counted && word.streak > 0 {
+            self.end_streak(generation);
+        }
+        counted
     }
 
     /// Counts a failure, as [`fold`](Self::fold) does. If it does not count, it
@@ -170,7 +174,7 @@ impl CallPath {
         let sum = self.cells.sum(generation);
         let counted = sum.ignored + sum.successes + sum.other;
         let word = self.strikes.read();
-        counted.wrapping_add(u64::from(word.failures + word.streak))
+        counted.wrapping_add(u64::from(word.left ^ word.streak))
     }
 
     /// For the owner: what has been counted; no failure is folded until `lay`.
@@ -179,23 +183,25 @@ impl CallPath {
         self.reading(generation, word)
     }
 
-    /// For the owner: ends a generation. Returns the failures folded in it that
-    /// were not taken.
-    pub(super) fn begin(&self, generation: Generation) -> u64 {
-        self.strikes.begin(generation).failures.into()
+    /// For the owner: ends a generation. Returns what is left of its fuse.
+    pub(super) fn begin(&self, generation: Generation) -> u32 {
+        self.strikes.begin(generation).left
     }
 
-    /// For the owner: what holds from now on, for what was taken.
+    /// For the owner: what holds from now on, when it has taken what was counted.
+    ///
+    /// Returns how many failures may be folded.
     pub(super) fn publish(
         &self,
         standing: Standing,
         fuse: Fuse,
         streak: u64,
         retry_at: Option<Instant>,
-    ) {
+    ) -> u32 {
         // The gate last: who is admitted in a generation finds its fuse.
-        self.strikes.lay(fuse, streak, Mode::of(standing));
+        let laid = self.strikes.lay(fuse, streak, Mode::of(standing));
         self.gate.publish(standing, retry_at);
+        laid
     }
 
     pub(super) fn orphan(&self, choice: Orphaned) {

@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 use breakerbox_core::{Circuit, Pace, Wake};
 
 use super::call_path::{CallPath, Heard, Reading};
-use super::reports::{Report, Reports, Verdict};
+use super::reports::{Batch, Report, Reports, Verdict};
 
 #[derive(Debug)]
 pub(super) struct Ledger {
+    /// Reports that were read and are not entered yet.
+    batch: Batch,
     circuit: Circuit,
     heard: Heard,
     /// When to look once more after falling asleep.
@@ -22,6 +24,7 @@ pub(super) struct Ledger {
 impl Ledger {
     pub(super) fn new(circuit: Circuit) -> Self {
         Self {
+            batch: Batch::new(),
             circuit,
             heard: Heard::default(),
             look_again: None,
@@ -39,13 +42,15 @@ impl Ledger {
     /// Enters all that was reported, all that was folded and all that is due,
     /// and publishes what holds from now on.
     pub(super) fn settle_up(&mut self, reports: &Reports, path: &CallPath, now: Instant) {
-        while let Some((report, at)) = reports.read_or(|| self.close(path, now)) {
-            match report {
-                Report::Admitted(notice, reading) => {
-                    self.enter(reading, at);
-                    self.act(path, |circuit| circuit.admitted(notice, at));
-                }
-                Report::Settled(verdict) => self.judge(path, verdict, at),
+        loop {
+            while let Some((report, at)) = self.batch.pop_front() {
+                self.hear(path, report, at);
+            }
+            let mut batch = std::mem::take(&mut self.batch);
+            reports.read_or(&mut batch, || self.close(path, now));
+            self.batch = batch;
+            if self.batch.is_empty() {
+                return;
             }
         }
     }
@@ -56,8 +61,8 @@ impl Ledger {
         let before = self.circuit.generation();
         let done = act(&mut self.circuit);
         if self.circuit.generation() != before {
-            let folded = path.begin(self.circuit.generation());
-            let late = self.heard.over(folded);
+            let left = path.begin(self.circuit.generation());
+            let late = self.heard.over(left);
             self.circuit.note_late(late);
         }
         done
@@ -80,12 +85,23 @@ impl Ledger {
         self.act(path, |circuit| circuit.handle_deadline(now));
         let standing = self.circuit.standing();
         let run = self.circuit.counts().consecutive_failures;
-        path.publish(standing, self.circuit.fuse(), run, self.circuit.retry_at());
+        let laid = path.publish(standing, self.circuit.fuse(), run, self.circuit.retry_at());
+        self.heard.laid(laid);
         self.look_again = match standing.wake {
             Wake::Asleep if reading.is_awake() => Some(now + LOOK_AGAIN),
             Wake::Asleep => self.look_again.filter(|at| *at > now),
             Wake::Awake => None,
         };
+    }
+
+    fn hear(&mut self, path: &CallPath, report: Report, at: Instant) {
+        match report {
+            Report::Admitted(notice, reading) => {
+                self.enter(reading, at);
+                self.act(path, |circuit| circuit.admitted(notice, at));
+            }
+            Report::Settled(verdict) => self.judge(path, verdict, at),
+        }
     }
 
     fn judge(&mut self, path: &CallPath, verdict: Verdict, at: Instant) {

@@ -59,7 +59,7 @@ impl Actor for Owner {
 #[derive(Debug)]
 pub(crate) struct Custody {
     /// None only while it is being put down.
-    ledger: Option<Ledger>,
+    ledger: Option<Box<Ledger>>,
     incarnation: u64,
     shared: Arc<Shared>,
     timer: Option<Timer>,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use breakerbox_core::Outcome;
 
 use super::Shared;
+use super::answers::Answer;
 use super::leave::Leave;
 use crate::Rejected;
 
@@ -141,17 +142,15 @@ impl OwnedPermit {
 ///
 /// Dropping it has no effect.
 pub struct Decision {
-    /// None: it had decided by the time that anybody could ask.
-    waiting: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// None: it has decided.
+    waiting: Option<Answer>,
 }
 
 impl Decision {
     /// Of the report with this number; of a verdict without one it has been.
     fn of(shared: &Shared, report: Option<u64>) -> Self {
-        let reports = shared.reports();
-        let unanswered = report.filter(|number| !reports.is_answered(*number));
         Self {
-            waiting: unanswered.map(|number| Box::pin(reports.answered(number)) as _),
+            waiting: report.and_then(|number| shared.reports().answer_to(number)),
         }
     }
 }
@@ -169,7 +168,7 @@ impl Future for Decision {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         if let Some(waiting) = &mut self.waiting {
-            ready!(waiting.as_mut().poll(context));
+            ready!(Pin::new(waiting).poll(context));
             self.waiting = None;
         }
         Poll::Ready(())

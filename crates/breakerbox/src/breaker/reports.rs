@@ -16,11 +16,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use breakerbox_core::{Notice, Outcome, Pace, Ticket};
-use tokio::sync::watch;
-
+use super::answers::{Answer, Answers};
 use super::call_path::Reading;
 use crate::lock;
+use breakerbox_core::{Notice, Outcome, Pace, Ticket};
 
 /// Something that happened to one call.
 #[derive(Debug)]
@@ -45,18 +44,20 @@ pub(super) struct Verdict {
 
 #[derive(Debug)]
 pub(super) struct Reports {
+    answers: Answers,
     /// Whether the owner has been asked to look and has not begun to.
     asked: AtomicBool,
-    /// How many reports have been dealt with.
-    answered: watch::Sender<u64>,
     queue: Mutex<Queue>,
 }
+
+/// Reports in the order in which they were made, each with its time.
+pub(super) type Batch = VecDeque<(Report, Instant)>;
 
 #[derive(Debug)]
 struct Queue {
     made: u64,
     readers: Readers,
-    waiting: VecDeque<(Report, Instant)>,
+    waiting: Batch,
 }
 
 /// Whether anybody will ever read.
@@ -69,12 +70,12 @@ enum Readers {
 impl Reports {
     pub(super) fn new() -> Self {
         Self {
+            answers: Answers::default(),
             asked: AtomicBool::new(false),
-            answered: watch::Sender::new(0),
             queue: Mutex::new(Queue {
                 made: 0,
                 readers: Readers::GoOn,
-                waiting: VecDeque::new(),
+                waiting: Batch::new(),
             }),
         }
     }
@@ -110,27 +111,25 @@ impl Reports {
         self.asked.swap(false, Ordering::AcqRel);
     }
 
-    /// The oldest report that nobody has read; if there is none, settles up.
+    /// Moves all reports into `batch`, which is empty; if there is none, settles up.
     ///
-    /// No report is made meanwhile.
-    pub(super) fn read_or(&self, settle_up: impl FnOnce()) -> Option<(Report, Instant)> {
+    /// No report is made meanwhile. All at once, because callers who do not await
+    /// make reports about as fast as an owner that locks for each can read them.
+    pub(super) fn read_or(&self, batch: &mut Batch, settle_up: impl FnOnce()) {
         lock::with(&self.queue, |queue| {
-            let oldest = queue.waiting.pop_front();
-            if oldest.is_none() {
+            if queue.waiting.is_empty() {
                 settle_up();
+                batch.shrink_to(CAPACITY_KEPT);
+                queue.waiting.shrink_to(CAPACITY_KEPT);
             }
-            oldest
-        })
+            std::mem::swap(batch, &mut queue.waiting);
+        });
     }
 
     /// Answers who waits for a report that has been read.
     pub(super) fn answer(&self) {
         let read = lock::with(&self.queue, |queue| queue.made - queue.waiting.len() as u64);
-        self.answered.send_if_modified(|answered| {
-            let news = *answered < read;
-            *answered = (*answered).max(read);
-            news
-        });
+        self.answers.raise(read);
     }
 
     /// Answers everybody for good: nobody will read any more.
@@ -139,26 +138,26 @@ impl Reports {
             queue.readers = Readers::Ended;
             queue.waiting.clear();
         });
-        self.answered.send_replace(u64::MAX);
+        self.answers.raise(u64::MAX);
     }
 
     /// Whether nobody will read any more.
     pub(super) fn are_over(&self) -> bool {
-        self.is_answered(u64::MAX)
+        self.answers.include(u64::MAX)
     }
 
-    /// Whether report `number` has been dealt with.
-    pub(super) fn is_answered(&self, number: u64) -> bool {
-        *self.answered.borrow() >= number
+    /// Waits for report `number`, unless it has been dealt with.
+    pub(super) fn answer_to(&self, number: u64) -> Option<Answer> {
+        self.answers.of(number)
     }
+}
 
-    /// Waits until report `number` has been dealt with.
-    pub(super) fn answered(&self, number: u64) -> impl Future<Output = ()> + Send + 'static {
-        let mut answered = self.answered.subscribe();
-        async move {
-            // An error means that the breaker itself is gone, which answers too.
-            let _gone = answered.wait_for(|answered| *answered >= number).await;
-        }
+/// What is kept for the next reports when all have been read.
+const CAPACITY_KEPT: usize = 64;
+
+impl Drop for Reports {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -180,9 +179,11 @@ mod tests {
     /// Reads all that is there as an owner would; returns how many there were.
     fn read_all(reports: &Reports) -> u64 {
         reports.begin();
-        let mut read = 0;
-        while reports.read_or(|| ()).is_some() {
-            read += 1;
+        let (mut read, mut batch) = (0, Batch::new());
+        let mut settled_up = false;
+        while !settled_up {
+            reports.read_or(&mut batch, || settled_up = true);
+            read += batch.drain(..).count() as u64;
         }
         reports.answer();
         read
@@ -199,7 +200,7 @@ mod tests {
             assert_eq!(asked.count(), 1);
             assert_eq!(read_all(&reports), 1_000);
         }
-        assert!(reports.is_answered(3_000));
+        assert!(reports.answers.include(3_000));
     }
 
     #[test]
@@ -229,6 +230,6 @@ mod tests {
             }
         });
         assert_eq!(read, MAKERS * EACH);
-        assert!(reports.is_answered(read) && !reports.is_answered(read + 1));
+        assert!(reports.answers.include(read) && !reports.answers.include(read + 1));
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct Shared {
 struct Resting {
     actor: Option<ActorRef<BreakerMessage>>,
     /// Here while no owner has it.
-    ledger: Option<Ledger>,
+    ledger: Option<Box<Ledger>>,
     config: BreakerConfig,
 }
 
@@ -50,14 +50,14 @@ impl Shared {
         let circuit = Circuit::new(config, fastrand::u64(..), now)?;
         Ok(Self {
             bus,
-            call_path: CallPath::new(circuit.standing(), circuit.fuse(), now),
+            call_path: CallPath::new(circuit.standing(), now),
             incarnations: watch::Sender::new(0),
             name,
             reports: Reports::new(),
             resting: Mutex::new(Resting {
                 actor: None,
                 config,
-                ledger: Some(Ledger::new(circuit)),
+                ledger: Some(Box::new(Ledger::new(circuit))),
             }),
             terms: Terms::new(&config),
         })
@@ -202,7 +202,7 @@ impl Shared {
     }
 
     /// Hands the circuit to a new owner, if no other one has it.
-    pub(super) fn take_up(&self, actor: ActorRef<BreakerMessage>) -> Option<(Ledger, u64)> {
+    pub(super) fn take_up(&self, actor: ActorRef<BreakerMessage>) -> Option<(Box<Ledger>, u64)> {
         let ledger = lock::with(&self.resting, |resting| {
             let ledger = resting.ledger.take()?;
             resting.actor = Some(actor);
@@ -213,7 +213,7 @@ impl Shared {
     }
 
     /// Takes the circuit back from an owner that ends.
-    pub(super) fn put_down(&self, ledger: Ledger) {
+    pub(super) fn put_down(&self, ledger: Box<Ledger>) {
         lock::with(&self.resting, |resting| resting.ledger = Some(ledger));
     }
 

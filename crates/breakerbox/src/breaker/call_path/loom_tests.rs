@@ -22,10 +22,11 @@ struct Model {
     books: Mutex<Books>,
     now: Instant,
     path: CallPath,
-    reports: Mutex<VecDeque<(Ticket, Outcome, Option<Reading>, Instant)>>,
+    reports: Mutex<VecDeque<Report>>,
 }
 
 struct Books {
+    batch: VecDeque<Report>,
     circuit: Circuit,
     heard: Heard,
 }
@@ -34,15 +35,18 @@ impl Model {
     fn new(config: BreakerConfig) -> Arc<Self> {
         let now = epoch();
         let circuit = Circuit::new(config, 1, now).unwrap();
-        Arc::new(Self {
-            path: CallPath::new(circuit.standing(), circuit.fuse(), now),
+        let model = Arc::new(Self {
+            path: CallPath::new(circuit.standing(), now),
             books: Mutex::new(Books {
+                batch: VecDeque::new(),
                 circuit,
                 heard: Heard::default(),
             }),
             now,
             reports: Mutex::new(VecDeque::new()),
-        })
+        });
+        model.decide();
+        model
     }
 
     /// Makes a call, if it may be made, and returns how many were.
@@ -96,15 +100,14 @@ impl Model {
 
     /// Judges the oldest report; if there is none, does something else.
     fn judge_or(&self, books: &mut Books, close: impl FnOnce(&mut Books)) -> bool {
-        let report = {
+        if books.batch.is_empty() {
             let mut reports = self.reports.lock().unwrap();
-            let report = reports.pop_front();
-            if report.is_none() {
+            if reports.is_empty() {
                 close(books);
             }
-            report
-        };
-        let Some((ticket, outcome, reading, at)) = report else {
+            std::mem::swap(&mut books.batch, &mut *reports);
+        }
+        let Some((ticket, outcome, reading, at)) = books.batch.pop_front() else {
             return false;
         };
         if let Some(reading) = reading.filter(|it| it.is_of(books.circuit.generation())) {
@@ -115,13 +118,15 @@ impl Model {
     }
 }
 
+type Report = (Ticket, Outcome, Option<Reading>, Instant);
+
 impl Books {
     fn act(&mut self, path: &CallPath, act: impl FnOnce(&mut Circuit)) {
         let before = self.circuit.generation();
         act(&mut self.circuit);
         if self.circuit.generation() != before {
-            let folded = path.begin(self.circuit.generation());
-            let late = self.heard.over(folded);
+            let left = path.begin(self.circuit.generation());
+            let late = self.heard.over(left);
             self.circuit.note_late(late);
         }
     }
@@ -132,12 +137,13 @@ impl Books {
         self.heard.taken();
         self.act(path, |circuit| circuit.handle_deadline(now));
         let run = self.circuit.counts().consecutive_failures;
-        path.publish(
+        let laid = path.publish(
             self.circuit.standing(),
             self.circuit.fuse(),
             run,
             self.circuit.retry_at(),
         );
+        self.heard.laid(laid);
     }
 
     fn enter(&mut self, reading: &Reading, now: Instant) {

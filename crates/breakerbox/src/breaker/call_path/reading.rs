@@ -28,6 +28,8 @@ pub(in crate::breaker) struct Heard {
     closed: u64,
     failures: u64,
     ignored: u64,
+    /// How long the fuse was when it was laid.
+    laid: u32,
     late: u64,
     successes: u64,
 }
@@ -38,7 +40,7 @@ impl Heard {
         let Reading { sum, word, .. } = reading;
         let late = sum.other.saturating_sub(self.closed);
         let mut news = Tally {
-            failures: advance(&mut self.failures, word.failures.into()),
+            failures: advance(&mut self.failures, (self.laid - word.left).into()),
             ignored: advance(&mut self.ignored, sum.ignored),
             late: advance(&mut self.late, late),
             streak: Streak::Nothing,
@@ -48,20 +50,26 @@ impl Heard {
         news
     }
 
-    /// The failures that were heard of have been taken.
+    /// The fuse was taken up, and what it had counted heard of.
     pub(in crate::breaker) fn taken(&mut self) {
-        self.failures = 0;
+        (self.failures, self.laid) = (0, 0);
     }
 
-    /// A generation is over, with `folded` failures that were not taken.
+    /// A fuse of this length was laid.
+    pub(in crate::breaker) fn laid(&mut self, laid: u32) {
+        self.laid = laid;
+    }
+
+    /// A generation is over, with this much left of its fuse.
     ///
-    /// Returns those that nobody had heard of, which are late.
-    pub(in crate::breaker) fn over(&mut self, folded: u64) -> u64 {
-        let late = folded.saturating_sub(self.failures);
+    /// Returns the failures that nobody had heard of, which are late.
+    pub(in crate::breaker) fn over(&mut self, left: u32) -> u64 {
+        let late = u64::from(self.laid - left) - self.failures;
         self.closed += self.ignored + self.successes;
         *self = Self {
             failures: 0,
             ignored: 0,
+            laid: 0,
             successes: 0,
             ..*self
         };

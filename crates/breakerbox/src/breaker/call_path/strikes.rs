@@ -1,14 +1,15 @@
 //! The failures that callers have folded, and how many more they may: the fuse.
 //!
 //! A failing caller must know whether its failure could open the breaker, for
-//! then the owner has to decide before the call returns. Count, limit and run
-//! of failures are one word, so that a failure is one compare-and-swap, and what
-//! it was counted against is what it was counted in.
+//! then the owner has to decide before the call returns. What is left of the
+//! fuse and the run of failures are one word, so that a failure is one
+//! compare-and-swap, and what it was counted against is what it was counted in.
+//! How many failures were folded is what the owner laid, less what is left.
 //!
 //! # Invariants
 //!
-//! 1. A failure is folded only while fewer than the fuse allows are, it is not
-//!    the one at which a run opens, and nothing waits for the owner to judge.
+//! 1. A failure is folded only while some of the fuse is left, it is not the one
+//!    at which a run opens, and nothing waits for the owner to judge.
 //! 2. The word's generation changes before the gate admits in the next one, so
 //!    it is the instant at which a generation ends for failures.
 //! 3. A success ends a run before its call returns.
@@ -60,13 +61,12 @@ impl Strikes {
         }
         let streak_at = self.streak_at.load(Ordering::Relaxed);
         let folded = self.change(|word| {
-            let may_open =
-                word.failures >= word.folds || streak_at > 0 && word.streak + 1 >= streak_at;
+            let may_open = word.left == 0 || streak_at > 0 && word.streak + 1 >= streak_at;
             if !word.is_of(generation) || word.mode != Mode::Folding || may_open {
                 return Err(());
             }
             Ok(Word {
-                failures: word.failures + 1,
+                left: word.left - 1,
                 streak: word.longer_streak(),
                 ..word
             })
@@ -116,20 +116,14 @@ impl Strikes {
         });
     }
 
-    /// Takes the folded failures; until the next fuse is laid, all must ask.
+    /// Takes the fuse up; until the next one is laid, all must ask.
     pub(super) fn take(&self) -> Word {
-        self.change(|word| {
-            Ok::<_, ()>(Word {
-                failures: 0,
-                folds: 0,
-                ..word
-            })
-        })
-        .unwrap_or_else(|()| unreachable!("it refuses no word"))
+        self.change(|word| Ok::<_, ()>(Word { left: 0, ..word }))
+            .unwrap_or_else(|()| unreachable!("it refuses no word"))
     }
 
-    /// Lays a fuse for what was taken.
-    pub(super) fn lay(&self, fuse: Fuse, streak: u64, mode: Mode) {
+    /// Lays a fuse in place of the one that was taken, and says how long it is.
+    pub(super) fn lay(&self, fuse: Fuse, streak: u64, mode: Mode) -> u32 {
         // Relaxed: the word's release below comes after them.
         self.until.store(
             fuse.until
@@ -140,9 +134,8 @@ impl Strikes {
             fuse.streak_at.unwrap_or(0).min(LONGEST_STREAK),
             Ordering::Relaxed,
         );
-        let folds = u32::try_from(fuse.folds)
-            .unwrap_or(MOST_FOLDS)
-            .min(MOST_FOLDS);
+        let left = u32::try_from(fuse.folds).unwrap_or(LONGEST_FUSE);
+        let left = left.min(LONGEST_FUSE);
         let longest = u32::try_from(streak).unwrap_or(LONGEST_STREAK);
         let _laid = self.change(|word| {
             let streak = if word.streak == LONGEST_STREAK {
@@ -151,12 +144,13 @@ impl Strikes {
                 word.streak.min(longest)
             };
             Ok::<_, ()>(Word {
-                folds,
+                left,
                 mode,
                 streak,
                 ..word
             })
         });
+        left
     }
 
     /// Ends a generation for failures and returns its last word.
@@ -188,17 +182,15 @@ impl Strikes {
     }
 }
 
-/// `generation:24 failures:12 folds:12 streak:14 mode:2`.
+/// `generation:24 left:19 streak:19 mode:2`.
 ///
 /// A permit that is older by exactly a multiple of 2^24 generations would be
 /// taken for one of this generation; at one change a second that is 194 days.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Word {
-    /// Folded since the owner last took them.
-    pub(super) failures: u32,
-    /// How many may be folded.
-    folds: u32,
     generation: u64,
+    /// How many more failures may be folded.
+    pub(super) left: u32,
     pub(super) mode: Mode,
     /// Failures since the last success.
     pub(super) streak: u32,
@@ -219,9 +211,8 @@ impl Word {
     fn of(generation: Generation) -> Self {
         let generation = generation.number() & GENERATIONS;
         Self {
-            failures: 0,
-            folds: 0,
             generation,
+            left: 0,
             mode: Mode::Folding,
             streak: 0,
         }
@@ -243,26 +234,21 @@ impl Word {
             Mode::Waiting => 1,
             Mode::Asleep => 2,
         };
-        self.generation << 40
-            | u64::from(self.failures) << 28
-            | u64::from(self.folds) << 16
-            | u64::from(self.streak) << 2
-            | mode
+        self.generation << 40 | u64::from(self.left) << 21 | u64::from(self.streak) << 2 | mode
     }
 
     #[inline]
     fn unpack(word: u64) -> Self {
         let bits = |from: u32, most: u32| (word >> from) as u32 & most;
         Self {
-            failures: bits(28, MOST_FOLDS),
-            folds: bits(16, MOST_FOLDS),
             generation: word >> 40,
+            left: bits(21, ALL_OF_19),
             mode: match word & 3 {
                 0 => Mode::Folding,
                 1 => Mode::Waiting,
                 _ => Mode::Asleep,
             },
-            streak: bits(2, LONGEST_STREAK),
+            streak: bits(2, ALL_OF_19),
         }
     }
 }
@@ -272,5 +258,9 @@ fn since(epoch: Instant, instant: Instant) -> u64 {
 }
 
 const GENERATIONS: u64 = (1 << 24) - 1;
-pub(super) const LONGEST_STREAK: u32 = (1 << 14) - 1;
-const MOST_FOLDS: u32 = (1 << 12) - 1;
+const ALL_OF_19: u32 = (1 << 19) - 1;
+/// What is longer is counted as this long.
+pub(super) const LONGEST_STREAK: u32 = ALL_OF_19;
+/// With the failure that burns it, shorter than the longest run: so a run that
+/// reads as the longest began before the fuse was laid, and its length is known.
+const LONGEST_FUSE: u32 = LONGEST_STREAK - 2;
