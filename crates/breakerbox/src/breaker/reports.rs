@@ -13,7 +13,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::answers::{Answer, Answers};
@@ -45,8 +44,6 @@ pub(super) struct Verdict {
 #[derive(Debug)]
 pub(super) struct Reports {
     answers: Answers,
-    /// Whether the owner has been asked to look and has not begun to.
-    asked: AtomicBool,
     queue: Mutex<Queue>,
 }
 
@@ -55,6 +52,8 @@ pub(super) type Batch = VecDeque<(Report, Instant)>;
 
 #[derive(Debug)]
 struct Queue {
+    /// Whether the owner has been asked to look and has not begun to.
+    asked: bool,
     made: u64,
     readers: Readers,
     waiting: Batch,
@@ -71,8 +70,8 @@ impl Reports {
     pub(super) fn new() -> Self {
         Self {
             answers: Answers::default(),
-            asked: AtomicBool::new(false),
             queue: Mutex::new(Queue {
+                asked: false,
                 made: 0,
                 readers: Readers::GoOn,
                 waiting: Batch::new(),
@@ -83,15 +82,25 @@ impl Reports {
     /// Leaves a report and returns its number, counted from 1.
     ///
     /// `report` is made under the lock, so that what it reads of the tally stands
-    /// in the order of the reports.
-    pub(super) fn make(&self, at: Instant, report: impl FnOnce() -> Report) -> u64 {
-        lock::with(&self.queue, |queue| {
+    /// in the order of the reports. `ask` has the owner look, unless it has been
+    /// asked already.
+    pub(super) fn make(
+        &self,
+        at: Instant,
+        report: impl FnOnce() -> Report,
+        ask: impl FnOnce(),
+    ) -> u64 {
+        let (number, asked) = lock::with(&self.queue, |queue| {
             queue.made += 1;
             if queue.readers == Readers::GoOn {
                 queue.waiting.push_back((report(), at));
             }
-            queue.made
-        })
+            (queue.made, std::mem::replace(&mut queue.asked, true))
+        });
+        if !asked {
+            ask();
+        }
+        number
     }
 
     /// How many reports have been made.
@@ -99,16 +108,9 @@ impl Reports {
         lock::with(&self.queue, |queue| queue.made)
     }
 
-    /// Whether it is up to this caller to ask the owner to look.
-    pub(super) fn asks_first(&self) -> bool {
-        // AcqRel: the report is made before the owner clears the mark and reads.
-        !self.asked.swap(true, Ordering::AcqRel)
-    }
-
     /// Begins to read: who makes a report from now on must ask again.
     pub(super) fn begin(&self) {
-        // AcqRel: a report whose maker found the mark set is seen by what follows.
-        self.asked.swap(false, Ordering::AcqRel);
+        lock::with(&self.queue, |queue| queue.asked = false);
     }
 
     /// Moves all reports into `batch`, which is empty; if there is none, settles up.
@@ -163,7 +165,7 @@ impl Drop for Reports {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU64;
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
 
     use breakerbox_core::{Admission, Generation};
@@ -193,11 +195,11 @@ mod tests {
     fn r22_however_many_reports_wait_one_message_asks_to_look() {
         let reports = Reports::new();
         for _ in 0..3 {
-            let asked = (0..1_000).filter(|_| {
-                reports.make(Instant::now(), note);
-                reports.asks_first()
-            });
-            assert_eq!(asked.count(), 1);
+            let mut asked = 0;
+            for _ in 0..1_000 {
+                reports.make(Instant::now(), note, || asked += 1);
+            }
+            assert_eq!(asked, 1);
             assert_eq!(read_all(&reports), 1_000);
         }
         assert!(reports.answers.include(3_000));
@@ -210,10 +212,9 @@ mod tests {
         let (reports, messages) = (Reports::new(), AtomicU64::new(0));
         let make = || {
             for _ in 0..EACH {
-                reports.make(Instant::now(), note);
-                if reports.asks_first() {
+                reports.make(Instant::now(), note, || {
                     messages.fetch_add(1, Ordering::SeqCst);
-                }
+                });
             }
         };
         let (mut looks, mut read) = (0, 0);

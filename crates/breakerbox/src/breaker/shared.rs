@@ -260,7 +260,7 @@ impl Shared {
 
     #[cold]
     fn report(&self, ticket: Ticket, outcome: Outcome, pace: Pace) -> u64 {
-        let number = self.reports.make(clock::now(), || {
+        let report = || {
             let reading = self.call_path.reading_at(&ticket, outcome);
             Report::Settled(Verdict {
                 outcome,
@@ -268,24 +268,21 @@ impl Shared {
                 reading,
                 ticket,
             })
-        });
-        self.ask_to_look();
-        number
+        };
+        self.reports
+            .make(clock::now(), report, || self.ask_to_look())
     }
 
     #[cold]
     fn notice(&self, notice: Notice) {
-        self.reports.make(clock::now(), || {
-            Report::Admitted(notice, self.call_path.reading_of(notice.generation()))
-        });
-        self.ask_to_look();
+        let report = || Report::Admitted(notice, self.call_path.reading_of(notice.generation()));
+        self.reports
+            .make(clock::now(), report, || self.ask_to_look());
     }
 
-    /// Asks the owner to look at the reports, unless it has been asked already.
+    /// Asks the owner to look at the reports.
     fn ask_to_look(&self) {
-        if self.reports.asks_first() {
-            // A send that fails is no loss: the next owner begins by looking.
-            let _gone = self.actor().map(|actor| actor.cast(BreakerMessage::Decide));
-        }
+        // A send that fails is no loss: the next owner begins by looking.
+        let _gone = self.actor().map(|actor| actor.cast(BreakerMessage::Decide));
     }
 }
