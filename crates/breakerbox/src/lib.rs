@@ -20,6 +20,7 @@ mod breaker_box;
 mod clock;
 mod error;
 mod event;
+mod lifecycle;
 mod lock;
 mod moment;
 mod rejected;
@@ -41,6 +42,7 @@ pub use breakerbox_core::{
 };
 pub use error::{CallError, CommandError};
 pub use event::{Event, Events};
+pub use lifecycle::{Lifecycle, LifecycleEnd, LifecycleReport, Readiness, Signal, Stopper};
 pub use rejected::Rejected;
 pub use supervisor::{
     AddError, Child, ChildError, ChildSnapshot, ChildSpec, Departure, End, RemoveError, Report,

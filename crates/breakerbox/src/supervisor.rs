@@ -261,6 +261,12 @@ impl Supervisor {
         self.ended().await
     }
 
+    /// Ends it at once, and returns when it has; no `post_stop` runs.
+    pub(crate) async fn kill(&self) -> Report {
+        self.stop_on_drop.actor.kill();
+        self.ended().await
+    }
+
     /// Waits until it has ended, by a shutdown, an escalation or a kill.
     ///
     /// # Cancel safety
