@@ -27,8 +27,13 @@ pub(super) fn call<T>(call: impl FnOnce() -> T) -> Result<T, String> {
 
 /// Drops a value of the user's; a panic is logged.
 pub(super) fn drop_of<T>(value: T) {
-    if let Err(panic) = call(|| drop(value)) {
-        tracing::warn!(panic, "dropping a child's state panicked");
+    run_drop(|| drop(value));
+}
+
+/// Calls what drops something of the user's; a panic is logged.
+pub(super) fn run_drop(drop: impl FnOnce()) {
+    if let Err(panic) = call(drop) {
+        tracing::warn!(panic, "dropping what a child left panicked");
     }
 }
 

@@ -17,6 +17,7 @@
 
 mod handle;
 mod incarnation;
+mod interrupt;
 mod linked;
 mod slot;
 
@@ -70,7 +71,7 @@ impl<A: Actor> Actor for Shell<A> {
         self.current.set(handle);
         self.notifier.started(number);
         Ok(ShellState {
-            linked_events: LinkedEvents::Current,
+            formers: self.slot.formers(),
             slot_state: self.slot.subscribe(),
         })
     }
@@ -84,8 +85,9 @@ impl<A: Actor> Actor for Shell<A> {
             return Ok(());
         };
         if let Some(incarnation) = guard.as_mut() {
-            let run = incarnation.post_start(&myself).await;
-            self.clear_on_failure(run, guard, myself, state).await;
+            let callback = incarnation.post_start(&myself);
+            let run = self.slot.interrupt().run(callback).await;
+            self.clear_on_failure(run, guard, myself).await;
         }
         Ok(())
     }
@@ -98,13 +100,14 @@ impl<A: Actor> Actor for Shell<A> {
     ) -> Result<(), ActorProcessingErr> {
         // Messages come after all supervision events, so none of a former
         // incarnation is left.
-        state.linked_events = LinkedEvents::Current;
+        state.formers = self.slot.formers();
         let Some(mut guard) = self.slot.lock_filled(&mut state.slot_state).await else {
             return Ok(());
         };
         if let Some(incarnation) = guard.as_mut() {
-            let run = incarnation.handle(&myself, message).await;
-            self.clear_on_failure(run, guard, myself, state).await;
+            let callback = incarnation.handle(&myself, message);
+            let run = self.slot.interrupt().run(callback).await;
+            self.clear_on_failure(run, guard, myself).await;
         }
         Ok(())
     }
@@ -115,23 +118,22 @@ impl<A: Actor> Actor for Shell<A> {
         event: SupervisionEvent,
         state: &mut ShellState,
     ) -> Result<(), ActorProcessingErr> {
-        let maybe_former =
-            state.linked_events == LinkedEvents::MaybeFormer && !is_linked_now(&myself, &event);
-        if maybe_former && self.slot.is_empty() {
+        if self.slot.is_empty() && self.may_be_former(state, &myself, &event) {
             return Ok(());
         }
         let Some(mut guard) = self.slot.lock_filled(&mut state.slot_state).await else {
             return Ok(());
         };
         if let Some(incarnation) = guard.as_mut() {
-            if maybe_former && !incarnation.has_linked(&event) {
+            if self.may_be_former(state, &myself, &event) && !incarnation.has_linked(&event) {
                 return Ok(());
             }
-            let run = incarnation.handle_supervisor_evt(&myself, event).await;
-            if state.linked_events == LinkedEvents::MaybeFormer {
+            let callback = incarnation.handle_supervisor_evt(&myself, event);
+            let run = self.slot.interrupt().run(callback).await;
+            if state.formers != self.slot.formers() {
                 incarnation.record_linked(&myself);
             }
-            self.clear_on_failure(run, guard, myself, state).await;
+            self.clear_on_failure(run, guard, myself).await;
         }
         Ok(())
     }
@@ -158,23 +160,32 @@ impl<A: Actor> Actor for Shell<A> {
 }
 
 impl<A: Actor> Shell<A> {
+    /// Whether an event may be of an actor that a former incarnation had linked.
+    fn may_be_former(
+        &self,
+        state: &ShellState,
+        myself: &ActorRef<A::Msg>,
+        event: &SupervisionEvent,
+    ) -> bool {
+        state.formers != self.slot.formers() && !is_linked_now(myself, event)
+    }
+
     /// Empties the slot when a hook of the incarnation failed, and reports that.
     async fn clear_on_failure(
         &self,
         run: Result<(), Exit>,
         mut guard: SlotGuard<'_, A>,
         myself: ActorRef<A::Msg>,
-        state: &mut ShellState,
     ) {
         let Err(exit) = run else { return };
         let Some(incarnation) = self.slot.clear(&mut guard) else {
             return;
         };
         drop(guard);
-        state.linked_events = LinkedEvents::MaybeFormer;
         let number = incarnation.number();
         drop(incarnation);
         linked::stop_all(&myself, self.stop_timeout).await;
+        self.slot.count_former();
         self.notifier.exited(number, exit);
     }
 }
@@ -188,17 +199,9 @@ impl<A: Actor> Drop for Shell<A> {
 }
 
 pub(super) struct ShellState {
-    linked_events: LinkedEvents,
+    /// The incarnations that had ended when no event of their actors was left.
+    formers: u64,
     slot_state: watch::Receiver<SlotState>,
-}
-
-/// Which incarnation's actors the supervision events in the mailbox are of.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum LinkedEvents {
-    /// All of the current one's.
-    Current,
-    /// Some perhaps of a former one's.
-    MaybeFormer,
 }
 
 /// A first incarnation that did not come up, in the form of a ractor error.

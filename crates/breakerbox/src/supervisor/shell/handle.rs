@@ -4,13 +4,14 @@ use std::time::Duration;
 use breakerbox_core::Exit;
 use futures_util::future::join_all;
 use ractor::{Actor, ActorCell, ActorRef, ActorStatus};
+use tokio::time::Instant;
 
 use super::super::runnable::StartRequest;
 use super::super::shutdown::KILL_TIMEOUT;
 use super::super::{Departure, Shutdown};
 use super::incarnation::ActorIncarnation;
 use super::linked;
-use super::slot::Slot;
+use super::slot::{Slot, SlotGuard};
 use crate::lock;
 
 /// A shell and its slot, as the supervisor's tasks hold them.
@@ -41,6 +42,8 @@ impl<A: Actor> ShellHandle<A> {
     }
 
     /// Starts another incarnation in the same shell.
+    ///
+    /// A former one that blocks its thread is waited for: two never overlap.
     pub(crate) async fn restart(
         &self,
         actor: A,
@@ -48,6 +51,13 @@ impl<A: Actor> ShellHandle<A> {
         request: StartRequest,
     ) -> Result<(), Exit> {
         let timeout = request.start_timeout;
+        if tokio::time::timeout(timeout, self.slot.lock())
+            .await
+            .is_err()
+        {
+            let stuck = "its former incarnation is stuck in blocking code";
+            return Err(Exit::InitFailed(stuck.to_owned()));
+        }
         let started = ActorIncarnation::start(actor, arguments, request.incarnation, &self.actor);
         let exit = match tokio::time::timeout(timeout, started).await {
             Ok(Ok(incarnation)) => return self.fill(incarnation, &request).await,
@@ -85,6 +95,56 @@ impl<A: Actor> ShellHandle<A> {
         (Departure::Killed, Exit::Killed)
     }
 
+    /// Ends the incarnation as `shutdown` says; shell and mailbox go on.
+    ///
+    /// A callback that runs may end by itself first; otherwise it is dropped
+    /// where it waits, and its message with it. Code that blocks its thread is
+    /// given up as stuck after a bounded wait, and ends when it waits next.
+    pub(crate) async fn end_incarnation(&self, shutdown: Shutdown) -> (Departure, Exit) {
+        let within = shutdown.timeout();
+        let by = Instant::now() + within;
+        let ended = match tokio::time::timeout(within, self.slot.lock()).await {
+            Ok(mut guard) => {
+                let ended = self.post_stop(&mut guard, shutdown, by).await;
+                drop(self.slot.clear(&mut guard));
+                ended
+            }
+            Err(_busy) => self.interrupt().await,
+        };
+        linked::stop_all(&self.actor, within).await;
+        self.slot.count_former();
+        ended
+    }
+
+    /// Runs the incarnation's `post_stop`, if it has time for that.
+    async fn post_stop(
+        &self,
+        guard: &mut SlotGuard<'_, A>,
+        shutdown: Shutdown,
+        by: Instant,
+    ) -> (Departure, Exit) {
+        let (Some(incarnation), Shutdown::Within(_)) = (guard.as_mut(), shutdown) else {
+            return (Departure::Killed, Exit::Killed);
+        };
+        match tokio::time::timeout_at(by, incarnation.post_stop(&self.actor)).await {
+            Ok(Ok(())) => (Departure::Stopped, Exit::Normal),
+            Ok(Err(exit)) => (Departure::Stopped, exit),
+            Err(_late) => (Departure::Killed, Exit::Killed),
+        }
+    }
+
+    /// Ends the callback that runs, and the incarnation with it.
+    async fn interrupt(&self) -> (Departure, Exit) {
+        self.slot.interrupt().request();
+        match tokio::time::timeout(KILL_TIMEOUT, self.slot.lock()).await {
+            Ok(mut guard) => {
+                drop(self.slot.clear(&mut guard));
+                (Departure::Killed, Exit::Killed)
+            }
+            Err(_blocking) => (Departure::Stuck, Exit::Killed),
+        }
+    }
+
     /// Puts an incarnation into the slot and runs its `post_start`.
     ///
     /// The slot stays locked until that has returned, so no message comes first.
@@ -98,6 +158,7 @@ impl<A: Actor> ShellHandle<A> {
             let closed = "its shell ended while it started";
             return Err(Exit::InitFailed(closed.to_owned()));
         }
+        self.slot.interrupt().clear();
         let incarnation = guard.insert(incarnation);
         request.notifier.started(request.incarnation);
         let run = incarnation.post_start(&self.actor).await;
@@ -108,6 +169,7 @@ impl<A: Actor> ShellHandle<A> {
                 drop(self.slot.clear(&mut guard));
                 drop(guard);
                 linked::stop_all(&self.actor, request.stop_timeout).await;
+                self.slot.count_former();
                 request.notifier.exited(request.incarnation, exit);
             }
         }

@@ -1,10 +1,12 @@
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use breakerbox_core::Exit;
 use ractor::Actor;
 use tokio::sync::{Mutex, MutexGuard, watch};
 
 use super::incarnation::ActorIncarnation;
+use super::interrupt::Interrupt;
 
 /// What holds an incarnation while it runs in a shell.
 ///
@@ -17,7 +19,10 @@ use super::incarnation::ActorIncarnation;
 /// 2. It says `Filled` only while there is an incarnation.
 /// 3. Once it is closed, it stays closed, and is not filled again.
 pub(crate) struct Slot<A: Actor> {
+    /// How many incarnations have ended, with all actors linked to them.
+    formers: AtomicU64,
     incarnation: Mutex<Option<ActorIncarnation<A>>>,
+    interrupt: Interrupt,
     shell_exit: OnceLock<Exit>,
     state: watch::Sender<SlotState>,
 }
@@ -28,7 +33,9 @@ pub(crate) type SlotGuard<'a, A> = MutexGuard<'a, Option<ActorIncarnation<A>>>;
 impl<A: Actor> Slot<A> {
     pub(crate) fn new() -> Self {
         Self {
+            formers: AtomicU64::new(0),
             incarnation: Mutex::new(None),
+            interrupt: Interrupt::default(),
             shell_exit: OnceLock::new(),
             state: watch::Sender::new(SlotState::Empty),
         }
@@ -76,6 +83,23 @@ impl<A: Actor> Slot<A> {
 
     pub(crate) fn is_closed(&self) -> bool {
         *self.state.borrow() == SlotState::Closed
+    }
+
+    /// What ends a callback that takes too long.
+    pub(crate) const fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
+    /// A number that changes when an incarnation has ended.
+    pub(crate) fn formers(&self) -> u64 {
+        // Acquire: the events of the actors that it counts are in the mailbox.
+        self.formers.load(Ordering::Acquire)
+    }
+
+    /// Notes that an incarnation has ended, and all actors linked to it.
+    pub(crate) fn count_former(&self) {
+        // Release: their events were sent before.
+        self.formers.fetch_add(1, Ordering::Release);
     }
 
     /// Wakes a shell that waits for an incarnation.
