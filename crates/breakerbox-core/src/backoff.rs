@@ -20,7 +20,7 @@ use crate::span;
 ///     Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60)).jitter(Ratio::percent(20));
 /// assert_eq!(OPEN_FOR.longest(3), Duration::from_secs(4));
 /// ```
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Backoff {
     factor: u32,
     initial: Duration,

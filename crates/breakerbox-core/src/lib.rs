@@ -45,8 +45,8 @@ pub use rejected::{RejectReason, Rejected};
 pub use standing::{Admission, InFlight, Orphaned, Standing, Wake};
 pub use state::{Generation, State};
 pub use supervision::{
-    ChildId, ChildPolicy, ChildStatus, Directive, Ending, Exit, Incarnation, OnLimit, Phase,
-    Restart, RestartIntensity, Strategy, Supervision,
+    AutoShutdown, ChildId, ChildPolicy, ChildStatus, Directive, Ending, Exit, Incarnation, OnLimit,
+    Phase, Restart, RestartIntensity, Strategy, Supervision,
 };
 pub use tally::{Fuse, Streak, Tally};
 pub use ticket::{Notice, Role, Ticket};

@@ -7,53 +7,73 @@
 //!
 //! # Invariants
 //!
-//! 1. A child has at most one incarnation that was started and not yet stopped:
-//!    a [`Directive::Start`] is followed by that incarnation's exit before the
+//! 1. A child has at most one incarnation that was started and not yet ended: a
+//!    [`Directive::Start`] is followed by that incarnation's exit before the
 //!    next one is asked for.
 //! 2. What is said of another than the current incarnation changes nothing.
-//! 3. A failure is charged when it happens, not when the restart is due.
+//! 3. A failure is charged when it happens, not when the restart is due. One
+//!    that happens while its group is being stopped is part of the failure that
+//!    stops it.
 //! 4. Once the supervision stops, it asks for no more starts.
-//! 5. Every child that was added ends in exactly one [`Directive::Ended`], once
-//!    it was removed, given up, finished or shut down.
+//! 5. Every child that was added ends in one [`Directive::Ended`], once it was
+//!    removed, stopped, given up, finished or shut down. There is another one
+//!    only after its group or [`Supervision::restart`] took it up again.
+//! 6. There is at most one restart of a group at a time. It ends its children in
+//!    reverse order, one after another; none is started before all are down and
+//!    have waited; then they start in order, each once the one before is up.
+//! 7. Children are shut down in reverse order, one after another.
 
+mod auto_shutdown;
 mod child;
+mod command;
 mod directive;
 mod exit;
+mod group;
 mod intensity;
+mod limit;
+mod loss;
+mod plan;
 mod policy;
 mod record;
+mod shutdown;
 mod stage;
+mod state;
+mod strategy;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
+pub use auto_shutdown::AutoShutdown;
 pub use child::{ChildId, ChildStatus, Incarnation, Phase};
 pub use directive::{Directive, Ending};
 pub use exit::Exit;
-pub use intensity::{OnLimit, RestartIntensity};
+pub use intensity::RestartIntensity;
+pub use limit::OnLimit;
 pub use policy::{ChildPolicy, Restart};
+pub use strategy::Strategy;
 
 use crate::Dice;
-use crate::span;
-use intensity::Failures;
-use record::{Record, State, Wanted};
+use limit::Limit;
+use plan::Plan;
+use record::Record;
 use stage::Stage;
-
-/// Which siblings share a child's restart.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum Strategy {
-    /// None: the child that failed is restarted alone.
-    OneForOne,
-}
+use state::State;
 
 /// The decisions of one supervisor about its children, as a plain value.
 ///
 /// Children that are added before [`boot`](Self::boot) start one after another,
 /// each once the one before is up; the first that fails brings all down again.
-/// Children added later start at once, and fail alone.
+/// Children added later fail alone.
+///
+/// With [`Strategy::OneForAll`] and [`Strategy::RestForOne`] the children that
+/// share a failure are restarted together: those that run are ended in reverse
+/// order, everybody waits as long as the one that failed has to, then they start
+/// in order. Those that had finished start again with the others; temporary
+/// ones are stopped and forgotten; those given up or stopped by a command stay
+/// down. When one dies or does not come up meanwhile, the restart begins anew
+/// with those that share its failure and those that were still to start.
 ///
 /// Inputs end in `now`, which never goes back: an earlier instant counts as the
 /// latest one seen. After every input, poll directives until there are none.
@@ -78,11 +98,12 @@ pub enum Strategy {
 #[derive(Debug)]
 pub struct Supervision {
     added: u64,
+    auto_shutdown: AutoShutdown,
     dice: Dice,
     directives: VecDeque<Directive>,
-    failures: Failures,
-    intensity: RestartIntensity,
     latest: Option<Instant>,
+    limit: Limit,
+    plan: Option<Plan>,
     records: BTreeMap<ChildId, Record>,
     stage: Stage,
     strategy: Strategy,
@@ -91,15 +112,18 @@ pub struct Supervision {
 
 impl Supervision {
     /// A supervision without children, whose backoffs fall as `seed` says.
+    ///
+    /// `intensity` bounds the restarts of all children together.
     #[must_use]
     pub fn new(strategy: Strategy, intensity: RestartIntensity, seed: u64) -> Self {
         Self {
             added: 0,
+            auto_shutdown: AutoShutdown::Never,
             dice: Dice::seeded(seed),
             directives: VecDeque::new(),
-            failures: Failures::default(),
-            intensity,
             latest: None,
+            limit: Limit::new(intensity, OnLimit::Escalate),
+            plan: None,
             records: BTreeMap::new(),
             stage: Stage::Assembling,
             strategy,
@@ -107,30 +131,31 @@ impl Supervision {
         }
     }
 
-    /// Adds a child, or `None` when the supervision is stopping.
+    /// Whether significant children end it; [`AutoShutdown::Never`] unless set.
+    #[must_use]
+    pub const fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Self {
+        self.auto_shutdown = auto_shutdown;
+        self
+    }
+
+    /// What exceeding its intensity leads to; [`OnLimit::Escalate`] unless set.
     ///
-    /// Ids are never used twice, so that a late word about a child that was
-    /// removed cannot reach one that was added after it.
-    pub fn add(&mut self, policy: ChildPolicy, now: Instant) -> Option<ChildId> {
-        let now = self.advance(now);
-        if self.stage.is_stopping() {
-            return None;
-        }
-        let child = ChildId::new(self.added);
-        self.added += 1;
-        self.records.insert(child, Record::new(policy, now));
-        if !matches!(self.stage, Stage::Assembling) {
-            self.start(child, now);
-        }
-        Some(child)
+    /// Where children are stopped one by one, whoever fails next within the
+    /// period is stopped as well.
+    #[must_use]
+    pub const fn on_limit(mut self, on_limit: OnLimit) -> Self {
+        self.limit.on_limit(on_limit);
+        self
     }
 
     /// Starts the children added so far, in order; a second call does nothing.
     pub fn boot(&mut self, now: Instant) {
         let now = self.advance(now);
         if let Stage::Assembling = self.stage {
-            self.stage = Stage::booting(self.records.keys().copied());
-            self.boot_next(now);
+            let before = ChildId::new(self.added);
+            self.stage = Stage::Booting { before };
+            self.plan = Some(Plan::start(self.records.keys().copied()));
+            self.proceed(now);
         }
     }
 
@@ -141,69 +166,38 @@ impl Supervision {
             return;
         };
         if record.is_starting(incarnation) {
-            record.enter(State::Up, now);
-            self.boot_past(child, now);
+            record.came_up(now);
+            self.proceed(now);
         }
     }
 
     /// An incarnation ended, could not be started, or has been stopped.
     pub fn exited(&mut self, child: ChildId, incarnation: Incarnation, exit: Exit, now: Instant) {
         let now = self.advance(now);
-        let Some(record) = self.records.get_mut(&child) else {
+        let Some(record) = self.records.get(&child) else {
             return;
         };
         if record.incarnation() != incarnation {
             return;
         }
         match record.state() {
-            State::Starting if incarnation == Incarnation::FIRST => {
-                record.failed_to_start(exit);
-                self.never_started(child, now);
-            }
-            State::Starting | State::Up => {
-                let wanted = record.lost(exit, now);
-                self.lost(child, wanted, now);
-            }
+            State::Starting if record.was_never_up() => self.never_started(child, exit, now),
+            State::Starting | State::Up => self.lost(child, exit, now),
+            State::EndingIncarnation => self.incarnation_ended(child, exit, now),
             State::Stopping(why) => self.stopped(child, why, exit, now),
-            State::BackingOff { .. } | State::Down | State::Queued => {}
-        }
-    }
-
-    /// Stops a child and forgets it; false when there is no such child.
-    ///
-    /// It may be up, starting, waiting for its restart, stopping or down.
-    pub fn remove(&mut self, child: ChildId, now: Instant) -> bool {
-        let now = self.advance(now);
-        let Some(record) = self.records.get_mut(&child) else {
-            return false;
-        };
-        match record.state() {
-            State::Down => {
-                self.records.remove(&child);
+            State::StoppingToStart(why) => {
+                self.stopped(child, why, exit, now);
+                if !self.stage.is_stopping() {
+                    self.start_in_turn(child, now);
+                }
             }
-            State::Queued => {
-                self.records.remove(&child);
-                self.say_ended(child, Ending::Removed);
-            }
-            State::Stopping(Ending::ShutDown) => {}
-            State::Stopping(_) => record.enter(State::Stopping(Ending::Removed), now),
-            State::BackingOff { .. } | State::Starting | State::Up => {
-                self.stop(child, Ending::Removed, now);
-            }
+            State::BackingOff { .. }
+            | State::Down(_)
+            | State::Held(_)
+            | State::Paused { .. }
+            | State::Queued => return,
         }
-        true
-    }
-
-    /// Stops all children, the last one started first, one after another.
-    pub fn shutdown(&mut self, now: Instant) {
-        let now = self.advance(now);
-        if self.stage.is_stopping() {
-            return;
-        }
-        let left = self.records.keys().copied().collect();
-        self.stage = Stage::Stopping { left };
-        self.waits.clear();
-        self.stop_next(now);
+        self.proceed(now);
     }
 
     /// When [`handle_deadline`](Self::handle_deadline) is to be called.
@@ -218,8 +212,10 @@ impl Supervision {
         while let Some(&(until, child)) = self.waits.first()
             && until <= now
         {
-            self.start(child, now);
+            self.forget_wait(child);
+            self.start_after_wait(child, now);
         }
+        self.proceed(now);
     }
 
     /// The next thing to do, in the order in which it was decided.
@@ -251,9 +247,17 @@ impl Supervision {
         latest
     }
 
+    /// Does what became possible with the last input.
+    fn proceed(&mut self, now: Instant) {
+        match self.stage {
+            Stage::Assembling => {}
+            Stage::Booting { .. } | Stage::Running => self.follow_plan(now),
+            Stage::Stopping { .. } => self.stop_next(now),
+        }
+    }
+
     /// Asks for a child's next incarnation.
     fn start(&mut self, child: ChildId, now: Instant) {
-        self.forget_wait(child);
         if let Some(record) = self.records.get_mut(&child) {
             let incarnation = record.begin(now);
             self.directives
@@ -261,10 +265,22 @@ impl Supervision {
         }
     }
 
+    /// Asks for the end of an incarnation whose child stays.
+    fn end_incarnation(&mut self, child: ChildId, now: Instant) {
+        if let Some(record) = self.records.get_mut(&child) {
+            record.relax(now);
+            record.enter(State::EndingIncarnation, now);
+            let incarnation = record.incarnation();
+            self.directives
+                .push_back(Directive::EndIncarnation { child, incarnation });
+        }
+    }
+
     /// Asks for a child's end, whatever it is doing.
-    fn stop(&mut self, child: ChildId, why: Ending, now: Instant) {
+    fn stop_for(&mut self, child: ChildId, why: Ending, now: Instant) {
         self.forget_wait(child);
         if let Some(record) = self.records.get_mut(&child) {
+            record.relax(now);
             record.enter(State::Stopping(why), now);
             let incarnation = record.incarnation();
             self.directives
@@ -272,120 +288,33 @@ impl Supervision {
         }
     }
 
+    /// A child that was asked to stop has done so.
+    fn stopped(&mut self, child: ChildId, why: Ending, exit: Exit, now: Instant) {
+        if let Some(record) = self.records.get_mut(&child) {
+            record.stopped(why, exit, now);
+            if !record.is_worth_keeping(why) && !self.stage.is_stopping() {
+                self.records.remove(&child);
+            }
+            self.say_ended(child, why);
+        }
+    }
+
     fn forget_wait(&mut self, child: ChildId) {
-        if let Some(State::BackingOff { until }) = self.records.get(&child).map(Record::state) {
+        let state = self.records.get(&child).map(Record::state);
+        if let Some(until) = state.and_then(State::until) {
             self.waits.remove(&(until, child));
         }
     }
 
-    fn boot_next(&mut self, now: Instant) {
-        while let Some(child) = self.stage.await_next() {
-            if self.records.contains_key(&child) {
-                return self.start(child, now);
-            }
-        }
-    }
-
-    /// Goes on with the boot when `child` is the one that it waits for.
-    fn boot_past(&mut self, child: ChildId, now: Instant) {
-        if self.stage.awaits(child) {
-            self.boot_next(now);
-        }
-    }
-
-    /// A first incarnation did not come up: nobody restarts what never ran.
-    fn never_started(&mut self, child: ChildId, now: Instant) {
-        let fails_the_boot = self.stage.awaits(child);
-        if fails_the_boot {
-            self.directives.push_back(Directive::Escalate { child });
-        }
-        self.stop(child, Ending::StartFailed, now);
-        if fails_the_boot {
-            self.shutdown(now);
-        }
-    }
-
-    /// An incarnation that had been wanted is gone.
-    fn lost(&mut self, child: ChildId, wanted: Wanted, now: Instant) {
-        match wanted {
-            _ if self.stage.is_stopping() => {
-                self.stop(child, Ending::ShutDown, now);
-            }
-            Wanted::No => self.stop(child, Ending::Finished, now),
-            Wanted::OverItsLimit(OnLimit::StopChild) => self.give_up(child, now),
-            Wanted::OverItsLimit(OnLimit::Escalate) => self.escalate(child, now),
-            Wanted::Yes if self.failures.charge(self.intensity, now) => self.escalate(child, now),
-            Wanted::Yes => self.restart(child, now),
-        }
-    }
-
-    fn restart(&mut self, child: ChildId, now: Instant) {
-        // One strategy so far; the next one stops siblings here.
-        let Strategy::OneForOne = self.strategy;
-        let Some(record) = self.records.get_mut(&child) else {
-            return;
-        };
-        match record.wait(&mut self.dice) {
-            None => self.start(child, now),
-            Some(wait) => {
-                let until = span::after(now, wait);
-                record.enter(State::BackingOff { until }, now);
-                self.waits.insert((until, child));
-            }
-        }
-    }
-
-    fn give_up(&mut self, child: ChildId, now: Instant) {
-        self.directives.push_back(Directive::GaveUp { child });
-        self.stop(child, Ending::GaveUp, now);
-    }
-
-    fn escalate(&mut self, child: ChildId, now: Instant) {
-        self.directives.push_back(Directive::Escalate { child });
-        self.give_up(child, now);
-        self.shutdown(now);
-    }
-
-    /// A child that was asked to stop has done so.
-    fn stopped(&mut self, child: ChildId, why: Ending, exit: Exit, now: Instant) {
-        let Some(record) = self.records.get_mut(&child) else {
-            return;
-        };
-        record.stopped(why, exit, now);
-        let stays = record.is_worth_keeping(why) || self.stage.is_stopping();
-        if !stays {
-            self.records.remove(&child);
-        }
-        self.say_ended(child, why);
-        self.boot_past(child, now);
-        self.stop_next(now);
-    }
-
-    /// Turns to the last child that is not down, when all are to stop.
-    fn stop_next(&mut self, now: Instant) {
-        while let Stage::Stopping { left } = &mut self.stage
-            && let Some(&child) = left.last()
-        {
-            match self.records.get(&child).map(Record::state) {
-                Some(State::Stopping(_)) => return,
-                None | Some(State::Down) => {
-                    left.pop();
-                }
-                Some(State::Queued) => {
-                    left.pop();
-                    self.never_begun(child, now);
-                }
-                Some(State::BackingOff { .. } | State::Starting | State::Up) => {
-                    return self.stop(child, Ending::ShutDown, now);
-                }
-            }
-        }
-    }
-
-    fn never_begun(&mut self, child: ChildId, now: Instant) {
+    fn enter(&mut self, child: ChildId, state: State, now: Instant) {
         if let Some(record) = self.records.get_mut(&child) {
-            record.enter(State::Down, now);
-            self.say_ended(child, Ending::ShutDown);
+            record.enter(state, now);
+        }
+    }
+
+    fn note(&mut self, child: ChildId, exit: Exit) {
+        if let Some(record) = self.records.get_mut(&child) {
+            record.note(exit);
         }
     }
 

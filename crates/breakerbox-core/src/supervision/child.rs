@@ -13,6 +13,11 @@ impl ChildId {
     pub(super) const fn new(added: u64) -> Self {
         Self { added }
     }
+
+    #[cfg(test)]
+    pub(super) const fn number(self) -> u64 {
+        self.added
+    }
 }
 
 /// Which run of a child, from a start to an exit; the first is 1.
@@ -53,11 +58,13 @@ pub enum Phase {
     Starting,
     /// It started and has not ended.
     Up,
-    /// It ended and waits for its restart.
+    /// It ended and waits for its restart, or for that of its group.
     BackingOff,
+    /// It failed too often and waits for the one restart that a pause lets through.
+    Paused,
     /// It was asked to stop.
     Stopping,
-    /// It ended and will not be started again.
+    /// It ended; nothing but its group or a command starts it again.
     Down,
 }
 
@@ -67,6 +74,7 @@ impl fmt::Display for Phase {
             Self::Starting => "starting",
             Self::Up => "up",
             Self::BackingOff => "backing off",
+            Self::Paused => "paused",
             Self::Stopping => "stopping",
             Self::Down => "down",
         })

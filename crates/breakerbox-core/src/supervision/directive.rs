@@ -12,16 +12,29 @@ pub enum Directive {
         /// The incarnation to start.
         incarnation: Incarnation,
     },
-    /// End this incarnation, or its start, and all that is left of it.
+    /// End this incarnation, or its start, but keep the child and its address.
+    ///
+    /// Answer with `exited` once nothing of it runs. An exit that was under way
+    /// is an answer too.
+    EndIncarnation {
+        /// The child whose next incarnation follows.
+        child: ChildId,
+        /// The incarnation to end.
+        incarnation: Incarnation,
+    },
+    /// End this incarnation, or its start, and all that is left of the child.
     ///
     /// Answer with `exited` once nothing of it runs, also where it is long gone.
+    /// It takes the place of an `EndIncarnation` that was not answered yet, and
+    /// of an exit that was not reported: then this alone is to be answered, so
+    /// that nobody takes the child for gone too early.
     Stop {
         /// The child to stop.
         child: ChildId,
         /// Its current incarnation, or its last one.
         incarnation: Incarnation,
     },
-    /// The child reached its limit: it will not be started again.
+    /// The child reached its limit and will not be restarted.
     GaveUp {
         /// The child that failed too often.
         child: ChildId,
@@ -31,20 +44,25 @@ pub enum Directive {
         /// The child that failed too often, or could not boot.
         child: ChildId,
     },
-    /// The child is down for good.
+    /// All children are being stopped because this significant one ended.
+    AutoShutdown {
+        /// The child that ended.
+        child: ChildId,
+    },
+    /// The child is down and nothing is left of it.
     Ended {
         /// The child that ended.
         child: ChildId,
-        /// Why it will not be started again.
+        /// Why it is not restarted.
         why: Ending,
     },
 }
 
-/// Why a child is down for good.
+/// Why a child is down and not restarted.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Ending {
-    /// It ended, and its restart type asks for no restart.
+    /// It ended, or its group did, and its restart type asks for no restart.
     Finished,
     /// It failed too often.
     GaveUp,
@@ -54,6 +72,8 @@ pub enum Ending {
     ShutDown,
     /// Its first incarnation did not come up.
     StartFailed,
+    /// It was stopped by a command, and is kept.
+    Stopped,
 }
 
 impl fmt::Display for Ending {
@@ -64,6 +84,7 @@ impl fmt::Display for Ending {
             Self::Removed => "removed",
             Self::ShutDown => "shut down",
             Self::StartFailed => "start failed",
+            Self::Stopped => "stopped",
         })
     }
 }

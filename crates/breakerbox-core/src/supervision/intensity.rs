@@ -41,16 +41,6 @@ impl RestartIntensity {
     }
 }
 
-/// What to do when a child failed more often than its own intensity bears.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum OnLimit {
-    /// Stop all children and let the supervisor's parent decide.
-    Escalate,
-    /// Give up on the child alone; its siblings go on.
-    StopChild,
-}
-
 /// The failures that an intensity still counts, oldest first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Failures {

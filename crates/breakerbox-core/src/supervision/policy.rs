@@ -11,7 +11,7 @@ pub enum Restart {
     Permanent,
     /// After every exit but a normal one.
     Transient,
-    /// After none; once ended, the child is forgotten.
+    /// After none; once ended, also with its group, the child is forgotten.
     Temporary,
 }
 
@@ -33,6 +33,7 @@ pub struct ChildPolicy {
     pub(super) calm_after: Duration,
     pub(super) limit: Option<(RestartIntensity, OnLimit)>,
     pub(super) restart: Restart,
+    pub(super) significance: Significance,
 }
 
 impl ChildPolicy {
@@ -43,6 +44,7 @@ impl ChildPolicy {
             calm_after: CALM_AFTER,
             limit: None,
             restart: Restart::Permanent,
+            significance: Significance::Ordinary,
         }
     }
 
@@ -55,8 +57,8 @@ impl ChildPolicy {
     /// A limit of its own, which is looked at before the supervisor's.
     ///
     /// A failure beyond it is not charged to the supervisor where the child
-    /// alone is given up, so that one bad child cannot use up the restarts of
-    /// its siblings. One within it is charged to both.
+    /// alone is given up or paused, so that one bad child cannot use up the
+    /// restarts of its siblings. One within it is charged to both.
     pub const fn intensity(mut self, intensity: RestartIntensity, on_limit: OnLimit) -> Self {
         self.limit = Some((intensity, on_limit));
         self
@@ -70,11 +72,24 @@ impl ChildPolicy {
 
     /// How long it must be up for its backoff to begin anew; a minute unless set.
     ///
+    /// A restart that a pause let through has succeeded after it, too.
+    ///
     /// # Panics
     ///
     /// If the span is zero or longer than 100 years.
     pub const fn calm_after(mut self, uptime: Duration) -> Self {
         self.calm_after = span::checked(uptime);
+        self
+    }
+
+    /// Its end can be the end of its supervisor; see [`AutoShutdown`].
+    ///
+    /// OTP refuses a permanent child that is significant, for it never ends by
+    /// itself. Here it can be given up, so it is allowed, and counts then.
+    ///
+    /// [`AutoShutdown`]: super::AutoShutdown
+    pub const fn significant(mut self) -> Self {
+        self.significance = Significance::Significant;
         self
     }
 }
@@ -83,6 +98,13 @@ impl Default for ChildPolicy {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Whether a child's end can be the end of its supervisor.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Significance {
+    Ordinary,
+    Significant,
 }
 
 /// Longer than most backoffs wait at most, so that a child which fails as soon

@@ -1,7 +1,9 @@
 use std::time::{Duration, Instant};
 
-use super::intensity::Failures;
-use super::{ChildPolicy, ChildStatus, Ending, Exit, Incarnation, OnLimit, Phase, Restart};
+use super::limit::{Failure, Limit, Verdict};
+use super::policy::Significance;
+use super::state::{State, Wait};
+use super::{ChildPolicy, ChildStatus, Ending, Exit, Incarnation, Restart};
 use crate::Dice;
 
 /// What a supervision knows of one child.
@@ -9,7 +11,8 @@ use crate::Dice;
 pub(super) struct Record {
     /// Failures in a row, each before the child was calm.
     failing: u32,
-    failures: Failures,
+    limit: Option<Limit>,
+    past: Past,
     policy: ChildPolicy,
     state: State,
     status: ChildStatus,
@@ -17,9 +20,11 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn new(policy: ChildPolicy, now: Instant) -> Self {
+        let limit = policy.limit;
         Self {
             failing: 0,
-            failures: Failures::default(),
+            limit: limit.map(|(intensity, on_limit)| Limit::new(intensity, on_limit)),
+            past: Past::Nothing,
             policy,
             state: State::Queued,
             status: ChildStatus::new(now),
@@ -42,6 +47,22 @@ impl Record {
         self.state == State::Starting && self.incarnation() == incarnation
     }
 
+    pub(super) fn is_significant(&self) -> bool {
+        self.policy.significance == Significance::Significant
+    }
+
+    pub(super) fn is_temporary(&self) -> bool {
+        self.policy.restart == Restart::Temporary
+    }
+
+    pub(super) fn was_never_up(&self) -> bool {
+        self.past != Past::Up
+    }
+
+    pub(super) const fn wants_another(&self, exit: &Exit) -> bool {
+        self.policy.restart.wants_another(exit)
+    }
+
     pub(super) fn enter(&mut self, state: State, now: Instant) {
         self.state = state;
         self.status.phase = state.phase();
@@ -50,7 +71,9 @@ impl Record {
 
     /// Begins the next incarnation, which is the first where there was none yet.
     pub(super) fn begin(&mut self, now: Instant) -> Incarnation {
-        if self.state != State::Queued {
+        if self.past == Past::Nothing {
+            self.past = Past::Begun;
+        } else {
             self.status.incarnation = self.incarnation().next();
             self.status.restarts += 1;
         }
@@ -58,39 +81,51 @@ impl Record {
         self.incarnation()
     }
 
-    pub(super) fn failed_to_start(&mut self, exit: Exit) {
+    pub(super) fn came_up(&mut self, now: Instant) {
+        self.past = Past::Up;
+        self.enter(State::Up, now);
+    }
+
+    pub(super) fn note(&mut self, exit: Exit) {
         self.status.last_exit = Some(exit);
     }
 
-    /// Notes an exit, charges it, and says whether a restart follows.
-    pub(super) fn lost(&mut self, exit: Exit, now: Instant) -> Wanted {
-        if self.uptime(now) >= self.policy.calm_after {
-            self.failing = 0;
-        }
-        let another = self.policy.restart.wants_another(&exit);
-        self.status.last_exit = Some(exit);
-        match self.policy.limit {
-            _ if !another => Wanted::No,
-            Some((intensity, on_limit)) if self.failures.charge(intensity, now) => {
-                Wanted::OverItsLimit(on_limit)
-            }
-            _ => Wanted::Yes,
-        }
+    /// Charges a failure to its own limit, and returns it for that of all.
+    pub(super) fn charge(&mut self, dice: &mut Dice, now: Instant) -> (Failure, Verdict) {
+        let failure = self.relax(now);
+        let limit = self.limit.as_mut();
+        let verdict = limit.map_or(Verdict::Bearable, |limit| limit.charge(failure, dice));
+        (failure, verdict)
     }
 
-    /// How long to wait before the restart, or `None` to begin at once.
-    pub(super) fn wait(&mut self, dice: &mut Dice) -> Option<Duration> {
+    /// How long to wait before the restart after a failure that is borne.
+    pub(super) fn wait(&mut self, dice: &mut Dice) -> Wait {
         self.failing = self.failing.saturating_add(1);
-        let wait = self.policy.backoff?.wait(self.failing, dice);
-        (!wait.is_zero()).then_some(wait)
+        let backoff = self.policy.backoff;
+        match backoff.map(|backoff| backoff.wait(self.failing, dice)) {
+            Some(wait) if !wait.is_zero() => Wait::Backoff(wait),
+            _ => Wait::None,
+        }
+    }
+
+    pub(super) fn pause_until(&mut self, until: Instant) {
+        if let Some(limit) = &mut self.limit {
+            limit.pause_until(until);
+        }
+    }
+
+    pub(super) fn end_pause(&mut self, now: Instant) {
+        if let Some(limit) = &mut self.limit {
+            limit.end_pause(now);
+        }
     }
 
     /// Notes that it is down, and how, where its end was not already an exit.
     pub(super) fn stopped(&mut self, why: Ending, exit: Exit, now: Instant) {
-        if let Ending::Removed | Ending::ShutDown = why {
-            self.status.last_exit = Some(exit);
+        if let Ending::Removed | Ending::ShutDown | Ending::Stopped = why {
+            self.note(exit);
         }
-        self.enter(State::Down, now);
+        self.enter(State::Down(why), now);
     }
 
     /// Whether it is still shown once it is down.
@@ -98,8 +133,26 @@ impl Record {
         match why {
             Ending::Removed | Ending::StartFailed => false,
             Ending::Finished => !matches!(self.policy.restart, Restart::Temporary),
-            Ending::GaveUp | Ending::ShutDown => true,
+            Ending::GaveUp | Ending::ShutDown | Ending::Stopped => true,
         }
+    }
+
+    /// Forgets earlier failures, if it has been up for long enough.
+    ///
+    /// To be called before it leaves [`State::Up`], for whatever reason.
+    pub(super) fn relax(&mut self, now: Instant) -> Failure {
+        let failure = Failure {
+            at: now,
+            calm_after: self.policy.calm_after,
+            uptime: self.uptime(now),
+        };
+        if failure.was_calm() {
+            self.failing = 0;
+        }
+        if let Some(limit) = &mut self.limit {
+            limit.relax(failure);
+        }
+        failure
     }
 
     fn uptime(&self, now: Instant) -> Duration {
@@ -110,33 +163,10 @@ impl Record {
     }
 }
 
-/// Whether a child is to be restarted after an exit.
+/// How far a child has ever come.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Wanted {
-    No,
-    OverItsLimit(OnLimit),
-    Yes,
-}
-
-/// What a child is doing, with what only that state knows.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum State {
-    Queued,
-    Starting,
+enum Past {
+    Nothing,
+    Begun,
     Up,
-    BackingOff { until: Instant },
-    Stopping(Ending),
-    Down,
-}
-
-impl State {
-    const fn phase(self) -> Phase {
-        match self {
-            Self::Queued | Self::Starting => Phase::Starting,
-            Self::Up => Phase::Up,
-            Self::BackingOff { .. } => Phase::BackingOff,
-            Self::Stopping(_) => Phase::Stopping,
-            Self::Down => Phase::Down,
-        }
-    }
 }

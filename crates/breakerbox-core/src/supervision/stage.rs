@@ -1,5 +1,3 @@
-use std::collections::VecDeque;
-
 use super::ChildId;
 
 /// How far a supervision is between its boot and its end.
@@ -8,10 +6,8 @@ pub(super) enum Stage {
     /// Children are added and none has been started.
     Assembling,
     Booting {
-        /// The child that is starting.
-        awaited: Option<ChildId>,
-        /// Those that start after it.
-        queue: VecDeque<ChildId>,
+        /// Those that were added before this one are of the boot.
+        before: ChildId,
     },
     Running,
     Stopping {
@@ -21,32 +17,11 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    pub(super) fn booting(children: impl Iterator<Item = ChildId>) -> Self {
-        Self::Booting {
-            awaited: None,
-            queue: children.collect(),
-        }
-    }
-
     pub(super) const fn is_stopping(&self) -> bool {
         matches!(self, Self::Stopping { .. })
     }
 
-    /// Whether the boot waits for this child.
-    pub(super) fn awaits(&self, child: ChildId) -> bool {
-        matches!(self, Self::Booting { awaited, .. } if *awaited == Some(child))
-    }
-
-    /// Waits for the next child of the boot, which is over when there is none.
-    pub(super) fn await_next(&mut self) -> Option<ChildId> {
-        let Self::Booting { awaited, queue } = self else {
-            return None;
-        };
-        *awaited = queue.pop_front();
-        let next = *awaited;
-        if next.is_none() {
-            *self = Self::Running;
-        }
-        next
+    pub(super) fn boots(&self, child: ChildId) -> bool {
+        matches!(self, Self::Booting { before } if child < *before)
     }
 }

@@ -246,7 +246,14 @@ impl SupervisorState {
                     managed.stop(child, incarnation, &self.myself);
                 }
             }
+            // For the time being the whole child is stopped and started again,
+            // so a group's restart does not keep addresses and queues.
+            Directive::EndIncarnation { child, incarnation } => {
+                self.run_directive(Directive::Stop { child, incarnation });
+            }
             Directive::GaveUp { child } => self.give_up(child),
+            // No spec asks for it yet; the children are stopped by `shutdown`.
+            Directive::AutoShutdown { .. } => self.myself.stop(None),
             Directive::Escalate { child } => self.escalate(child),
             Directive::Ended { child, why } => self.ended(child, why),
         }
