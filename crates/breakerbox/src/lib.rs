@@ -35,10 +35,10 @@ pub use ask::AskError;
 pub use breaker::{Breaker, BreakerMessage, Decision, OwnedPermit, Permit, Snapshot};
 pub use breaker_box::{BreakerBox, BreakerBoxSpec, BreakerError};
 pub use breakerbox_core::{
-    Abandoned, ActiveOverride, Backoff, BreakerConfig, ChildStatus, ConfigError, Counts, Ending,
-    Exit, Forced, Generation, Incarnation, OnLimit, Orphaned, Outcome, Override, Phase, Ramp,
-    Ratio, Reason, RejectReason, Restart, RestartIntensity, State, Strategy, Sums, Transition,
-    TripPolicy, TripReason, Window,
+    Abandoned, ActiveOverride, AutoShutdown, Backoff, BreakerConfig, ChildStatus, ConfigError,
+    Counts, Ending, Exit, Forced, Generation, Incarnation, OnLimit, Orphaned, Outcome, Override,
+    Phase, Ramp, Ratio, Reason, RejectReason, Restart, RestartIntensity, State, Strategy, Sums,
+    Transition, TripPolicy, TripReason, Window,
 };
 pub use error::{CallError, CommandError};
 pub use event::{Event, Events};
@@ -46,6 +46,6 @@ pub use lifecycle::{Lifecycle, LifecycleEnd, LifecycleReport, Readiness, Signal,
 pub use rejected::Rejected;
 pub use supervisor::{
     AddError, Child, ChildError, ChildSnapshot, ChildSpec, Departure, End, RemoveError, Report,
-    Shutdown, StartError, Stopped, Supervisor, SupervisorEvent, SupervisorEvents,
+    RestartError, Shutdown, StartError, Stopped, Supervisor, SupervisorEvent, SupervisorEvents,
     SupervisorSnapshot, SupervisorSpec,
 };

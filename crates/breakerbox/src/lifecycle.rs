@@ -117,7 +117,7 @@ impl Lifecycle {
             signals,
             tree,
         };
-        Ok(run.to_the_end().await)
+        Ok(run.complete().await)
     }
 }
 
@@ -149,7 +149,7 @@ struct Run {
 }
 
 impl Run {
-    async fn to_the_end(mut self) -> LifecycleReport {
+    async fn complete(mut self) -> LifecycleReport {
         self.readiness.send_replace(true);
         let asked = tokio::select! {
             signal = self.signals.next() => Some(signal),

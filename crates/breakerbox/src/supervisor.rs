@@ -24,6 +24,7 @@
 //! | `supervisor`, `spec` | `Supervisor`, a handle; `SupervisorSpec`, which starts one |
 //! | `child`, `child_spec`, `shutdown` | `Child`, a handle; its recipe; how it is stopped |
 //! | `event`, `snapshot`, `report` | what changes, what is now, how it ended |
+//! | `error` | why a command was not carried out |
 //!
 //! What the supervisor's actor does:
 //!
@@ -70,6 +71,7 @@ mod catch;
 mod child;
 mod child_spec;
 mod down_hook;
+mod error;
 mod event;
 mod managed_child;
 mod message;
@@ -86,16 +88,15 @@ mod state;
 mod tests;
 mod timer;
 
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use breakerbox_core::Exit;
 use ractor::{ActorRef, Message};
 use tokio::sync::oneshot;
 
 pub use child::{Child, ChildError};
 pub use child_spec::ChildSpec;
+pub use error::{AddError, RemoveError, RestartError};
 pub use event::{SupervisorEvent, SupervisorEvents};
 use message::SupervisorMessage;
 use published::Published;
@@ -227,6 +228,51 @@ impl Supervisor {
         removed.await.unwrap_or(Err(RemoveError::Ended))
     }
 
+    /// Starts a child anew, and returns when it is up.
+    ///
+    /// One that is up ends its incarnation first, in place: its address and its
+    /// queue stay. One that waits for its restart does not wait any longer; one
+    /// that is down starts again. Nobody is charged with a failure.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such child, or it is being removed; when it did not come
+    /// up, which goes on as any failed restart; when the supervisor ends.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it does not take the restart back.
+    pub async fn restart(&self, child: &str) -> Result<(), RestartError> {
+        let (reply, restarted) = oneshot::channel();
+        let message = SupervisorMessage::Restart(child.to_owned(), reply);
+        if self.stop_on_drop.actor.cast(message).is_err() {
+            return Err(RestartError::Ended);
+        }
+        restarted.await.unwrap_or(Err(RestartError::Ended))
+    }
+
+    /// Stops a child but keeps it, and returns when it is down.
+    ///
+    /// Only [`restart`](Self::restart) starts it again, neither its restart type
+    /// nor its group. Its mailbox is gone, and a handle then leads to a new actor.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such child, or it is being removed; when the supervisor
+    /// ends meanwhile, which stops the child as well.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it does not keep the child up.
+    pub async fn stop(&self, child: &str) -> Result<Departure, RemoveError> {
+        let (reply, stopped) = oneshot::channel();
+        let message = SupervisorMessage::Stop(child.to_owned(), reply);
+        if self.stop_on_drop.actor.cast(message).is_err() {
+            return Err(RemoveError::Ended);
+        }
+        stopped.await.unwrap_or(Err(RemoveError::Ended))
+    }
+
     /// How it and its children do, as it last published it.
     ///
     /// It asks nobody, so it answers at any time: while children start or stop,
@@ -296,61 +342,5 @@ struct StopOnDrop {
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.actor.stop(None);
-    }
-}
-
-/// A child was not added.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum AddError {
-    /// There is a child of that name already.
-    Duplicate {
-        /// The name.
-        child: String,
-    },
-    /// The supervisor has ended, or the child was removed before it was up.
-    Ended,
-    /// The child did not come up.
-    Failed {
-        /// Its name.
-        child: String,
-        /// How it ended.
-        exit: Exit,
-    },
-}
-
-impl Error for AddError {}
-
-impl fmt::Display for AddError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Duplicate { child } => write!(f, "there is a child {child:?} already"),
-            Self::Ended => f.write_str("the supervisor or the child was ended meanwhile"),
-            Self::Failed { child, exit } => write!(f, "child {child:?} {exit}"),
-        }
-    }
-}
-
-/// A child was not removed.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum RemoveError {
-    /// The supervisor has ended, and its children with it.
-    Ended,
-    /// There is no child of that name.
-    Unknown {
-        /// The name.
-        child: String,
-    },
-}
-
-impl Error for RemoveError {}
-
-impl fmt::Display for RemoveError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ended => f.write_str("the supervisor has ended"),
-            Self::Unknown { child } => write!(f, "there is no child {child:?}"),
-        }
     }
 }

@@ -201,8 +201,12 @@ impl Shared {
         Snapshot::new(&self.name, circuit, incarnation, places)
     }
 
-    /// Hands the circuit to a new owner, if no other one has it.
+    /// Hands the circuit to a new owner, unless another one has it or nobody
+    /// was to have it any more.
     pub(super) fn take_up(&self, actor: ActorRef<BreakerMessage>) -> Option<(Box<Ledger>, u64)> {
+        if self.reports.are_over() {
+            return None;
+        }
         let ledger = lock::with(&self.resting, |resting| {
             let ledger = resting.ledger.take()?;
             resting.actor = Some(actor);

@@ -18,6 +18,7 @@ use super::{ChildSpec, StartError, SupervisorEvent, SupervisorSpec};
 /// Only `post_stop` waits: for one child after another.
 pub(super) struct SupervisorActor;
 
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl Actor for SupervisorActor {
     type Msg = SupervisorMessage;
     type State = SupervisorState;
@@ -87,7 +88,9 @@ impl SupervisorArguments {
             children: spec.children,
             published: Arc::new(Published::new(spec.name, &events)),
             events,
-            supervision: Supervision::new(spec.strategy, spec.intensity, seed),
+            supervision: Supervision::new(spec.strategy, spec.intensity, seed)
+                .auto_shutdown(spec.auto_shutdown)
+                .on_limit(spec.on_limit),
         }
     }
 }

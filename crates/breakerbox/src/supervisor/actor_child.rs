@@ -81,6 +81,17 @@ where
         async move { self.start_incarnation(request).await }.boxed()
     }
 
+    fn end_incarnation(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, Exit> {
+        async move {
+            match self.current.get() {
+                Some(shell) if shell.can_restart() => shell.end_incarnation(shutdown).await,
+                Some(shell) => shell.stop(shutdown).await.1,
+                None => Exit::Normal,
+            }
+        }
+        .boxed()
+    }
+
     fn stop(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, (Departure, Exit)> {
         async move {
             match self.current.get() {

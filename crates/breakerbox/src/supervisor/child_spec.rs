@@ -76,6 +76,12 @@ impl ChildSpec {
         self
     }
 
+    /// Its end can end its supervisor; see [`AutoShutdown`](crate::AutoShutdown).
+    pub fn significant(mut self) -> Self {
+        self.policy = self.policy.significant();
+        self
+    }
+
     /// How it is stopped; within 5 seconds unless set, as in OTP.
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.shutdown = shutdown;

@@ -25,6 +25,11 @@ pub enum SupervisorEvent {
         /// Which incarnation.
         incarnation: Incarnation,
     },
+    /// All children are being stopped because this significant one ended.
+    Finished {
+        /// Its name.
+        child: Arc<str>,
+    },
     /// A child failed too often and will not be started again.
     GaveUp {
         /// Its name.

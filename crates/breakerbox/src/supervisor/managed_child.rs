@@ -15,7 +15,7 @@ use super::notifier::Notifier;
 use super::published::ChildEntry;
 use super::runnable::{Runnable, StartRequest};
 use super::shutdown::KILL_TIMEOUT;
-use super::{AddError, Departure, RemoveError, Shutdown, catch};
+use super::{AddError, Departure, RemoveError, RestartError, Shutdown, catch};
 use latest_lock::LatestLock;
 
 /// One child as the supervisor's actor manages it.
@@ -31,6 +31,10 @@ pub(super) struct ManagedChild {
     pub(super) entry: Arc<ChildEntry>,
     /// Who waits for it to be gone.
     pub(super) remove_replies: Vec<oneshot::Sender<Result<Departure, RemoveError>>>,
+    /// Who waits for its next incarnation to come up.
+    pub(super) restart_replies: Vec<oneshot::Sender<Result<(), RestartError>>>,
+    /// Who waits for it to be down.
+    pub(super) stop_replies: Vec<oneshot::Sender<Result<Departure, RemoveError>>>,
     pub(super) shell: Option<ActorId>,
     pub(super) stage: Stage,
     lock: Arc<LatestLock>,
@@ -59,6 +63,8 @@ impl ManagedChild {
             entry,
             lock: Arc::default(),
             remove_replies: Vec::new(),
+            restart_replies: Vec::new(),
+            stop_replies: Vec::new(),
             shell: None,
             shutdown: spec.shutdown,
             stage: Stage::Running,
@@ -91,6 +97,27 @@ impl ManagedChild {
             if let Err(exit) = started(runnable, request).await {
                 notifier.exited(incarnation, exit);
             }
+        }));
+    }
+
+    /// Ends its incarnation in a task, which notifies the supervisor.
+    pub(super) fn end_incarnation(
+        &mut self,
+        child: ChildId,
+        incarnation: Incarnation,
+        supervisor: &ActorRef<SupervisorMessage>,
+    ) {
+        drop(self.task.take());
+        let notifier = Notifier::new(child, supervisor.clone());
+        let runnable = Arc::clone(self.entry.runnable());
+        let shutdown = self.shutdown;
+        let (lock, number) = self.next_number();
+        self.task = Some(AbortOnDrop::spawn(async move {
+            let Some(_guard) = lock.lock(number).await else {
+                return;
+            };
+            let exit = runnable.end_incarnation(shutdown).await;
+            notifier.exited(incarnation, exit);
         }));
     }
 
@@ -144,15 +171,43 @@ impl ManagedChild {
         }
     }
 
+    /// Tells those who wait for its next incarnation that it is up.
+    pub(super) fn reply_restarted(&mut self) {
+        for reply in self.restart_replies.drain(..) {
+            let _gave_up_waiting = reply.send(Ok(()));
+        }
+    }
+
+    /// Tells those who wait for its next incarnation that it did not come up.
+    pub(super) fn reply_restart_failed(&mut self, exit: &Exit) {
+        for reply in self.restart_replies.drain(..) {
+            let (child, exit) = (self.entry.name().to_string(), exit.clone());
+            let _gave_up_waiting = reply.send(Err(RestartError::Failed { child, exit }));
+        }
+    }
+
+    /// Tells those who wait for it to be down how it went.
+    pub(super) fn reply_stopped(&mut self) {
+        let departure = self.departure();
+        for reply in self.stop_replies.drain(..) {
+            let _gave_up_waiting = reply.send(Ok(departure));
+        }
+    }
+
     /// Tells those who wait for it to be gone how it went.
-    pub(super) fn reply_removed(self) {
-        let departure = match self.stage {
+    pub(super) fn reply_removed(mut self) {
+        self.reply_stopped();
+        let departure = self.departure();
+        for reply in self.remove_replies {
+            let _gave_up_waiting = reply.send(Ok(departure));
+        }
+    }
+
+    const fn departure(&self) -> Departure {
+        match self.stage {
             Stage::Stopped(departure) => departure,
             // It was down already, or had never been started.
             Stage::Running | Stage::Stopping => Departure::Stopped,
-        };
-        for reply in self.remove_replies {
-            let _gave_up_waiting = reply.send(Ok(departure));
         }
     }
 

@@ -2,7 +2,7 @@ use breakerbox_core::{ChildId, Exit, Incarnation};
 use ractor::ActorId;
 use tokio::sync::oneshot;
 
-use super::{AddError, ChildSpec, Departure, RemoveError};
+use super::{AddError, ChildSpec, Departure, RemoveError, RestartError};
 
 /// What a supervisor's actor is told.
 pub(super) enum SupervisorMessage {
@@ -14,10 +14,18 @@ pub(super) enum SupervisorMessage {
     Exited(ChildId, Incarnation, Exit),
     /// Remove a child, and reply when it is gone.
     Remove(String, oneshot::Sender<Result<Departure, RemoveError>>),
+    /// Start a child anew, and reply when it is up or did not come up.
+    Restart(String, oneshot::Sender<Result<(), RestartError>>),
     /// A shell ended, whoever ended it.
     ShellEnded(ActorId),
     /// An incarnation is up.
     Started(ChildId, Incarnation),
+    /// Stop a child but keep it, and reply when it is down.
+    Stop(String, oneshot::Sender<Result<Departure, RemoveError>>),
     /// A child was stopped, as a directive had asked.
     Stopped(ChildId, Incarnation, Departure, Exit),
 }
+
+// Never sent to another node, but with this feature ractor asks for it.
+#[cfg(feature = "cluster")]
+impl ractor::Message for SupervisorMessage {}

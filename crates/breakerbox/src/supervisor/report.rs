@@ -43,6 +43,11 @@ pub enum End {
         /// How it failed last.
         exit: Exit,
     },
+    /// A significant child ended, which shut it down.
+    Finished {
+        /// Its name.
+        child: Arc<str>,
+    },
     /// Its own actor was killed, and its children with it.
     Killed,
     /// It was shut down, or its last handle was dropped.

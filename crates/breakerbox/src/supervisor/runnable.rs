@@ -18,6 +18,9 @@ pub(super) trait Runnable: Send + Sync {
     /// notifier.
     fn start(self: Arc<Self>, request: StartRequest) -> BoxFuture<'static, Result<(), Exit>>;
 
+    /// Ends the incarnation that runs; its address stays, if it has one.
+    fn end_incarnation(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, Exit>;
+
     /// Stops whatever runs, and all that is left of it.
     fn stop(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, (Departure, Exit)>;
 

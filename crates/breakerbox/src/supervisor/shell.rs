@@ -50,6 +50,7 @@ pub(super) struct FirstIncarnation<A: Actor> {
     pub(super) incarnation: Incarnation,
 }
 
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl<A: Actor> Actor for Shell<A> {
     type Msg = A::Msg;
     type State = ShellState;

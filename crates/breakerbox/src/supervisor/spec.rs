@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use breakerbox_core::{Exit, RestartIntensity, Strategy};
+use breakerbox_core::{AutoShutdown, Exit, OnLimit, RestartIntensity, Strategy};
 use ractor::Actor;
 use tokio::sync::oneshot;
 
@@ -15,9 +15,11 @@ use super::{ChildSpec, Supervisor};
 #[derive(Debug)]
 #[must_use = "a supervisor starts with `start`"]
 pub struct SupervisorSpec {
+    pub(super) auto_shutdown: AutoShutdown,
     pub(super) children: Vec<ChildSpec>,
     pub(super) intensity: RestartIntensity,
     pub(super) name: Arc<str>,
+    pub(super) on_limit: OnLimit,
     pub(super) strategy: Strategy,
 }
 
@@ -25,18 +27,35 @@ impl SupervisorSpec {
     /// A supervisor without children; its name is for logs and snapshots.
     pub fn new(name: impl Into<Arc<str>>, strategy: Strategy) -> Self {
         Self {
+            auto_shutdown: AutoShutdown::Never,
             children: Vec::new(),
             intensity: INTENSITY,
             name: name.into(),
+            on_limit: OnLimit::Escalate,
             strategy,
         }
     }
 
+    /// Whether it ends with its significant children; never unless set.
+    pub const fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Self {
+        self.auto_shutdown = auto_shutdown;
+        self
+    }
+
     /// How many restarts it allows; 3 within 5 seconds unless set, as in Elixir.
     ///
-    /// One more, and it stops all its children and ends.
+    /// One more, and it does what [`on_limit`](Self::on_limit) says.
     pub const fn intensity(mut self, intensity: RestartIntensity) -> Self {
         self.intensity = intensity;
+        self
+    }
+
+    /// What follows one restart too many; [`OnLimit::Escalate`] unless set.
+    ///
+    /// To escalate is to stop all children and end, which is a failure for the
+    /// supervisor above, if there is one.
+    pub const fn on_limit(mut self, on_limit: OnLimit) -> Self {
+        self.on_limit = on_limit;
         self
     }
 

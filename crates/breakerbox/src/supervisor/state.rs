@@ -5,7 +5,6 @@ use breakerbox_core::{
     ChildId, ChildStatus, Directive, Ending, Exit, Incarnation, Phase, Supervision,
 };
 use ractor::{ActorId, ActorRef};
-use tokio::sync::oneshot;
 
 use super::actor::SupervisorArguments;
 use super::event::EventSender;
@@ -14,8 +13,10 @@ use super::message::SupervisorMessage;
 use super::published::{ChildEntry, Published};
 use super::report::ReportBuilder;
 use super::timer::Timer;
-use super::{AddError, ChildSpec, Departure, RemoveError};
+use super::{ChildSpec, Departure};
 use crate::clock;
+
+mod commands;
 
 /// The state of a supervisor's actor: its children and what is decided of them.
 ///
@@ -68,8 +69,10 @@ impl SupervisorState {
                 self.exited(child, incarnation, exit);
             }
             SupervisorMessage::Remove(name, reply) => self.remove(&name, reply),
+            SupervisorMessage::Restart(name, reply) => self.restart(&name, reply),
             SupervisorMessage::ShellEnded(shell) => self.shell_ended(shell),
             SupervisorMessage::Started(child, incarnation) => self.started(child, incarnation),
+            SupervisorMessage::Stop(name, reply) => self.stop(&name, reply),
             SupervisorMessage::Stopped(child, incarnation, departure, exit) => {
                 self.stopped(child, incarnation, departure, exit);
             }
@@ -100,15 +103,6 @@ impl SupervisorState {
         self.published.set_report(self.report.finish());
     }
 
-    fn add(&mut self, spec: ChildSpec, reply: oneshot::Sender<Result<(), AddError>>) {
-        if self.published.id(&spec.name).is_some() {
-            let child = spec.name.to_string();
-            let _gave_up_waiting = reply.send(Err(AddError::Duplicate { child }));
-        } else if let Some(managed) = self.insert(spec) {
-            managed.add_reply = Some(reply);
-        }
-    }
-
     fn insert(&mut self, spec: ChildSpec) -> Option<&mut ManagedChild> {
         let child = self.supervision.add(spec.policy, clock::now())?;
         let status = self.supervision.status(child)?.clone();
@@ -117,22 +111,6 @@ impl SupervisorState {
         self.published.insert(child, Arc::clone(&entry));
         let managed = ManagedChild::new(spec, entry);
         Some(self.children.entry(child).insert_entry(managed).into_mut())
-    }
-
-    fn remove(&mut self, name: &str, reply: oneshot::Sender<Result<Departure, RemoveError>>) {
-        let known = self.published.id(name);
-        let Some((child, managed)) = known.and_then(|id| Some((id, self.children.get_mut(&id)?)))
-        else {
-            let child = name.to_owned();
-            let _gave_up_waiting = reply.send(Err(RemoveError::Unknown { child }));
-            return;
-        };
-        managed.remove_replies.push(reply);
-        self.supervision.remove(child, clock::now());
-        // For one that was down already there is no directive.
-        if self.supervision.status(child).is_none() {
-            self.forget(child);
-        }
     }
 
     fn started(&mut self, child: ChildId, incarnation: Incarnation) {
@@ -153,14 +131,26 @@ impl SupervisorState {
         if let Some(reply) = managed.add_reply.take() {
             let _gave_up_waiting = reply.send(Ok(()));
         }
+        managed.reply_restarted();
         self.publish(child);
         self.send_event(child, EventSender::started);
         self.exited_with_shell(child, incarnation);
     }
 
     fn exited(&mut self, child: ChildId, incarnation: Incarnation, exit: Exit) {
-        if !self.is_current(&[Phase::Starting, Phase::Up], child, incarnation) {
+        if !self.is_current(
+            &[Phase::Starting, Phase::Up, Phase::Stopping],
+            child,
+            incarnation,
+        ) {
             return;
+        }
+        let phase = self.supervision.status(child).map(|status| status.phase);
+        match self.children.get_mut(&child) {
+            // A stop is under way, and its answer is the exit.
+            Some(managed) if !matches!(managed.stage, Stage::Running) => return,
+            Some(managed) if phase == Some(Phase::Starting) => managed.reply_restart_failed(&exit),
+            _ => {}
         }
         self.send_event(child, |events, name, _| {
             events.exited(name, incarnation, exit.clone());
@@ -219,7 +209,7 @@ impl SupervisorState {
     fn run_directives(&mut self) {
         while let Some(directive) = self.supervision.poll_directive() {
             self.run_directive(directive);
-            if self.report.has_escalated() {
+            if self.report.is_ending() {
                 // The other directives are carried out by `shutdown`.
                 return self.myself.stop(None);
             }
@@ -246,14 +236,14 @@ impl SupervisorState {
                     managed.stop(child, incarnation, &self.myself);
                 }
             }
-            // For the time being the whole child is stopped and started again,
-            // so a group's restart does not keep addresses and queues.
             Directive::EndIncarnation { child, incarnation } => {
-                self.run_directive(Directive::Stop { child, incarnation });
+                self.publish(child);
+                if let Some(managed) = self.children.get_mut(&child) {
+                    managed.end_incarnation(child, incarnation, &self.myself);
+                }
             }
+            Directive::AutoShutdown { child } => self.finish(child),
             Directive::GaveUp { child } => self.give_up(child),
-            // No spec asks for it yet; the children are stopped by `shutdown`.
-            Directive::AutoShutdown { .. } => self.myself.stop(None),
             Directive::Escalate { child } => self.escalate(child),
             Directive::Ended { child, why } => self.ended(child, why),
         }
@@ -276,10 +266,21 @@ impl SupervisorState {
         }
     }
 
+    /// A significant child ended, and all others end with it.
+    fn finish(&mut self, child: ChildId) {
+        if let Some((managed, _)) = self.child(child) {
+            let child = Arc::clone(managed.entry.name());
+            self.events.finished(&child);
+            self.report.finished(child);
+        }
+    }
+
     fn ended(&mut self, child: ChildId, why: Ending) {
         self.publish(child);
         if let Some(managed) = self.children.get_mut(&child) {
             managed.down_hook.call(why);
+            managed.reply_stopped();
+            managed.restart_replies.clear();
             if why == Ending::StartFailed {
                 managed.reply_start_failed();
             }

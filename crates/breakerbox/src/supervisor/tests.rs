@@ -1,5 +1,7 @@
 mod boot;
+mod commands;
 mod dynamic;
+mod groups;
 mod limits;
 mod linked;
 mod restart;

@@ -66,6 +66,16 @@ impl EventSender {
         self.send(SupervisorEvent::Escalated { child });
     }
 
+    pub(crate) fn finished(&self, child: &Arc<str>) {
+        tracing::info!(
+            supervisor.name = &*self.supervisor,
+            child.name = &**child,
+            "supervisor finishes with child"
+        );
+        let child = Arc::clone(child);
+        self.send(SupervisorEvent::Finished { child });
+    }
+
     pub(crate) fn ended(&self, child: &Arc<str>, why: Ending) {
         let child = Arc::clone(child);
         self.send(SupervisorEvent::Stopped { child, why });

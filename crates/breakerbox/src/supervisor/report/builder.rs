@@ -10,8 +10,8 @@ use super::{Departure, End, Report, Stopped};
 pub(crate) struct ReportBuilder {
     /// Who waits for the boot.
     booted: Option<oneshot::Sender<Result<(), StartError>>>,
-    /// The child because of which all are stopped, and how it failed.
-    escalated: Option<(Arc<str>, Exit)>,
+    /// Why all are stopped, if not from outside.
+    end: Option<End>,
     stopped: Vec<Stopped>,
 }
 
@@ -19,7 +19,7 @@ impl ReportBuilder {
     pub(crate) const fn new(booted: oneshot::Sender<Result<(), StartError>>) -> Self {
         Self {
             booted: Some(booted),
-            escalated: None,
+            end: None,
             stopped: Vec::new(),
         }
     }
@@ -31,11 +31,16 @@ impl ReportBuilder {
     }
 
     pub(crate) fn escalated(&mut self, child: Arc<str>, exit: Exit) {
-        self.escalated = Some((child, exit));
+        self.end = Some(End::Escalated { child, exit });
     }
 
-    pub(crate) const fn has_escalated(&self) -> bool {
-        self.escalated.is_some()
+    pub(crate) fn finished(&mut self, child: Arc<str>) {
+        self.end = Some(End::Finished { child });
+    }
+
+    /// Whether it ends by itself.
+    pub(crate) const fn is_ending(&self) -> bool {
+        self.end.is_some()
     }
 
     pub(crate) fn stopped(&mut self, child: Arc<str>, departure: Departure) {
@@ -45,21 +50,17 @@ impl ReportBuilder {
     /// Answers who still waits for the boot, and returns the report.
     pub(crate) fn finish(&mut self) -> Report {
         if let Some(booted) = self.booted.take() {
-            let error = match &self.escalated {
-                None => StartError::Interrupted,
-                Some((child, exit)) => StartError::Child {
+            let error = match &self.end {
+                Some(End::Escalated { child, exit }) => StartError::Child {
                     child: child.to_string(),
                     exit: exit.clone(),
                 },
+                _ => StartError::Interrupted,
             };
             let _gave_up_waiting = booted.send(Err(error));
         }
-        let end = match self.escalated.take() {
-            None => End::ShutDown,
-            Some((child, exit)) => End::Escalated { child, exit },
-        };
         Report {
-            end,
+            end: self.end.take().unwrap_or(End::ShutDown),
             stopped: std::mem::take(&mut self.stopped),
         }
     }

@@ -98,22 +98,25 @@ impl<A: Actor> ShellHandle<A> {
     /// Ends the incarnation as `shutdown` says; shell and mailbox go on.
     ///
     /// A callback that runs may end by itself first; otherwise it is dropped
-    /// where it waits, and its message with it. Code that blocks its thread is
-    /// given up as stuck after a bounded wait, and ends when it waits next.
-    pub(crate) async fn end_incarnation(&self, shutdown: Shutdown) -> (Departure, Exit) {
+    /// where it waits, and its message with it. One that blocks its thread is
+    /// waited for a bounded time, and ends when it waits next.
+    pub(crate) async fn end_incarnation(&self, shutdown: Shutdown) -> Exit {
         let within = shutdown.timeout();
         let by = Instant::now() + within;
-        let ended = match tokio::time::timeout(within, self.slot.lock()).await {
+        let exit = match tokio::time::timeout(within, self.slot.lock()).await {
             Ok(mut guard) => {
-                let ended = self.post_stop(&mut guard, shutdown, by).await;
+                let exit = self.post_stop(&mut guard, shutdown, by).await;
                 drop(self.slot.clear(&mut guard));
-                ended
+                exit
             }
-            Err(_busy) => self.interrupt().await,
+            Err(_busy) => {
+                self.interrupt().await;
+                Exit::Killed
+            }
         };
         linked::stop_all(&self.actor, within).await;
         self.slot.count_former();
-        ended
+        exit
     }
 
     /// Runs the incarnation's `post_stop`, if it has time for that.
@@ -122,26 +125,22 @@ impl<A: Actor> ShellHandle<A> {
         guard: &mut SlotGuard<'_, A>,
         shutdown: Shutdown,
         by: Instant,
-    ) -> (Departure, Exit) {
+    ) -> Exit {
         let (Some(incarnation), Shutdown::Within(_)) = (guard.as_mut(), shutdown) else {
-            return (Departure::Killed, Exit::Killed);
+            return Exit::Killed;
         };
         match tokio::time::timeout_at(by, incarnation.post_stop(&self.actor)).await {
-            Ok(Ok(())) => (Departure::Stopped, Exit::Normal),
-            Ok(Err(exit)) => (Departure::Stopped, exit),
-            Err(_late) => (Departure::Killed, Exit::Killed),
+            Ok(stopped) => stopped.err().unwrap_or(Exit::Normal),
+            Err(_late) => Exit::Killed,
         }
     }
 
     /// Ends the callback that runs, and the incarnation with it.
-    async fn interrupt(&self) -> (Departure, Exit) {
+    async fn interrupt(&self) {
         self.slot.interrupt().request();
-        match tokio::time::timeout(KILL_TIMEOUT, self.slot.lock()).await {
-            Ok(mut guard) => {
-                drop(self.slot.clear(&mut guard));
-                (Departure::Killed, Exit::Killed)
-            }
-            Err(_blocking) => (Departure::Stuck, Exit::Killed),
+        let locked = tokio::time::timeout(KILL_TIMEOUT, self.slot.lock()).await;
+        if let Ok(mut guard) = locked {
+            drop(self.slot.clear(&mut guard));
         }
     }
 

@@ -1,8 +1,9 @@
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use breakerbox_core::Exit;
 use ractor::Actor;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, MutexGuard, watch};
 
 use super::incarnation::ActorIncarnation;
@@ -118,13 +119,18 @@ impl<A: Actor> Slot<A> {
         self.set_state(SlotState::Closed);
     }
 
-    /// Closes it and drops what is left in it, unless it is locked.
-    pub(crate) fn close_and_clear(&self) {
+    /// Closes it and drops what is left in it, now or when it is unlocked.
+    pub(crate) fn close_and_clear(self: &Arc<Self>) {
         self.close();
+        // Dropped under the lock, or whoever waits for it to start the next
+        // incarnation would find the slot empty too soon.
         if let Ok(mut guard) = self.incarnation.try_lock() {
-            // Dropped under the lock, or whoever waits for it to start the next
-            // incarnation would find the slot empty too soon.
             drop(guard.take());
+        } else if let Ok(runtime) = Handle::try_current() {
+            // One of the supervisor's tasks has it, or is next in its queue, and
+            // may be aborted before it is polled again.
+            let slot = Arc::clone(self);
+            runtime.spawn(async move { drop(slot.lock().await.take()) });
         }
     }
 

@@ -22,6 +22,9 @@ pub(super) enum WorkerMessage {
     SpawnLinked(String, RpcReplyPort<()>),
 }
 
+#[cfg(feature = "cluster")]
+impl ractor::Message for WorkerMessage {}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Fault {
     Error,
@@ -102,6 +105,7 @@ pub(super) fn worker(name: &'static str) -> ChildSpec {
 
 pub(super) struct Worker;
 
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl Actor for Worker {
     type Msg = WorkerMessage;
     type State = WorkerState;
@@ -226,6 +230,7 @@ impl Drop for WorkerState {
 /// A linked actor, which logs when it was stopped in order.
 struct LinkedActor;
 
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl Actor for LinkedActor {
     type Msg = ();
     type State = Arc<Log>;

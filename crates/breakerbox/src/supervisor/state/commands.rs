@@ -1,0 +1,88 @@
+//! What handles ask a supervisor for while it serves.
+
+use breakerbox_core::{ChildId, Phase, Supervision};
+use tokio::sync::oneshot;
+
+use super::super::{AddError, ChildSpec, Departure, RemoveError, RestartError};
+use super::SupervisorState;
+use crate::clock;
+
+type Reply<T, E> = oneshot::Sender<Result<T, E>>;
+
+impl SupervisorState {
+    pub(super) fn add(&mut self, spec: ChildSpec, reply: Reply<(), AddError>) {
+        if self.published.id(&spec.name).is_some() {
+            let child = spec.name.to_string();
+            let _gave_up_waiting = reply.send(Err(AddError::Duplicate { child }));
+        } else if let Some(managed) = self.insert(spec) {
+            managed.add_reply = Some(reply);
+        }
+    }
+
+    pub(super) fn remove(&mut self, name: &str, reply: Reply<Departure, RemoveError>) {
+        let Some(child) = self.published.id(name) else {
+            return refuse(reply, unknown(name));
+        };
+        if let Some(managed) = self.children.get_mut(&child) {
+            managed.remove_replies.push(reply);
+        }
+        self.supervision.remove(child, clock::now());
+        // For one that was down already there is no directive.
+        if self.supervision.status(child).is_none() {
+            self.forget(child);
+        }
+    }
+
+    pub(super) fn restart(&mut self, name: &str, reply: Reply<(), RestartError>) {
+        let known = self.published.id(name);
+        let Some(child) = known.filter(|id| self.command(*id, Supervision::restart)) else {
+            let child = name.to_owned();
+            return refuse(reply, RestartError::Unknown { child });
+        };
+        if let Some(managed) = self.children.get_mut(&child) {
+            managed.restart_replies.push(reply);
+        }
+    }
+
+    pub(super) fn stop(&mut self, name: &str, reply: Reply<Departure, RemoveError>) {
+        let known = self.published.id(name);
+        let Some(child) = known.filter(|id| self.command(*id, Supervision::stop)) else {
+            return refuse(reply, unknown(name));
+        };
+        if let Some(managed) = self.children.get_mut(&child) {
+            managed.stop_replies.push(reply);
+            // For one that was down already there is no directive.
+            if self.phase_of(child) == Some(Phase::Down) {
+                self.reply_stopped(child);
+            }
+        }
+    }
+
+    fn command(
+        &mut self,
+        child: ChildId,
+        command: impl FnOnce(&mut Supervision, ChildId, std::time::Instant) -> bool,
+    ) -> bool {
+        command(&mut self.supervision, child, clock::now())
+    }
+
+    fn phase_of(&self, child: ChildId) -> Option<Phase> {
+        Some(self.supervision.status(child)?.phase)
+    }
+
+    fn reply_stopped(&mut self, child: ChildId) {
+        if let Some(managed) = self.children.get_mut(&child) {
+            managed.reply_stopped();
+        }
+    }
+}
+
+fn refuse<T, E>(reply: Reply<T, E>, error: E) {
+    let _gave_up_waiting = reply.send(Err(error));
+}
+
+fn unknown(child: &str) -> RemoveError {
+    RemoveError::Unknown {
+        child: child.to_owned(),
+    }
+}
