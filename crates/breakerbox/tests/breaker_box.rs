@@ -223,6 +223,10 @@ enum Question {
     Please(RpcReplyPort<u8>),
 }
 
+#[cfg(feature = "cluster")]
+impl ractor::Message for Question {}
+
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl Actor for Moody {
     type Msg = Question;
     type State = Vec<RpcReplyPort<u8>>;

@@ -28,3 +28,7 @@ pub enum BreakerMessage {
     /// The call ended like this.
     Settle(OwnedPermit, Outcome),
 }
+
+// Never sent to another node, but with this feature ractor asks for it.
+#[cfg(feature = "cluster")]
+impl ractor::Message for BreakerMessage {}

@@ -26,6 +26,7 @@ use crate::{clock, event::Event};
 #[derive(Debug)]
 pub(crate) struct Owner;
 
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl Actor for Owner {
     type Msg = BreakerMessage;
     type State = Custody;
@@ -77,7 +78,11 @@ impl Custody {
         actor: &ActorRef<BreakerMessage>,
     ) -> Result<Self, ActorProcessingErr> {
         let Some((ledger, incarnation)) = shared.take_up(actor.clone()) else {
-            return Err(format!("breaker {:?} still has an owner", shared.name()).into());
+            return Err(format!(
+                "breaker {:?} has an owner, or has lost it for good",
+                shared.name()
+            )
+            .into());
         };
         if incarnation > 1 {
             shared.tell(|breaker| Event::Restarted {

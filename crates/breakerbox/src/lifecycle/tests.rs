@@ -13,6 +13,7 @@ struct Worker {
     stops_within: Duration,
 }
 
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl Actor for Worker {
     type Msg = ();
     type State = ();
