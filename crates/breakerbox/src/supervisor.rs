@@ -50,7 +50,7 @@
 //! # From a crash to the restart
 //!
 //! 1. A shell runs a callback of the user's actor by `catch::hook`, which turns
-//!    the error or panic into an [`Exit`].
+//!    the error or panic into an [`Exit`](breakerbox_core::Exit).
 //! 2. The shell takes the incarnation out of the slot, drops it, stops the actors
 //!    that it had linked, and sends `Exited` by its notifier. The next message
 //!    waits in the shell until the slot is filled.

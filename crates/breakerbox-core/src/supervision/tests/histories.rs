@@ -1,11 +1,17 @@
 use proptest::prelude::{Just, ProptestConfig, prop, prop_assert_eq, prop_oneof, proptest};
 use proptest::strategy::Strategy as Generator;
+use proptest::test_runner::RngSeed;
 
 use super::model::{Bound, Draft, Model, Then};
 use super::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: cases(),
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    })]
 
     /// R32, R33, R34, R36: every history comes out as in the model, and within
     /// the invariants 1, 4 and 5.
@@ -34,6 +40,12 @@ proptest! {
         both.wind_down();
         prop_assert_eq!(both.harness.supervision.next_deadline(), None);
     }
+}
+
+/// How many histories; the long run asks for more.
+fn cases() -> u32 {
+    let cases = std::env::var("BREAKERBOX_SUPERVISIONS").ok();
+    cases.map_or(1_000, |cases| cases.parse().expect("a number of histories"))
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,5 @@
-use proptest::prelude::{prop, prop_assert_eq, proptest};
+use proptest::prelude::{ProptestConfig, prop, prop_assert_eq, proptest};
+use proptest::test_runner::RngSeed;
 
 use super::*;
 use crate::supervision::intensity::Failures;
@@ -106,6 +107,12 @@ fn r32_an_earlier_now_counts_as_the_latest_seen() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    })]
+
     /// R32: the window slides, as a list of all failures says.
     #[test]
     fn r32_the_intensity_agrees_with_a_list_of_all_failures(

@@ -388,6 +388,15 @@ impl Model {
                 }
             }
         }
+        // One that was down already may be leaving for good by now.
+        let leaves = |who: &usize| {
+            let life = self.kids[*who].as_ref().map(|kid| kid.life);
+            matches!(life, Some(Life::Stopping(..)))
+        };
+        if !script.slept && script.ups.iter().any(leaves) {
+            self.script = Some(script);
+            return;
+        }
         if !script.slept {
             script.slept = true;
             for who in script.ups.clone() {
