@@ -10,7 +10,7 @@
 //! - [`BreakerConfig`] says when to open and for how long.
 //! - [`Breaker::snapshot`] and [`Breaker::events`] show what is going on.
 //! - [`SupervisorSpec`] and [`ChildSpec`] do for any ractor actor what a box does
-//!   for its breakers: restart it in place when it crashes.
+//!   for its breakers, and for any async function: restart it when it crashes.
 //!
 //! What holds, promise by promise, is in `docs/semantics.md` of the repository.
 
@@ -45,7 +45,7 @@ pub use event::{Event, Events};
 pub use lifecycle::{Lifecycle, LifecycleEnd, LifecycleReport, Readiness, Signal, Stopper};
 pub use rejected::Rejected;
 pub use supervisor::{
-    AddError, Child, ChildError, ChildSnapshot, ChildSpec, Departure, End, RemoveError, Report,
-    RestartError, Shutdown, StartError, Stopped, Supervisor, SupervisorEvent, SupervisorEvents,
-    SupervisorSnapshot, SupervisorSpec,
+    AddError, CancellationToken, Child, ChildError, ChildKind, ChildSnapshot, ChildSpec, Departure,
+    End, Ready, RemoveError, Report, RestartError, Shutdown, StartError, Stopped, Supervisor,
+    SupervisorEvent, SupervisorEvents, SupervisorSnapshot, SupervisorSpec,
 };

@@ -1,4 +1,4 @@
-//! Supervising actors: what crashes is started again, in place and in time.
+//! Supervising actors and tasks: what crashes is started again, and in time.
 //!
 //! An actor that crashes takes its mailbox and its address with it, and the code
 //! that starts it again is where the next outage hides: a restart loop without
@@ -34,7 +34,9 @@
 //! | `state`, `timer` | its state: feeds the `Supervision`, carries out directives |
 //! | `managed_child` | one child: the task that starts or stops it, who waits for it |
 //! | `published` | what handles read without asking the actor |
-//! | `runnable`, `actor_child` | what can be started and stopped; a ractor actor as such |
+//! | `runnable` | what can be started and stopped |
+//! | `actor_child`, `task_child` | a ractor actor as such, an async function |
+//! | `current` | the latest incarnation of a child without a shell |
 //!
 //! What a child runs in:
 //!
@@ -70,6 +72,7 @@ mod actor_child;
 mod catch;
 mod child;
 mod child_spec;
+mod current;
 mod down_hook;
 mod error;
 mod event;
@@ -84,6 +87,7 @@ mod shutdown;
 mod snapshot;
 mod spec;
 mod state;
+mod task_child;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -102,8 +106,10 @@ use message::SupervisorMessage;
 use published::Published;
 pub use report::{Departure, End, Report, Stopped};
 pub use shutdown::Shutdown;
-pub use snapshot::{ChildSnapshot, SupervisorSnapshot};
+pub use snapshot::{ChildKind, ChildSnapshot, SupervisorSnapshot};
 pub use spec::{StartError, SupervisorSpec};
+pub use task_child::Ready;
+pub use tokio_util::sync::CancellationToken;
 
 /// A running supervisor and its children.
 ///

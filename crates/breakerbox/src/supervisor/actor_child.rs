@@ -5,9 +5,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use ractor::{Actor, ActorCell, ActorId, SpawnErr};
 
-use super::runnable::{Runnable, StartRequest};
+use super::runnable::{Runnable, StartRequest, StopResult};
 use super::shell::{CurrentShell, FirstIncarnation, Shell, Slot, StartFailed, start_timed_out};
-use super::{Departure, Shutdown, catch};
+use super::{ChildKind, Departure, Shutdown, catch};
 
 /// A child that is a ractor actor, made anew for each incarnation.
 pub(super) struct ActorChild<A: Actor, F> {
@@ -85,21 +85,33 @@ where
         async move {
             match self.current.get() {
                 Some(shell) if shell.can_restart() => shell.end_incarnation(shutdown).await,
-                Some(shell) => shell.stop(shutdown).await.1,
+                Some(shell) => shell.stop(shutdown).await.exit,
                 None => Exit::Normal,
             }
         }
         .boxed()
     }
 
-    fn stop(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, (Departure, Exit)> {
+    fn stop(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, StopResult> {
         async move {
             match self.current.get() {
-                None => (Departure::Stopped, Exit::Normal),
+                None => StopResult::new(Departure::Stopped, Exit::Normal),
                 Some(shell) => shell.stop(shutdown).await,
             }
         }
         .boxed()
+    }
+
+    /// ractor kills the shells that are linked to a supervisor's actor, but
+    /// spares those that drain.
+    fn kill(&self) {
+        if let Some(shell) = self.current.get() {
+            shell.cell().kill();
+        }
+    }
+
+    fn kind(&self) -> ChildKind {
+        ChildKind::Actor
     }
 
     fn shell(&self) -> Option<ActorCell> {

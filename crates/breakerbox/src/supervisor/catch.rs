@@ -1,15 +1,15 @@
 //! Running the user's code, whose panics end neither a shell nor a supervisor.
 
 use std::any::Any;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use breakerbox_core::Exit;
 use futures_util::FutureExt;
-use ractor::ActorProcessingErr;
 
-/// Runs a hook of the user's actor; an error or a panic becomes an exit.
-pub(super) async fn hook<T>(
-    hook: impl Future<Output = Result<T, ActorProcessingErr>>,
+/// Runs a hook of the user's; an error or a panic becomes an exit.
+pub(super) async fn hook<T, E: fmt::Display>(
+    hook: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Exit> {
     // The user's error is turned into text here, because that may panic as well.
     let with_text = async { hook.await.map_err(|error| error.to_string()) };
@@ -37,7 +37,8 @@ pub(super) fn run_drop(drop: impl FnOnce()) {
     }
 }
 
-fn text_of(panic: Box<dyn Any + Send>) -> String {
+/// What a panic said.
+pub(super) fn text_of(panic: Box<dyn Any + Send>) -> String {
     if let Some(text) = panic.downcast_ref::<&str>() {
         return (*text).to_owned();
     }

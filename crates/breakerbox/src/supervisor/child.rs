@@ -7,6 +7,7 @@ use std::time::Duration;
 use breakerbox_core::ChildStatus;
 use ractor::{ActorRef, Message, RpcReplyPort};
 
+use super::ChildKind;
 use super::published::ChildEntry;
 use crate::{AskError, ask};
 
@@ -23,16 +24,19 @@ pub struct Child<M> {
 impl<M: Message> Child<M> {
     pub(super) fn new(entry: Arc<ChildEntry>) -> Result<Self, ChildError> {
         let child = || entry.name().to_string();
+        let other_messages = || ChildError::OtherMessages {
+            asked_for: std::any::type_name::<M>(),
+            child: child(),
+        };
+        if entry.runnable().kind() != ChildKind::Actor {
+            return Err(other_messages());
+        }
         let Some(shell) = entry.shell() else {
             return Err(ChildError::Starting { child: child() });
         };
         // `None` is for actors on other nodes, which a child never is.
         if shell.is_message_type_of::<M>() == Some(false) {
-            let asked_for = std::any::type_name::<M>();
-            return Err(ChildError::OtherMessages {
-                child: child(),
-                asked_for,
-            });
+            return Err(other_messages());
         }
         Ok(Self {
             messages: PhantomData,
@@ -109,7 +113,7 @@ impl<M> fmt::Debug for Child<M> {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ChildError {
-    /// The child takes messages of another type.
+    /// The child takes messages of another type, or none as it is no actor.
     OtherMessages {
         /// The type that was asked for.
         asked_for: &'static str,

@@ -3,12 +3,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use breakerbox_core::{Backoff, ChildPolicy, Ending, OnLimit, Restart, RestartIntensity};
+use futures_util::{FutureExt, TryFutureExt};
 use ractor::Actor;
+use tokio_util::sync::CancellationToken;
 
 use super::actor_child::ActorChild;
 use super::down_hook::DownHook;
 use super::runnable::Runnable;
 use super::shutdown::Shutdown;
+use super::task_child::{Ready, TaskChild};
 
 /// The recipe of a child: what it is, when it is restarted, how it is stopped.
 #[must_use = "a child is started by the supervisor that it is given to"]
@@ -36,11 +39,90 @@ impl ChildSpec {
         A: Actor,
         F: Fn() -> (A, A::Arguments) + Send + Sync + 'static,
     {
+        Self::new(name.into(), Arc::new(ActorChild::new(make)))
+    }
+
+    /// An async function; `run` is called for each start.
+    ///
+    /// To stop it, its token is cancelled; it is killed, which drops its future
+    /// where it awaits, when it goes on for longer than its [`Shutdown`] allows.
+    /// The token is cancelled after every end, so what the function spawned can
+    /// end with it.
+    ///
+    /// It is up when its future is first polled; a panic of `run` before there is
+    /// a future is a start that failed. `Ok` is [`Exit::Normal`], after which a
+    /// [`Restart::Permanent`] task is started again.
+    ///
+    /// [`Exit::Normal`]: breakerbox_core::Exit::Normal
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io;
+    /// use breakerbox::{CancellationToken, ChildSpec, Strategy, SupervisorSpec};
+    ///
+    /// async fn consume(stop: CancellationToken) -> io::Result<()> {
+    ///     stop.cancelled().await;
+    ///     Ok(())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let orders = SupervisorSpec::new("orders", Strategy::OneForOne)
+    ///     .child(ChildSpec::task("consumer", consume))
+    ///     .start()
+    ///     .await?;
+    /// assert_eq!(orders.shutdown().await.unclean().count(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn task<F, R, E>(name: impl Into<Arc<str>>, run: F) -> Self
+    where
+        F: Fn(CancellationToken) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), E>> + Send + 'static,
+        E: fmt::Display,
+    {
+        let run = Arc::new(run);
+        let task = TaskChild::new(move |stop, ready| {
+            let run = Arc::clone(&run);
+            // Text inside, as the error need not be `Send`.
+            async move {
+                let task = run(stop).map_err(|error| error.to_string());
+                ready.when_polled(task).await
+            }
+            .boxed()
+        });
+        Self::new(name.into(), Arc::new(task))
+    }
+
+    /// A [`task`](Self::task) that is up only when it says so.
+    ///
+    /// One that ends before it has called [`Ready::notify`], or has not called it
+    /// within its [`start_timeout`](Self::start_timeout), did not come up.
+    pub fn task_with_readiness<F, R, E>(name: impl Into<Arc<str>>, run: F) -> Self
+    where
+        F: Fn(CancellationToken, Ready) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), E>> + Send + 'static,
+        E: fmt::Display,
+    {
+        let run = Arc::new(run);
+        let task = TaskChild::new(move |stop, ready| {
+            let run = Arc::clone(&run);
+            async move {
+                let future = run(stop, ready);
+                future.await.map_err(|error| error.to_string())
+            }
+            .boxed()
+        });
+        Self::new(name.into(), Arc::new(task))
+    }
+
+    fn new(name: Arc<str>, runnable: Arc<dyn Runnable>) -> Self {
         Self {
             down_hook: DownHook::none(),
-            name: name.into(),
+            name,
             policy: ChildPolicy::new(),
-            runnable: Arc::new(ActorChild::new(make)),
+            runnable,
             shutdown: Shutdown::Within(STOP_TIMEOUT),
             start_timeout: START_TIMEOUT,
         }
@@ -90,7 +172,7 @@ impl ChildSpec {
 
     /// How long each incarnation has to come up; 5 seconds unless set.
     ///
-    /// It has come up when its `pre_start` has returned. One that blocks its
+    /// An actor has come up when its `pre_start` has returned. One that blocks its
     /// thread instead of awaiting is noticed only when it returns.
     pub fn start_timeout(mut self, within: Duration) -> Self {
         self.start_timeout = within;

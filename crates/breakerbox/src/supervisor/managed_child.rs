@@ -1,5 +1,6 @@
 mod latest_lock;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::down_hook::DownHook;
 use super::message::SupervisorMessage;
 use super::notifier::Notifier;
 use super::published::ChildEntry;
-use super::runnable::{Runnable, StartRequest};
+use super::runnable::{Runnable, StartRequest, StopResult};
 use super::shutdown::KILL_TIMEOUT;
 use super::{AddError, Departure, RemoveError, RestartError, Shutdown, catch};
 use latest_lock::LatestLock;
@@ -132,14 +133,13 @@ impl ManagedChild {
         let stopped = self.stopped();
         self.stage = Stage::Stopping;
         self.task = Some(AbortOnDrop::spawn(async move {
-            let (departure, exit) = stopped.await;
-            let message = SupervisorMessage::Stopped(child, incarnation, departure, exit);
+            let message = SupervisorMessage::Stopped(child, incarnation, stopped.await);
             let _supervisor_ended = supervisor.cast(message);
         }));
     }
 
     /// Aborts the task that runs; the future stops the child.
-    pub(super) fn stopped(&mut self) -> impl Future<Output = (Departure, Exit)> + Send + 'static {
+    pub(super) fn stopped(&mut self) -> impl Future<Output = StopResult> + Send + 'static {
         drop(self.task.take());
         let runnable = Arc::clone(self.entry.runnable());
         let shutdown = self.shutdown;
@@ -149,7 +149,7 @@ impl ManagedChild {
                 Ok(Some(_guard)) => runnable.stop(shutdown).await,
                 // A later task took over, and will answer.
                 Ok(None) => std::future::pending().await,
-                Err(_) => (Departure::Stuck, Exit::Killed),
+                Err(_) => StopResult::new(Departure::Stuck, Exit::Killed),
             }
         }
     }
@@ -212,20 +212,15 @@ impl ManagedChild {
     }
 
     /// Kills what is left of it, when nobody can wait for its end.
-    ///
-    /// ractor kills the shells that are linked to a supervisor's actor, but
-    /// spares those that drain.
     pub(super) fn kill(self) {
-        if !matches!(self.stage, Stage::Stopped(_))
-            && let Some(shell) = self.entry.shell()
-        {
-            shell.kill();
+        if !matches!(self.stage, Stage::Stopped(_)) {
+            self.entry.runnable().kill();
         }
     }
 }
 
 /// Starts an incarnation; a panic on the way is its exit.
 async fn started(runnable: Arc<dyn Runnable>, request: StartRequest) -> Result<(), Exit> {
-    let started = catch::hook(async move { Ok(runnable.start(request).await) }).await;
-    started.and_then(|started| started)
+    let started = async move { Ok::<_, Infallible>(runnable.start(request).await) };
+    catch::hook(started).await?
 }

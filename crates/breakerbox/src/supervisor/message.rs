@@ -2,6 +2,7 @@ use breakerbox_core::{ChildId, Exit, Incarnation};
 use ractor::ActorId;
 use tokio::sync::oneshot;
 
+use super::runnable::StopResult;
 use super::{AddError, ChildSpec, Departure, RemoveError, RestartError};
 
 /// What a supervisor's actor is told.
@@ -23,7 +24,7 @@ pub(super) enum SupervisorMessage {
     /// Stop a child but keep it, and reply when it is down.
     Stop(String, oneshot::Sender<Result<Departure, RemoveError>>),
     /// A child was stopped, as a directive had asked.
-    Stopped(ChildId, Incarnation, Departure, Exit),
+    Stopped(ChildId, Incarnation, StopResult),
 }
 
 // Never sent to another node, but with this feature ractor asks for it.

@@ -112,6 +112,7 @@ impl Published {
         let (phase, children) =
             lock::with(&self.inner, |inner| (inner.phase, inner.children.clone()));
         let children = children.values().map(|entry| ChildSnapshot {
+            kind: entry.runnable().kind(),
             name: Arc::clone(entry.name()),
             status: entry.status(),
         });

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use ractor::{ActorCell, ActorId};
 
 use super::notifier::Notifier;
-use super::{Departure, Shutdown};
+use super::{ChildKind, Departure, Shutdown};
 
 /// What a supervisor starts and stops, whatever its kind and its types.
 ///
@@ -22,13 +22,31 @@ pub(super) trait Runnable: Send + Sync {
     fn end_incarnation(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, Exit>;
 
     /// Stops whatever runs, and all that is left of it.
-    fn stop(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, (Departure, Exit)>;
+    fn stop(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, StopResult>;
 
-    /// Its latest shell, once there was one.
+    /// Kills whatever runs or is about to, for good, when nobody can wait for it.
+    fn kill(&self);
+
+    /// What it is.
+    fn kind(&self) -> ChildKind;
+
+    /// Its latest shell, once there was one; only an actor has one.
     fn shell(&self) -> Option<ActorCell>;
 
     /// How this shell ended, if it is the latest one.
     fn shell_exit(&self, shell: ActorId) -> Option<Exit>;
+}
+
+/// How a stop went.
+pub(super) struct StopResult {
+    pub(super) departure: Departure,
+    pub(super) exit: Exit,
+}
+
+impl StopResult {
+    pub(super) const fn new(departure: Departure, exit: Exit) -> Self {
+        Self { departure, exit }
+    }
 }
 
 /// How an incarnation is to be started.

@@ -11,16 +11,21 @@ pub enum Shutdown {
 }
 
 impl Shutdown {
-    /// How long it waits for a stop before it kills.
-    pub(super) const fn timeout(self) -> Duration {
+    /// How long a child that is asked to stop has for it; `None` if it is not asked.
+    pub(super) const fn patience(self) -> Option<Duration> {
         match self {
-            Self::Kill => Duration::ZERO,
-            Self::Within(timeout) => timeout,
+            Self::Kill => None,
+            Self::Within(timeout) => Some(timeout),
         }
+    }
+
+    /// How long it waits for a stop before it kills.
+    pub(super) fn timeout(self) -> Duration {
+        self.patience().unwrap_or(Duration::ZERO)
     }
 }
 
-/// How long a killed actor is waited for.
+/// How long what was killed is waited for.
 ///
 /// A kill drops its future at the next await, which takes microseconds; what
 /// takes a second never awaits.

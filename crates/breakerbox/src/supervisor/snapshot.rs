@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use breakerbox_core::{ChildStatus, Phase};
@@ -28,8 +29,29 @@ impl SupervisorSnapshot {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ChildSnapshot {
+    /// What it is.
+    pub kind: ChildKind,
     /// Its name.
     pub name: Arc<str>,
     /// Its phase, incarnation, restarts, last exit, and since when.
     pub status: ChildStatus,
+}
+
+/// What a child is.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum ChildKind {
+    /// A ractor actor.
+    Actor,
+    /// An async function.
+    Task,
+}
+
+impl fmt::Display for ChildKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Actor => "actor",
+            Self::Task => "task",
+        })
+    }
 }

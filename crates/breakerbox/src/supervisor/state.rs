@@ -6,14 +6,15 @@ use breakerbox_core::{
 };
 use ractor::{ActorId, ActorRef};
 
+use super::ChildSpec;
 use super::actor::SupervisorArguments;
 use super::event::EventSender;
 use super::managed_child::{ManagedChild, Stage};
 use super::message::SupervisorMessage;
 use super::published::{ChildEntry, Published};
 use super::report::ReportBuilder;
+use super::runnable::StopResult;
 use super::timer::Timer;
-use super::{ChildSpec, Departure};
 use crate::clock;
 
 mod commands;
@@ -73,8 +74,8 @@ impl SupervisorState {
             SupervisorMessage::ShellEnded(shell) => self.shell_ended(shell),
             SupervisorMessage::Started(child, incarnation) => self.started(child, incarnation),
             SupervisorMessage::Stop(name, reply) => self.stop(&name, reply),
-            SupervisorMessage::Stopped(child, incarnation, departure, exit) => {
-                self.stopped(child, incarnation, departure, exit);
+            SupervisorMessage::Stopped(child, incarnation, result) => {
+                self.stopped(child, incarnation, result);
             }
         }
         self.run_directives();
@@ -188,13 +189,8 @@ impl SupervisorState {
         }
     }
 
-    fn stopped(
-        &mut self,
-        child: ChildId,
-        incarnation: Incarnation,
-        departure: Departure,
-        exit: Exit,
-    ) {
+    fn stopped(&mut self, child: ChildId, incarnation: Incarnation, result: StopResult) {
+        let StopResult { departure, exit } = result;
         if let Some(managed) = self.children.get_mut(&child) {
             managed.stage = Stage::Stopped(departure);
             let shell = managed.shell.take();
@@ -308,9 +304,9 @@ impl SupervisorState {
         let (name, incarnation) = (Arc::clone(managed.entry.name()), status.incarnation);
         let stopped = managed.stopped();
         self.publish(child);
-        let (departure, exit) = stopped.await;
-        self.report.stopped(name, departure);
-        self.stopped(child, incarnation, departure, exit);
+        let result = stopped.await;
+        self.report.stopped(name, result.departure);
+        self.stopped(child, incarnation, result);
     }
 
     /// Whether this is the child's current incarnation, in one of these phases.

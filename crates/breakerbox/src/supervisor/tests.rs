@@ -7,6 +7,7 @@ mod linked;
 mod restart;
 mod shutdown;
 mod stress;
+mod tasks;
 mod worker;
 
 use std::time::Duration;
@@ -51,4 +52,9 @@ fn exited(event: &SupervisorEvent) -> bool {
 
 fn stopped(event: &SupervisorEvent) -> bool {
     matches!(event, SupervisorEvent::Stopped { .. })
+}
+
+/// Kills the supervisor's actor, as only other ractor code can.
+fn kill(supervisor: &Supervisor) {
+    supervisor.stop_on_drop.actor.kill();
 }

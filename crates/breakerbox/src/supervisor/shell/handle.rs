@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use ractor::{Actor, ActorCell, ActorRef, ActorStatus};
 use tokio::time::Instant;
 
-use super::super::runnable::StartRequest;
+use super::super::runnable::{StartRequest, StopResult};
 use super::super::shutdown::KILL_TIMEOUT;
 use super::super::{Departure, Shutdown};
 use super::incarnation::ActorIncarnation;
@@ -76,23 +76,23 @@ impl<A: Actor> ShellHandle<A> {
     }
 
     /// Stops the shell as `shutdown` says, and waits a bounded time for its end.
-    pub(crate) async fn stop(&self, shutdown: Shutdown) -> (Departure, Exit) {
+    pub(crate) async fn stop(&self, shutdown: Shutdown) -> StopResult {
         let linked = self.actor.get_children();
         self.slot.close();
-        if let Shutdown::Within(timeout) = shutdown {
+        if let Some(timeout) = shutdown.patience() {
             self.actor.stop(None);
             if self.actor.wait(Some(timeout)).await.is_ok() {
                 self.clear_slot().await;
-                return (Departure::Stopped, self.exit());
+                return StopResult::new(Departure::Stopped, self.exit());
             }
         }
         self.actor.kill();
         if self.actor.wait(Some(KILL_TIMEOUT)).await.is_err() {
-            return (Departure::Stuck, Exit::Killed);
+            return StopResult::new(Departure::Stuck, Exit::Killed);
         }
         join_all(linked.iter().map(|actor| actor.wait(Some(KILL_TIMEOUT)))).await;
         self.clear_slot().await;
-        (Departure::Killed, Exit::Killed)
+        StopResult::new(Departure::Killed, Exit::Killed)
     }
 
     /// Ends the incarnation as `shutdown` says; shell and mailbox go on.

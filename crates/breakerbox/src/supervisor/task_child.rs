@@ -1,0 +1,101 @@
+mod ready;
+mod running_task;
+
+use std::sync::Arc;
+
+use breakerbox_core::Exit;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use ractor::{ActorCell, ActorId};
+use tokio_util::sync::CancellationToken;
+
+use super::current::Current;
+use super::runnable::{Runnable, StartRequest, StopResult};
+use super::shell::start_timed_out;
+use super::shutdown::KILL_TIMEOUT;
+use super::{ChildKind, Departure, Shutdown};
+pub use ready::Ready;
+use running_task::RunningTask;
+
+/// A child that is an async function, called anew for each incarnation.
+pub(super) struct TaskChild {
+    current: Current<RunningTask>,
+    run: Run,
+}
+
+/// Makes a future that has not yet called the user's function.
+type Run =
+    Box<dyn Fn(CancellationToken, Ready) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+
+impl TaskChild {
+    pub(super) fn new(
+        run: impl Fn(CancellationToken, Ready) -> BoxFuture<'static, Result<(), String>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        Self {
+            current: Current::none(),
+            run: Box::new(run),
+        }
+    }
+
+    async fn start_incarnation(&self, request: StartRequest) -> Result<(), Exit> {
+        if let Some(former) = self.current.get() {
+            former.ended().await;
+        }
+        let timeout = request.start_timeout;
+        let task = RunningTask::spawn(&self.run, request);
+        if self.current.set(task.clone()).is_err() {
+            task.kill();
+            return Err(Exit::Killed);
+        }
+        match tokio::time::timeout(timeout, task.started()).await {
+            Ok(started) => started,
+            Err(_) => {
+                task.kill();
+                // One that is stuck is waited for before the next start.
+                let _ended = tokio::time::timeout(KILL_TIMEOUT, task.ended()).await;
+                Err(start_timed_out(timeout))
+            }
+        }
+    }
+}
+
+impl Runnable for TaskChild {
+    fn start(self: Arc<Self>, request: StartRequest) -> BoxFuture<'static, Result<(), Exit>> {
+        async move { self.start_incarnation(request).await }.boxed()
+    }
+
+    fn end_incarnation(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, Exit> {
+        async move { self.stop(shutdown).await.exit }.boxed()
+    }
+
+    fn stop(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, StopResult> {
+        async move {
+            match self.current.get() {
+                None => StopResult::new(Departure::Stopped, Exit::Normal),
+                Some(task) => task.stop(shutdown).await,
+            }
+        }
+        .boxed()
+    }
+
+    fn kill(&self) {
+        if let Some(task) = self.current.kill() {
+            task.kill();
+        }
+    }
+
+    fn kind(&self) -> ChildKind {
+        ChildKind::Task
+    }
+
+    fn shell(&self) -> Option<ActorCell> {
+        None
+    }
+
+    fn shell_exit(&self, _: ActorId) -> Option<Exit> {
+        None
+    }
+}
