@@ -233,7 +233,8 @@ async fn r34_a_task_that_blocks_its_thread_is_reported_as_stuck() {
         }
     });
     let supervisor = supervise([worker("worker"), task.shutdown(Shutdown::Kill)]).await;
-    tokio::task::spawn_blocking(move || blocked.recv().unwrap());
+    let blocked = tokio::task::spawn_blocking(move || blocked.recv());
+    blocked.await.unwrap().unwrap();
     let report = supervisor.shutdown().await;
     let departures = report.stopped.iter().map(|stopped| stopped.departure);
     let expected = [Departure::Stuck, Departure::Stopped];
