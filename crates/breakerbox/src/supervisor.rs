@@ -87,6 +87,7 @@ mod shutdown;
 mod snapshot;
 mod spec;
 mod state;
+mod supervisor_child;
 mod task_child;
 #[cfg(test)]
 mod tests;
@@ -162,19 +163,37 @@ pub use tokio_util::sync::CancellationToken;
 /// ```
 #[derive(Clone)]
 pub struct Supervisor {
-    stop_on_drop: Arc<StopOnDrop>,
+    actor: ActorRef<SupervisorMessage>,
     published: Arc<Published>,
+    /// None where another supervisor stops it.
+    _stop_on_drop: Option<Arc<StopOnDrop>>,
 }
 
 impl Supervisor {
     fn new(actor: ActorRef<SupervisorMessage>, published: Arc<Published>) -> Self {
+        let stop_on_drop = StopOnDrop {
+            actor: actor.clone(),
+        };
         Self {
-            stop_on_drop: Arc::new(StopOnDrop { actor }),
+            actor,
             published,
+            _stop_on_drop: Some(Arc::new(stop_on_drop)),
+        }
+    }
+
+    /// A handle that stops nothing when it is dropped.
+    fn child_of_another(actor: ActorRef<SupervisorMessage>, published: Arc<Published>) -> Self {
+        Self {
+            actor,
+            published,
+            _stop_on_drop: None,
         }
     }
 
     /// A handle on the child of that name, which takes messages of type `M`.
+    ///
+    /// The name may be a path through children that are supervisors themselves,
+    /// as in "orders/consumer"; so it may where a child is named below.
     ///
     /// # Errors
     ///
@@ -187,6 +206,26 @@ impl Supervisor {
                 child: name.to_owned(),
             }),
         }
+    }
+
+    /// A handle on a child that is a supervisor itself, in its current incarnation.
+    ///
+    /// Dropping it stops nothing. After a restart of that child it leads to one
+    /// that has ended; ask for another then.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such child, it is no supervisor, or has not come up yet.
+    pub fn supervisor(&self, name: &str) -> Result<Self, ChildError> {
+        let child = || name.to_owned();
+        let Some(entry) = self.published.child(name) else {
+            return Err(ChildError::Unknown { child: child() });
+        };
+        if entry.runnable().kind() != ChildKind::Supervisor {
+            return Err(ChildError::NoSupervisor { child: child() });
+        }
+        let supervisor = entry.runnable().supervisor();
+        supervisor.ok_or_else(|| ChildError::Starting { child: child() })
     }
 
     /// Adds a child, and returns when it is up.
@@ -202,7 +241,6 @@ impl Supervisor {
     pub async fn add(&self, child: ChildSpec) -> Result<(), AddError> {
         let (reply, added) = oneshot::channel();
         if self
-            .stop_on_drop
             .actor
             .cast(SupervisorMessage::Add(child, reply))
             .is_err()
@@ -226,12 +264,8 @@ impl Supervisor {
     ///
     /// Dropping it does not keep the child.
     pub async fn remove(&self, child: &str) -> Result<Departure, RemoveError> {
-        let (reply, removed) = oneshot::channel();
-        let message = SupervisorMessage::Remove(child.to_owned(), reply);
-        if self.stop_on_drop.actor.cast(message).is_err() {
-            return Err(RemoveError::Ended);
-        }
-        removed.await.unwrap_or(Err(RemoveError::Ended))
+        let answer = self.command(child, SupervisorMessage::Remove);
+        answer.await.unwrap_or(Err(RemoveError::Ended))
     }
 
     /// Starts a child anew, and returns when it is up.
@@ -249,12 +283,8 @@ impl Supervisor {
     ///
     /// Dropping it does not take the restart back.
     pub async fn restart(&self, child: &str) -> Result<(), RestartError> {
-        let (reply, restarted) = oneshot::channel();
-        let message = SupervisorMessage::Restart(child.to_owned(), reply);
-        if self.stop_on_drop.actor.cast(message).is_err() {
-            return Err(RestartError::Ended);
-        }
-        restarted.await.unwrap_or(Err(RestartError::Ended))
+        let answer = self.command(child, SupervisorMessage::Restart);
+        answer.await.unwrap_or(Err(RestartError::Ended))
     }
 
     /// Stops a child but keeps it, and returns when it is down.
@@ -271,12 +301,8 @@ impl Supervisor {
     ///
     /// Dropping it does not keep the child up.
     pub async fn stop(&self, child: &str) -> Result<Departure, RemoveError> {
-        let (reply, stopped) = oneshot::channel();
-        let message = SupervisorMessage::Stop(child.to_owned(), reply);
-        if self.stop_on_drop.actor.cast(message).is_err() {
-            return Err(RemoveError::Ended);
-        }
-        stopped.await.unwrap_or(Err(RemoveError::Ended))
+        let answer = self.command(child, SupervisorMessage::Stop);
+        answer.await.unwrap_or(Err(RemoveError::Ended))
     }
 
     /// How it and its children do, as it last published it.
@@ -309,14 +335,31 @@ impl Supervisor {
     ///
     /// Dropping it does not call the shutdown off.
     pub async fn shutdown(&self) -> Report {
-        self.stop_on_drop.actor.stop(None);
+        self.actor.stop(None);
         self.ended().await
     }
 
     /// Ends it at once, and returns when it has; no `post_stop` runs.
     pub(crate) async fn kill(&self) -> Report {
-        self.stop_on_drop.actor.kill();
+        self.actor.kill();
         self.ended().await
+    }
+
+    /// Sends a command about a child to whoever supervises it.
+    fn command<T>(
+        &self,
+        child: &str,
+        message: impl FnOnce(String, oneshot::Sender<T>) -> SupervisorMessage,
+    ) -> oneshot::Receiver<T> {
+        if self.published.id(child).is_none()
+            && let Some((supervisor, below)) = self.published.below(child)
+        {
+            return supervisor.command(&below, message);
+        }
+        let (reply, answer) = oneshot::channel();
+        // One that has ended drops the message, and the reply with it.
+        let _ended = self.actor.cast(message(child.to_owned(), reply));
+        answer
     }
 
     /// Waits until it has ended, by a shutdown, an escalation or a kill.
@@ -327,7 +370,7 @@ impl Supervisor {
     pub async fn ended(&self) -> Report {
         self.published.closed().await;
         // Without a timeout this cannot fail.
-        let _ended = self.stop_on_drop.actor.wait(None).await;
+        let _ended = self.actor.wait(None).await;
         self.published.report().unwrap_or_else(Report::killed)
     }
 }

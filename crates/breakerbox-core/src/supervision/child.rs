@@ -70,7 +70,7 @@ pub enum Phase {
 
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Starting => "starting",
             Self::Up => "up",
             Self::BackingOff => "backing off",

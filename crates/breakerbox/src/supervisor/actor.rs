@@ -4,11 +4,11 @@ use breakerbox_core::Supervision;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::{broadcast, oneshot};
 
-use super::event::BACKLOG;
+use super::event::{BACKLOG, EventSender};
 use super::message::SupervisorMessage;
 use super::published::Published;
 use super::state::SupervisorState;
-use super::{ChildSpec, StartError, SupervisorEvent, SupervisorSpec};
+use super::{ChildSpec, StartError, SupervisorSpec};
 
 /// The ractor actor of a supervisor.
 ///
@@ -71,7 +71,7 @@ impl Actor for SupervisorActor {
 pub(super) struct SupervisorArguments {
     pub(super) booted: oneshot::Sender<Result<(), StartError>>,
     pub(super) children: Vec<ChildSpec>,
-    pub(super) events: broadcast::Sender<SupervisorEvent>,
+    pub(super) events: EventSender,
     pub(super) published: Arc<Published>,
     pub(super) supervision: Supervision,
 }
@@ -87,10 +87,16 @@ impl SupervisorArguments {
             booted,
             children: spec.children,
             published: Arc::new(Published::new(spec.name, &events)),
-            events,
+            events: EventSender::new(events),
             supervision: Supervision::new(spec.strategy, spec.intensity, seed)
                 .auto_shutdown(spec.auto_shutdown)
                 .on_limit(spec.on_limit),
         }
+    }
+
+    /// Those of a child of another supervisor, which hears of all its events.
+    pub(super) fn below(mut self, above: &EventSender) -> Self {
+        self.events = self.events.heard_above(above);
+        self
     }
 }

@@ -113,6 +113,11 @@ impl<M> fmt::Debug for Child<M> {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ChildError {
+    /// The child is no supervisor.
+    NoSupervisor {
+        /// The child's name.
+        child: String,
+    },
     /// The child takes messages of another type, or none as it is no actor.
     OtherMessages {
         /// The type that was asked for.
@@ -143,6 +148,7 @@ impl fmt::Display for ChildError {
                     "child {child:?} does not take messages of type {asked_for}"
                 )
             }
+            Self::NoSupervisor { child } => write!(f, "child {child:?} is no supervisor"),
             Self::Starting { child } => write!(f, "child {child:?} has not come up yet"),
             Self::Unknown { child } => write!(f, "there is no child {child:?}"),
         }

@@ -11,6 +11,8 @@ use super::actor_child::ActorChild;
 use super::down_hook::DownHook;
 use super::runnable::Runnable;
 use super::shutdown::Shutdown;
+use super::spec::SupervisorSpec;
+use super::supervisor_child::SupervisorChild;
 use super::task_child::{Ready, TaskChild};
 
 /// The recipe of a child: what it is, when it is restarted, how it is stopped.
@@ -115,6 +117,23 @@ impl ChildSpec {
             .boxed()
         });
         Self::new(name.into(), Arc::new(task))
+    }
+
+    /// A supervisor, so that there is a tree; `make` is called for each start.
+    ///
+    /// It is up when all its children are, so its
+    /// [`start_timeout`](Self::start_timeout) must be enough for all of them. When
+    /// it gives up, that is an error of this child. It is stopped in order, and
+    /// has all the time for that which its own children take, unless
+    /// [`shutdown`](Self::shutdown) is set.
+    ///
+    /// Children that were added to it at run time are not there after a restart.
+    pub fn supervisor(
+        name: impl Into<Arc<str>>,
+        make: impl Fn() -> SupervisorSpec + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(name.into(), Arc::new(SupervisorChild::new(make)))
+            .shutdown(Shutdown::Within(Duration::MAX))
     }
 
     fn new(name: Arc<str>, runnable: Arc<dyn Runnable>) -> Self {

@@ -1,10 +1,12 @@
 mod sender;
 
+use std::fmt;
 use std::sync::Arc;
 
 use breakerbox_core::{Ending, Exit, Incarnation};
 use tokio::sync::broadcast::{self, error::RecvError};
 
+use super::published::path;
 pub(super) use sender::EventSender;
 
 /// Something that happened to a supervisor or one of its children.
@@ -61,7 +63,44 @@ pub enum SupervisorEvent {
     },
 }
 
+impl SupervisorEvent {
+    /// The same, heard above the child that it happened below.
+    fn below(mut self, supervisor: &str) -> Self {
+        match &mut self {
+            Self::Escalated { child }
+            | Self::Exited { child, .. }
+            | Self::Finished { child }
+            | Self::GaveUp { child }
+            | Self::Restarted { child, .. }
+            | Self::Started { child }
+            | Self::Stopped { child, .. } => *child = path(supervisor, child),
+            Self::Missed { .. } => {}
+        }
+        self
+    }
+}
+
+impl fmt::Display for SupervisorEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Escalated { child } => write!(f, "{child}: all others stop because of it"),
+            Self::Exited { child, exit, .. } => write!(f, "{child}: {exit}"),
+            Self::Finished { child } => write!(f, "{child}: ended, and all others with it"),
+            Self::GaveUp { child } => write!(f, "{child}: failed too often"),
+            Self::Missed { events } => write!(f, "{events} events were missed"),
+            Self::Restarted { child, incarnation } => {
+                write!(f, "{child}: up again, incarnation {incarnation}")
+            }
+            Self::Started { child } => write!(f, "{child}: up"),
+            Self::Stopped { child, why } => write!(f, "{child}: down, {why}"),
+        }
+    }
+}
+
 /// What happens in a supervisor from now on, in order.
+///
+/// What happens below a child that is a supervisor is heard of too; the child's
+/// name is then its path from here, as in "orders/consumer".
 ///
 /// A listener delays nobody. One that falls more than 256 events behind is told
 /// how many it has missed by a [`SupervisorEvent::Missed`] in their place.

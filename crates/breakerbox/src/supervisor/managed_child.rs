@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::abort_on_drop::AbortOnDrop;
 use super::child_spec::ChildSpec;
 use super::down_hook::DownHook;
+use super::event::EventSender;
 use super::message::SupervisorMessage;
 use super::notifier::Notifier;
 use super::published::ChildEntry;
@@ -80,9 +81,11 @@ impl ManagedChild {
         child: ChildId,
         incarnation: Incarnation,
         supervisor: &ActorRef<SupervisorMessage>,
+        events: &EventSender,
     ) {
         let notifier = Notifier::new(child, supervisor.clone());
         let request = StartRequest {
+            events: events.below(self.entry.name()),
             incarnation,
             notifier: notifier.clone(),
             start_timeout: self.start_timeout,

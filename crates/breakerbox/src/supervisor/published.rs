@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use breakerbox_core::{ChildId, Phase};
 use tokio::sync::{broadcast, watch};
 
-use super::{ChildSnapshot, Report, SupervisorEvent, SupervisorSnapshot};
+use super::{ChildSnapshot, Report, Supervisor, SupervisorEvent, SupervisorSnapshot};
 use crate::lock;
 pub(super) use child_entry::ChildEntry;
 
@@ -48,11 +48,24 @@ impl Published {
         lock::with(&self.inner, |inner| inner.ids.get(child).copied())
     }
 
+    /// The child of that name, or path.
     pub(super) fn child(&self, name: &str) -> Option<Arc<ChildEntry>> {
-        lock::with(&self.inner, |inner| {
+        let own = lock::with(&self.inner, |inner| {
             let id = inner.ids.get(name)?;
             inner.children.get(id).cloned()
+        });
+        own.or_else(|| {
+            let (supervisor, below) = self.below(name)?;
+            supervisor.published.child(&below)
         })
+    }
+
+    /// The supervisor that a path leads through, and the rest of the path.
+    pub(super) fn below(&self, path: &str) -> Option<(Supervisor, String)> {
+        let (name, below) = path.split_once('/')?;
+        let id = self.id(name)?;
+        let entry = lock::with(&self.inner, |inner| inner.children.get(&id).cloned())?;
+        Some((entry.runnable().supervisor()?, below.to_owned()))
     }
 
     pub(super) fn insert(&self, child: ChildId, entry: Arc<ChildEntry>) {
@@ -112,6 +125,7 @@ impl Published {
         let (phase, children) =
             lock::with(&self.inner, |inner| (inner.phase, inner.children.clone()));
         let children = children.values().map(|entry| ChildSnapshot {
+            children: entry.children(),
             kind: entry.runnable().kind(),
             name: Arc::clone(entry.name()),
             status: entry.status(),
@@ -130,4 +144,9 @@ impl Published {
             |events| events.subscribe(),
         )
     }
+}
+
+/// The path to a child of a child.
+pub(super) fn path(child: &str, below: &str) -> Arc<str> {
+    Arc::from(format!("{child}/{below}"))
 }

@@ -5,8 +5,9 @@ use breakerbox_core::{Exit, Incarnation};
 use futures_util::future::BoxFuture;
 use ractor::{ActorCell, ActorId};
 
+use super::event::EventSender;
 use super::notifier::Notifier;
-use super::{ChildKind, Departure, Shutdown};
+use super::{ChildKind, Departure, Shutdown, Stopped, Supervisor};
 
 /// What a supervisor starts and stops, whatever its kind and its types.
 ///
@@ -35,22 +36,35 @@ pub(super) trait Runnable: Send + Sync {
 
     /// How this shell ended, if it is the latest one.
     fn shell_exit(&self, shell: ActorId) -> Option<Exit>;
+
+    /// A handle on it, if it is a supervisor and has been started.
+    fn supervisor(&self) -> Option<Supervisor> {
+        None
+    }
 }
 
 /// How a stop went.
 pub(super) struct StopResult {
+    /// The children that a supervisor stopped in its end.
+    pub(super) below: Vec<Stopped>,
     pub(super) departure: Departure,
     pub(super) exit: Exit,
 }
 
 impl StopResult {
     pub(super) const fn new(departure: Departure, exit: Exit) -> Self {
-        Self { departure, exit }
+        Self {
+            below: Vec::new(),
+            departure,
+            exit,
+        }
     }
 }
 
 /// How an incarnation is to be started.
 pub(super) struct StartRequest {
+    /// Where the supervisor tells what happens.
+    pub(super) events: EventSender,
     pub(super) incarnation: Incarnation,
     pub(super) notifier: Notifier,
     /// How long it has to come up.

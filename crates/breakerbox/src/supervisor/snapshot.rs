@@ -1,7 +1,10 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use breakerbox_core::{ChildStatus, Phase};
+
+use crate::clock;
 
 /// How a supervisor and its children do, at one time.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -16,19 +19,107 @@ pub struct SupervisorSnapshot {
 }
 
 impl SupervisorSnapshot {
-    /// How the child of that name does, if there is one.
+    /// How the child of that name, or path, does, if there is one.
     #[must_use]
     pub fn child(&self, name: &str) -> Option<&ChildStatus> {
-        let mut children = self.children.iter();
-        let child = children.find(|child| *child.name == *name)?;
-        Some(&child.status)
+        Some(&find(&self.children, name)?.status)
     }
+}
+
+/// Draws the tree, a line for each child.
+impl fmt::Display for SupervisorSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, phase, .. } = self;
+        let mut rows = vec![];
+        Row::of_children(&self.children, "", &mut rows);
+        let widest = rows.iter().map(Row::width).max().unwrap_or(0);
+        write!(f, "{name} {phase}")?;
+        rows.iter().try_for_each(|row| row.write(widest, f))
+    }
+}
+
+/// A line of the tree.
+struct Row<'a> {
+    child: &'a ChildSnapshot,
+    /// The branches of the tree up to its name.
+    branches: String,
+}
+
+impl<'a> Row<'a> {
+    /// Adds a row for each of the children, and those below it.
+    fn of_children(children: &'a [ChildSnapshot], indent: &str, rows: &mut Vec<Self>) {
+        let last = children.len().saturating_sub(1);
+        for (index, child) in children.iter().enumerate() {
+            let (branch, below) = if index == last {
+                ("\u{2514} ", "  ")
+            } else {
+                ("\u{251c} ", "\u{2502} ")
+            };
+            let branches = format!("{indent}{branch}");
+            rows.push(Self { child, branches });
+            Self::of_children(&child.children, &format!("{indent}{below}"), rows);
+        }
+    }
+
+    fn width(&self) -> usize {
+        self.branches.chars().count() + self.child.name.chars().count()
+    }
+
+    fn write(&self, widest: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ChildSnapshot {
+            kind, name, status, ..
+        } = self.child;
+        let ChildStatus {
+            phase, restarts, ..
+        } = status;
+        let since = clock::now().saturating_duration_since(status.since);
+        let pad = widest - self.width();
+        write!(
+            f,
+            "\n{}{name}{:pad$}  {kind:<10}  {phase:<11}  {:<10}  {restarts:>3} restarts",
+            self.branches,
+            "",
+            Rounded(since).to_string(),
+        )?;
+        match &status.last_exit {
+            None => Ok(()),
+            Some(exit) => write!(f, "  last exit: {exit}"),
+        }
+    }
+}
+
+/// A span in the two units that a person would name.
+struct Rounded(Duration);
+
+impl fmt::Display for Rounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        match seconds {
+            0..10 => write!(f, "{}.{} s", seconds, self.0.subsec_millis() / 100),
+            10..60 => write!(f, "{seconds} s"),
+            60..3_600 => write!(f, "{} min {} s", seconds / 60, seconds % 60),
+            3_600..86_400 => write!(f, "{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+            _ => write!(f, "{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
+        }
+    }
+}
+
+/// The child of that name among these, or the one that a path leads to.
+fn find<'a>(children: &'a [ChildSnapshot], path: &str) -> Option<&'a ChildSnapshot> {
+    let own = children.iter().find(|child| *child.name == *path);
+    own.or_else(|| {
+        let (name, below) = path.split_once('/')?;
+        let child = children.iter().find(|child| *child.name == *name)?;
+        find(&child.children, below)
+    })
 }
 
 /// How one child does.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ChildSnapshot {
+    /// Its own children, if it is a supervisor.
+    pub children: Vec<ChildSnapshot>,
     /// What it is.
     pub kind: ChildKind,
     /// Its name.
@@ -43,6 +134,8 @@ pub struct ChildSnapshot {
 pub enum ChildKind {
     /// A ractor actor.
     Actor,
+    /// A supervisor.
+    Supervisor,
     /// An async function.
     Task,
 }
@@ -51,6 +144,7 @@ impl fmt::Display for ChildKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Actor => "actor",
+            Self::Supervisor => "supervisor",
             Self::Task => "task",
         })
     }

@@ -94,7 +94,7 @@ impl SupervisorSpec {
         }
     }
 
-    fn refuse_duplicates(&self) -> Result<(), StartError> {
+    pub(super) fn refuse_duplicates(&self) -> Result<(), StartError> {
         let mut names = HashSet::new();
         match self
             .children

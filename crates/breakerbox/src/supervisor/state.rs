@@ -43,7 +43,7 @@ impl SupervisorState {
         let name = Arc::clone(arguments.published.name());
         let mut state = Self {
             children: HashMap::new(),
-            events: EventSender::new(name, arguments.events),
+            events: arguments.events.named(name),
             myself,
             published: arguments.published,
             report: ReportBuilder::new(arguments.booted),
@@ -190,7 +190,9 @@ impl SupervisorState {
     }
 
     fn stopped(&mut self, child: ChildId, incarnation: Incarnation, result: StopResult) {
-        let StopResult { departure, exit } = result;
+        let StopResult {
+            departure, exit, ..
+        } = result;
         if let Some(managed) = self.children.get_mut(&child) {
             managed.stage = Stage::Stopped(departure);
             let shell = managed.shell.take();
@@ -223,7 +225,7 @@ impl SupervisorState {
             Directive::Start { child, incarnation } => {
                 self.publish(child);
                 if let Some(managed) = self.children.get_mut(&child) {
-                    managed.start(child, incarnation, &self.myself);
+                    managed.start(child, incarnation, &self.myself, &self.events);
                 }
             }
             Directive::Stop { child, incarnation } => {
@@ -305,7 +307,7 @@ impl SupervisorState {
         let stopped = managed.stopped();
         self.publish(child);
         let result = stopped.await;
-        self.report.stopped(name, result.departure);
+        self.report.stopped(name, &result);
         self.stopped(child, incarnation, result);
     }
 

@@ -6,8 +6,10 @@ mod limits;
 mod linked;
 mod restart;
 mod shutdown;
+mod snapshots;
 mod stress;
 mod tasks;
+mod trees;
 mod worker;
 
 use std::time::Duration;
@@ -56,5 +58,5 @@ fn stopped(event: &SupervisorEvent) -> bool {
 
 /// Kills the supervisor's actor, as only other ractor code can.
 fn kill(supervisor: &Supervisor) {
-    supervisor.stop_on_drop.actor.kill();
+    supervisor.actor.kill();
 }

@@ -5,18 +5,46 @@ use tokio::sync::broadcast;
 
 use super::SupervisorEvent;
 
-/// Sends a supervisor's events to its listeners, and the rarer ones to the log.
+/// Sends a supervisor's events to its listeners and those of the supervisors
+/// above, and the rarer ones to the log.
+#[derive(Clone)]
 pub(crate) struct EventSender {
+    /// Who hears of it too, and the path from there.
+    above: Option<Arc<EventSender>>,
     events: broadcast::Sender<SupervisorEvent>,
+    /// The name of the child that all events are below.
+    path: Option<Arc<str>>,
     supervisor: Arc<str>,
 }
 
 impl EventSender {
-    pub(crate) const fn new(
-        supervisor: Arc<str>,
-        events: broadcast::Sender<SupervisorEvent>,
-    ) -> Self {
-        Self { events, supervisor }
+    pub(crate) fn new(events: broadcast::Sender<SupervisorEvent>) -> Self {
+        Self {
+            above: None,
+            events,
+            path: None,
+            supervisor: Arc::from(""),
+        }
+    }
+
+    /// That of the supervisor of this name.
+    pub(crate) fn named(self, supervisor: Arc<str>) -> Self {
+        Self { supervisor, ..self }
+    }
+
+    /// For what happens below a child.
+    pub(crate) fn below(&self, child: &Arc<str>) -> Self {
+        let path = Some(Arc::clone(child));
+        Self {
+            path,
+            ..self.clone()
+        }
+    }
+
+    /// One whose events are sent there as well.
+    pub(crate) fn heard_above(self, above: &Self) -> Self {
+        let above = Some(Arc::new(above.clone()));
+        Self { above, ..self }
     }
 
     pub(crate) fn started(&self, child: &Arc<str>, status: &ChildStatus) {
@@ -82,6 +110,13 @@ impl EventSender {
     }
 
     fn send(&self, event: SupervisorEvent) {
+        let event = match &self.path {
+            None => event,
+            Some(child) => event.below(child),
+        };
+        if let Some(above) = &self.above {
+            above.send(event.clone());
+        }
         let _no_listeners = self.events.send(event);
     }
 }

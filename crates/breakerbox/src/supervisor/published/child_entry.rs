@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex};
 use breakerbox_core::{ChildStatus, Exit, Phase};
 use ractor::ActorCell;
 
+use super::super::ChildSnapshot;
 use super::super::runnable::Runnable;
 use crate::{clock, lock};
 
@@ -34,6 +35,12 @@ impl ChildEntry {
 
     pub(crate) fn shell(&self) -> Option<ActorCell> {
         self.runnable.shell()
+    }
+
+    /// Its own children, if it is a supervisor.
+    pub(crate) fn children(&self) -> Vec<ChildSnapshot> {
+        let supervisor = self.runnable.supervisor();
+        supervisor.map_or_else(Vec::new, |supervisor| supervisor.snapshot().children)
     }
 
     pub(crate) fn status(&self) -> ChildStatus {

@@ -4,7 +4,9 @@ use breakerbox_core::Exit;
 use tokio::sync::oneshot;
 
 use super::super::StartError;
-use super::{Departure, End, Report, Stopped};
+use super::super::published::path;
+use super::super::runnable::StopResult;
+use super::{End, Report, Stopped};
 
 /// Collects what a supervisor's report says, and answers the caller of `start`.
 pub(crate) struct ReportBuilder {
@@ -43,7 +45,14 @@ impl ReportBuilder {
         self.end.is_some()
     }
 
-    pub(crate) fn stopped(&mut self, child: Arc<str>, departure: Departure) {
+    /// Notes a child that was stopped, after those that were below it.
+    pub(crate) fn stopped(&mut self, child: Arc<str>, result: &StopResult) {
+        let below = result.below.iter().map(|below| Stopped {
+            child: path(&child, &below.child),
+            departure: below.departure,
+        });
+        self.stopped.extend(below);
+        let departure = result.departure;
         self.stopped.push(Stopped { child, departure });
     }
 

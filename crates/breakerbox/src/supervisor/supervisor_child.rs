@@ -1,0 +1,160 @@
+use std::sync::Arc;
+
+use breakerbox_core::Exit;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use ractor::{ActorCell, ActorId, ActorRuntime};
+use tokio::sync::oneshot;
+
+use super::actor::{SupervisorActor, SupervisorArguments};
+use super::current::Current;
+use super::runnable::{Runnable, StartRequest, StopResult};
+use super::shell::start_timed_out;
+use super::shutdown::KILL_TIMEOUT;
+use super::{
+    ChildKind, Departure, End, Report, Shutdown, StartError, Stopped, Supervisor, SupervisorSpec,
+    catch,
+};
+
+/// A child that is a supervisor, made anew for each incarnation.
+pub(super) struct SupervisorChild {
+    current: Current<Supervisor>,
+    make: Box<dyn Fn() -> SupervisorSpec + Send + Sync>,
+}
+
+impl SupervisorChild {
+    pub(super) fn new(make: impl Fn() -> SupervisorSpec + Send + Sync + 'static) -> Self {
+        Self {
+            current: Current::none(),
+            make: Box::new(make),
+        }
+    }
+
+    async fn start_incarnation(&self, request: StartRequest) -> Result<(), Exit> {
+        if let Some(former) = self.current.get() {
+            former.ended().await;
+        }
+        let spec = catch::call(|| (self.make)()).map_err(Exit::InitFailed)?;
+        spec.refuse_duplicates().map_err(init_failed)?;
+        let (supervisor, booted) = spawn(spec, &request)?;
+        if self.current.set(supervisor.clone()).is_err() {
+            supervisor.kill().await;
+            return Err(Exit::Killed);
+        }
+        let started = match tokio::time::timeout(request.start_timeout, booted).await {
+            Ok(booted) => booted
+                .unwrap_or(Err(StartError::Interrupted))
+                .map_err(init_failed),
+            Err(_late) => Err(start_timed_out(request.start_timeout)),
+        };
+        if let Err(exit) = started {
+            // What is left of it, if it does not end by itself.
+            supervisor.shutdown().await;
+            return Err(exit);
+        }
+        request.notifier.started(request.incarnation);
+        tokio::spawn(async move {
+            let exit = exit_of(supervisor.ended().await.end);
+            request.notifier.exited(request.incarnation, exit);
+        });
+        Ok(())
+    }
+}
+
+impl Runnable for SupervisorChild {
+    fn start(self: Arc<Self>, request: StartRequest) -> BoxFuture<'static, Result<(), Exit>> {
+        async move { self.start_incarnation(request).await }.boxed()
+    }
+
+    fn end_incarnation(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, Exit> {
+        async move { self.stop(shutdown).await.exit }.boxed()
+    }
+
+    fn stop(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, StopResult> {
+        async move {
+            match self.current.get() {
+                None => StopResult::new(Departure::Stopped, Exit::Normal),
+                Some(supervisor) => stop(&supervisor, shutdown).await,
+            }
+        }
+        .boxed()
+    }
+
+    fn kill(&self) {
+        if let Some(supervisor) = self.current.kill() {
+            supervisor.actor.kill();
+        }
+    }
+
+    fn kind(&self) -> ChildKind {
+        ChildKind::Supervisor
+    }
+
+    fn shell(&self) -> Option<ActorCell> {
+        None
+    }
+
+    fn shell_exit(&self, _: ActorId) -> Option<Exit> {
+        None
+    }
+
+    fn supervisor(&self) -> Option<Supervisor> {
+        self.current.get()
+    }
+}
+
+type Booted = oneshot::Receiver<Result<(), StartError>>;
+
+/// Spawns the actor, at once, so that a start that is given up leaves none behind.
+///
+/// It is not linked to the one above: ractor would hand its state to that one,
+/// which cannot take it while it stops, and the state must go for its children to
+/// be known to have ended. Who is killed kills those below itself.
+fn spawn(spec: SupervisorSpec, request: &StartRequest) -> Result<(Supervisor, Booted), Exit> {
+    let (sender, booted) = oneshot::channel();
+    let arguments = SupervisorArguments::new(spec, sender).below(&request.events);
+    let published = Arc::clone(&arguments.published);
+    let spawned = ActorRuntime::spawn_instant(None, SupervisorActor, arguments);
+    let (actor, _task) = spawned.map_err(|error| Exit::InitFailed(error.to_string()))?;
+    Ok((Supervisor::child_of_another(actor, published), booted))
+}
+
+async fn stop(supervisor: &Supervisor, shutdown: Shutdown) -> StopResult {
+    if let Some(timeout) = shutdown.patience()
+        && let Ok(report) = tokio::time::timeout(timeout, supervisor.shutdown()).await
+    {
+        let Report { end, stopped } = report;
+        let exit = exit_of(end);
+        return StopResult::new(Departure::Stopped, exit).with(stopped);
+    }
+    let killed = tokio::time::timeout(KILL_TIMEOUT, supervisor.kill()).await;
+    let departure = match killed {
+        Ok(_report) => Departure::Killed,
+        Err(_blocking) => Departure::Stuck,
+    };
+    StopResult::new(departure, Exit::Killed)
+}
+
+/// What a supervisor's end is for the one above.
+fn exit_of(end: End) -> Exit {
+    match end {
+        End::Escalated { child, exit } => Exit::Error(format!("its child {child:?} {exit}")),
+        End::Finished { .. } | End::ShutDown => Exit::Normal,
+        End::Killed => Exit::Killed,
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is what a Result hands over"
+)]
+fn init_failed(error: StartError) -> Exit {
+    Exit::InitFailed(error.to_string())
+}
+
+impl StopResult {
+    fn with(mut self, below: Vec<Stopped>) -> Self {
+        self.below = below;
+        self
+    }
+}
