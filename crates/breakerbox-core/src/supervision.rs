@@ -167,7 +167,10 @@ impl Supervision {
         };
         if record.is_starting(incarnation) {
             record.came_up(now);
-            self.proceed(now);
+            if let Some(plan) = &mut self.plan {
+                plan.came_up(child);
+            }
+            self.go_on(now);
         }
     }
 
@@ -247,8 +250,16 @@ impl Supervision {
         latest
     }
 
-    /// Does what became possible with the last input.
+    /// Does what became possible, when any child may have changed.
     fn proceed(&mut self, now: Instant) {
+        if let Some(plan) = &mut self.plan {
+            plan.look_at_all();
+        }
+        self.go_on(now);
+    }
+
+    /// Does what became possible with the last input.
+    fn go_on(&mut self, now: Instant) {
         match self.stage {
             Stage::Assembling => {}
             Stage::Booting { .. } | Stage::Running => self.follow_plan(now),

@@ -24,6 +24,7 @@ use super::state::State;
 #[derive(Debug)]
 pub(super) struct Plan {
     children: BTreeSet<ChildId>,
+    others: Others,
     part: Part,
 }
 
@@ -32,6 +33,7 @@ impl Plan {
     pub(super) fn start(children: impl Iterator<Item = ChildId>) -> Self {
         Self {
             children: children.collect(),
+            others: Others::MayBeChanging,
             part: Part::Starting,
         }
     }
@@ -40,6 +42,7 @@ impl Plan {
     pub(super) const fn stop(children: BTreeSet<ChildId>) -> Self {
         Self {
             children,
+            others: Others::MayBeChanging,
             part: Part::Stopping,
         }
     }
@@ -61,6 +64,18 @@ impl Plan {
 
     pub(super) fn children(&self) -> impl Iterator<Item = ChildId> {
         self.children.iter().copied()
+    }
+
+    /// This one is up, so the plan has no more to do with it once it starts.
+    pub(super) fn came_up(&mut self, child: ChildId) {
+        if self.part == Part::Starting {
+            self.children.remove(&child);
+        }
+    }
+
+    /// Something happened to a child that need not be the next in turn.
+    pub(super) const fn look_at_all(&mut self) {
+        self.others = Others::MayBeChanging;
     }
 
     /// Whether it still stops children, so that a further failure is no news.
@@ -89,15 +104,27 @@ impl Plan {
         Step::BeginWaits
     }
 
+    /// Looks at the first child alone, unless something happened to another one:
+    /// a boot of ten thousand must not look at all of them at each start.
     fn start_first(&mut self, records: &BTreeMap<ChildId, Record>) -> Step {
         self.part = Part::Starting;
-        let is_left = |child: &ChildId| records.get(child).map(Record::state).is_some_and(is_left);
-        self.children.retain(is_left);
-        if self.states(records).any(State::is_changing) {
-            return Step::Await;
+        if self.others == Others::MayBeChanging {
+            let is_there = |child: &ChildId| records.get(child).map(Record::state);
+            self.children
+                .retain(|child| is_there(child).is_some_and(is_left));
+            if self.states(records).any(State::is_changing) {
+                return Step::Await;
+            }
+            self.others = Others::Settled;
         }
-        let first = self.children.first();
-        first.map_or(Step::Finish, |child| Step::Start(*child))
+        while let Some(child) = self.children.first().copied() {
+            match records.get(&child).map(Record::state) {
+                Some(state) if state.is_changing() => return Step::Await,
+                Some(state) if is_left(state) => return Step::Start(child),
+                _ => self.children.pop_first(),
+            };
+        }
+        Step::Finish
     }
 
     fn states(&self, records: &BTreeMap<ChildId, Record>) -> impl Iterator<Item = State> {
@@ -119,6 +146,14 @@ pub(super) enum Step {
     Finish,
     /// Start this one.
     Start(ChildId),
+}
+
+/// What is known of the children that are not the next in turn.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Others {
+    MayBeChanging,
+    /// None is between two states.
+    Settled,
 }
 
 /// The parts of a plan, one after another.
