@@ -6,9 +6,11 @@
 //!
 //! Method and results are in `docs/performance.md` of the repository.
 
+pub mod crash_log;
 pub mod guards;
 pub mod machine;
 pub mod rows;
 pub mod stopwatch;
 pub mod table;
+pub mod trees;
 pub mod work;

@@ -69,10 +69,10 @@ pub fn bare_scaling(all: &[Series]) -> Option<f64> {
 
 fn heading(group: &str, two: bool) -> String {
     let extra = if two { " M/s | 2/1 |" } else { " net |" };
-    let unit = if group.contains("bytes") {
-        "bytes"
-    } else {
-        "ns a call"
+    let unit = match group {
+        MEMORY => "bytes",
+        START_AND_STOP => "us a child",
+        _ => "ns a call",
     };
     let rule = if two { "---:|---:|" } else { "---:|" };
     format!("\n### {group}\n\n| {unit} | min | median | max |{extra}\n|---|---:|---:|---:|{rule}\n")
@@ -123,3 +123,7 @@ pub const TWO_THREADS: &str = "Closed, two threads on one breaker";
 pub const ONE_TASK: &str = "Closed, one task";
 /// Async calls that work, from two tasks on two workers.
 pub const TWO_TASKS: &str = "Closed, two tasks on two workers, one breaker";
+/// What things take that do nothing.
+pub const MEMORY: &str = "Memory, idle, bytes each of 10,000";
+/// How long children take to come and to go.
+pub const START_AND_STOP: &str = "Start and stop of 10,000 children";

@@ -1,15 +1,15 @@
 use std::process::Command;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use breakerbox::{ChildSpec, OnLimit, RestartIntensity, Strategy, Supervisor, SupervisorSpec};
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use ractor::{Actor, ActorRef};
 use tokio::runtime::Runtime;
 
 use super::Row;
 use crate::guards::{Shape, Shop};
-use crate::machine;
 use crate::stopwatch::middle_and_tail;
+use crate::table::{MEMORY, START_AND_STOP};
+use crate::trees::{Breakerbox, Caller, Echo, Grows, Question, Tree};
+use crate::{crash_log, machine};
 
 pub(super) fn add(rows: &mut Vec<Row>) {
     for kind in [ACTOR, CHILD, BREAKER] {
@@ -18,57 +18,34 @@ pub(super) fn add(rows: &mut Vec<Row>) {
     rows.push(Row::one(
         TIMES,
         "a question to a bare actor",
-        |shop, span| {
-            let bare = Actor::spawn(None, Echo, ());
-            let (actor, _task) = shop.runtime().block_on(bare).expect("an actor starts");
-            question(shop.runtime(), span, &actor)
-        },
+        |shop, span| question(shop.runtime(), span, bare(shop.runtime())),
     ));
-    rows.push(Row::one(
-        TIMES,
-        "a question through the shell",
-        |shop, span| {
-            let supervisor = shop.runtime().block_on(supervised(1));
-            let child = supervisor.child("0").expect("it was declared");
-            question(shop.runtime(), span, &child.actor())
-        },
-    ));
-    rows.push(Row::one(
-        TIMES,
-        "crash to restarted, in place",
-        |shop, _| crash(shop.runtime()),
-    ));
+    rows.push(through::<Breakerbox>("a question through the shell"));
+    rows.push(crash::<Breakerbox>("in place"));
+    rows.push(all_at_once::<Breakerbox>("breakerbox"));
+    rows.push(one_by_one::<Breakerbox>("breakerbox"));
 }
 
 /// Prints how many bytes an instance of this kind takes, in a process of its own.
 pub fn memory_of(kind: &str) {
     let shop = Shop::new(machine::two_workers());
     let _warm = shop.breaker(Shape::HalfOfTwenty);
-    let before = machine::resident();
+    let runtime = shop.runtime();
     match kind {
-        ACTOR => {
-            let runtime = shop.runtime();
-            let spawn = || runtime.block_on(Actor::spawn(None, Echo, ()));
-            let actors: Vec<_> = (0..INSTANCES).map(|_| spawn()).collect();
-            report(before);
-            drop(actors);
-        }
-        CHILD => {
-            let supervisor = shop.runtime().block_on(supervised(INSTANCES));
-            report(before);
-            drop(supervisor);
-        }
+        ACTOR => report(|| (0..INSTANCES).map(|_| bare(runtime)).collect::<Vec<_>>()),
+        CHILD => report(|| runtime.block_on(Breakerbox::start(INSTANCES))),
         _ => {
             let make = || shop.breaker(Shape::HalfOfTwenty);
-            let breakers: Vec<_> = (0..INSTANCES).map(|_| make()).collect();
-            report(before);
-            drop(breakers);
+            report(|| (0..INSTANCES).map(|_| make()).collect::<Vec<_>>());
         }
     }
 }
 
-fn report(before: u64) {
+fn report<T>(make: impl FnOnce() -> T) {
+    let before = machine::resident();
+    let made = make();
     println!("{}", (machine::resident() - before) / INSTANCES as u64);
+    drop(made);
 }
 
 fn memory(kind: &str) -> f64 {
@@ -79,99 +56,125 @@ fn memory(kind: &str) -> f64 {
     bytes.trim().parse().unwrap_or(f64::NAN)
 }
 
-async fn supervised(children: usize) -> Supervisor {
-    let every = RestartIntensity::new(u32::MAX, Duration::from_secs(1));
-    let mut spec = SupervisorSpec::new("bench", Strategy::OneForOne).intensity(every);
-    for child in 0..children {
-        let child = ChildSpec::actor(child.to_string(), || (Echo, ()));
-        spec = spec.child(child.intensity(every, OnLimit::StopChild));
-    }
-    spec.start().await.expect("a supervisor starts")
+fn bare(runtime: &Runtime) -> ActorRef<Question> {
+    let spawned = runtime.block_on(Actor::spawn(None, Echo, ()));
+    let (actor, _task) = spawned.expect("an actor starts");
+    actor
+}
+
+fn through<T: Tree>(name: &str) -> Row {
+    Row::one(TIMES, name, |shop, span| {
+        let runtime = shop.runtime();
+        let tree = runtime.block_on(T::start(1));
+        let took = question(runtime, span, tree.first());
+        runtime.block_on(tree.stop());
+        took
+    })
 }
 
 /// The median time that a question takes, asked by a task on a worker.
-fn question(runtime: &Runtime, span: Duration, actor: &ActorRef<Question>) -> f64 {
-    let actor = actor.clone();
-    let task = runtime.spawn(async move {
+fn question(runtime: &Runtime, span: Duration, caller: impl Caller) -> f64 {
+    let took = on_a_worker(runtime, async move {
         let (begun, mut took) = (Instant::now(), Vec::new());
         while begun.elapsed() < span {
             let asked = Instant::now();
-            let _answer = actor.call(Question::Echo, None).await;
+            caller.ask().await;
             took.push(asked.elapsed());
         }
         took
     });
-    let took = runtime.block_on(task).expect("a question does not panic");
     middle_and_tail(took)[0]
 }
 
-/// The median time from where an actor returns an error to its next `pre_start`.
-fn crash(runtime: &Runtime) -> f64 {
-    let supervisor = runtime.block_on(supervised(1));
-    let actor = supervisor.child("0").expect("it was declared").actor();
-    RESTARTS.lock().expect("nobody panics with it").clear();
-    runtime.block_on(async {
-        for _ in 0..CRASHES {
-            let _lost = actor.call(Question::Crash, None).await;
-            let _alive = actor.call(Question::Echo, None).await;
-        }
-    });
-    let restarts = RESTARTS.lock().expect("nobody panics with it");
-    let gaps = restarts
-        .iter()
-        .filter_map(|(crash, start)| Some(start.as_ref()?.duration_since(*crash)));
-    middle_and_tail(gaps.collect())[0]
-}
-
-/// An actor that answers, and crashes when asked to.
-struct Echo;
-
-enum Question {
-    Crash(RpcReplyPort<()>),
-    Echo(RpcReplyPort<()>),
-}
-
-impl Actor for Echo {
-    type Msg = Question;
-    type State = ();
-    type Arguments = ();
-
-    async fn pre_start(&self, _: ActorRef<Question>, (): ()) -> Result<(), ActorProcessingErr> {
-        let now = Instant::now();
-        if let Some((_, start @ None)) = RESTARTS.lock().expect("nobody panics with it").last_mut()
-        {
-            *start = Some(now);
-        }
-        Ok(())
-    }
-
-    async fn handle(
-        &self,
-        _: ActorRef<Question>,
-        question: Question,
-        (): &mut (),
-    ) -> Result<(), ActorProcessingErr> {
-        match question {
-            Question::Crash(_unanswered) => {
-                let mut restarts = RESTARTS.lock().expect("nobody panics with it");
-                restarts.push((Instant::now(), None));
-                Err("asked to".into())
-            }
-            Question::Echo(reply) => {
-                let _nobody_waits = reply.send(());
-                Ok(())
-            }
-        }
+/// The median times from where an actor returns an error, to its next
+/// `pre_start` and to where a caller that asked at once has its answer.
+fn crash<T: Tree>(make: &str) -> Row {
+    let names = ["restarted", "answering"].map(|end| format!("crash to {end}, {make}"));
+    Row {
+        group: TIMES,
+        measure: Box::new(|shop, _| {
+            let took = on_a_worker(shop.runtime(), crashes::<T>());
+            took.map(|took| middle_and_tail(took)[0]).into()
+        }),
+        names: names.into(),
     }
 }
 
-/// When an actor crashed, and when it was back.
-static RESTARTS: Mutex<Vec<(Instant, Option<Instant>)>> = Mutex::new(Vec::new());
+async fn crashes<T: Tree>() -> [Vec<Duration>; 2] {
+    let tree = T::start(1).await;
+    let child = tree.first();
+    let _of_others = crash_log::take();
+    for _ in 0..CRASHES {
+        child.crash().await;
+        child.ask().await;
+        crash_log::answered();
+    }
+    tree.stop().await;
+    let took = crash_log::take();
+    assert!(
+        took.iter().all(|took| took.len() == CRASHES),
+        "a crash was missed"
+    );
+    took
+}
+
+/// Microseconds a child, of those that start and stop with their supervisor.
+fn all_at_once<T: Tree>(make: &str) -> Row {
+    start_and_stop(&format!("{make}, all at once"), |shop| {
+        on_a_worker(shop.runtime(), async {
+            let begun = Instant::now();
+            let tree = T::start(INSTANCES).await;
+            let started = begun.elapsed();
+            let stopping = Instant::now();
+            tree.stop().await;
+            [started, stopping.elapsed()]
+        })
+    })
+}
+
+/// Microseconds a child, of those that are added and removed one after another.
+fn one_by_one<T: Grows>(make: &str) -> Row {
+    start_and_stop(&format!("{make}, one by one"), |shop| {
+        on_a_worker(shop.runtime(), async {
+            let mut tree = T::start(0).await;
+            let begun = Instant::now();
+            for _ in 0..INSTANCES {
+                tree.add().await;
+            }
+            let started = begun.elapsed();
+            let stopping = Instant::now();
+            for _ in 0..INSTANCES {
+                tree.remove().await;
+            }
+            let stopped = stopping.elapsed();
+            tree.stop().await;
+            [started, stopped]
+        })
+    })
+}
+
+fn start_and_stop(name: &str, measure: impl Fn(&Shop) -> [Duration; 2] + 'static) -> Row {
+    let each = |took: Duration| took.as_secs_f64() * 1e6 / INSTANCES as f64;
+    Row {
+        group: START_AND_STOP,
+        measure: Box::new(move |shop, _| measure(shop).map(each).into()),
+        names: ["start", "stop"].map(|end| format!("{name}, {end}")).into(),
+    }
+}
+
+fn on_a_worker<T: Send + 'static>(
+    runtime: &Runtime,
+    work: impl Future<Output = T> + Send + 'static,
+) -> T {
+    let task = runtime.spawn(work);
+    runtime
+        .block_on(task)
+        .expect("a measured task does not panic")
+}
 
 const ACTOR: &str = "a bare ractor actor";
 const BREAKER: &str = "a breaker, all told";
 const CHILD: &str = "a supervised actor in its shell";
 const CRASHES: usize = 500;
 const INSTANCES: usize = 10_000;
-const MEMORY: &str = "Memory, idle, bytes each of 10,000";
 const TIMES: &str = "Actors and supervision";
