@@ -12,9 +12,11 @@ use std::future::Future;
 
 mod breakerbox;
 mod echo;
+mod kameo;
 
 pub use self::breakerbox::Breakerbox;
 pub use self::echo::{Echo, Question};
+pub use self::kameo::Kameo;
 
 /// A supervisor and its children.
 pub trait Tree: Sized + Send + 'static {

@@ -8,11 +8,11 @@ use super::Row;
 use crate::guards::{Shape, Shop};
 use crate::stopwatch::middle_and_tail;
 use crate::table::{MEMORY, START_AND_STOP};
-use crate::trees::{Breakerbox, Caller, Echo, Grows, Question, Tree};
+use crate::trees::{Breakerbox, Caller, Echo, Grows, Kameo, Question, Tree};
 use crate::{crash_log, machine};
 
 pub(super) fn add(rows: &mut Vec<Row>) {
-    for kind in [ACTOR, CHILD, BREAKER] {
+    for kind in [ACTOR, CHILD, KAMEO_CHILD, BREAKER] {
         rows.push(Row::one(MEMORY, kind, move |_, _| memory(kind)));
     }
     rows.push(Row::one(
@@ -21,9 +21,13 @@ pub(super) fn add(rows: &mut Vec<Row>) {
         |shop, span| question(shop.runtime(), span, bare(shop.runtime())),
     ));
     rows.push(through::<Breakerbox>("a question through the shell"));
+    rows.push(through::<Kameo>("a question to a child of kameo"));
     rows.push(crash::<Breakerbox>("in place"));
+    rows.push(crash::<Kameo>("kameo"));
     rows.push(all_at_once::<Breakerbox>("breakerbox"));
+    rows.push(all_at_once::<Kameo>("kameo"));
     rows.push(one_by_one::<Breakerbox>("breakerbox"));
+    rows.push(one_by_one::<Kameo>("kameo"));
 }
 
 /// Prints how many bytes an instance of this kind takes, in a process of its own.
@@ -34,6 +38,7 @@ pub fn memory_of(kind: &str) {
     match kind {
         ACTOR => report(|| (0..INSTANCES).map(|_| bare(runtime)).collect::<Vec<_>>()),
         CHILD => report(|| runtime.block_on(Breakerbox::start(INSTANCES))),
+        KAMEO_CHILD => report(|| runtime.block_on(Kameo::start(INSTANCES))),
         _ => {
             let make = || shop.breaker(Shape::HalfOfTwenty);
             report(|| (0..INSTANCES).map(|_| make()).collect::<Vec<_>>());
@@ -177,4 +182,5 @@ const BREAKER: &str = "a breaker, all told";
 const CHILD: &str = "a supervised actor in its shell";
 const CRASHES: usize = 500;
 const INSTANCES: usize = 10_000;
+const KAMEO_CHILD: &str = "a child of kameo";
 const TIMES: &str = "Actors and supervision";
