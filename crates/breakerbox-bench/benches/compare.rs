@@ -1,7 +1,8 @@
 //! Measures breakerbox beside its peers and prints the table.
 //!
 //! `cargo bench -p breakerbox-bench`; with `-- --quick` three short rounds, and
-//! with `-- <words>` only the groups whose heading has all of these words.
+//! with `-- <words>` only the groups whose heading has all of these words. With
+//! `--features ractor-supervisor` that one is among the peers.
 
 use std::time::Duration;
 

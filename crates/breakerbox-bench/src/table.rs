@@ -1,5 +1,6 @@
 //! What was measured, as the table that the documentation shows.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 
 /// The values of one row, one for each round, and where it stands.
@@ -91,9 +92,9 @@ fn line(page: &mut String, row: &Series, net: Option<f64>, ratio: Option<f64>) {
 }
 
 fn groups(all: &[Series]) -> Vec<&'static str> {
-    let mut groups: Vec<_> = all.iter().map(|row| row.group).collect();
-    groups.dedup();
-    groups
+    let mut seen = HashSet::new();
+    let groups = all.iter().map(|row| row.group);
+    groups.filter(|group| seen.insert(*group)).collect()
 }
 
 /// The group of one thread that a group of two is compared with.

@@ -13,10 +13,14 @@ use std::future::Future;
 mod breakerbox;
 mod echo;
 mod kameo;
+#[cfg(feature = "ractor-supervisor")]
+mod ractor_supervisor;
 
 pub use self::breakerbox::Breakerbox;
 pub use self::echo::{Echo, Question};
 pub use self::kameo::Kameo;
+#[cfg(feature = "ractor-supervisor")]
+pub use self::ractor_supervisor::{Dynamic, Static};
 
 /// A supervisor and its children.
 pub trait Tree: Sized + Send + 'static {

@@ -11,6 +11,9 @@ use crate::table::{MEMORY, START_AND_STOP};
 use crate::trees::{Breakerbox, Caller, Echo, Grows, Kameo, Question, Tree};
 use crate::{crash_log, machine};
 
+#[cfg(feature = "ractor-supervisor")]
+mod ractor_supervisor;
+
 pub(super) fn add(rows: &mut Vec<Row>) {
     for kind in [ACTOR, CHILD, KAMEO_CHILD, BREAKER] {
         rows.push(Row::one(MEMORY, kind, move |_, _| memory(kind)));
@@ -28,6 +31,8 @@ pub(super) fn add(rows: &mut Vec<Row>) {
     rows.push(all_at_once::<Kameo>("kameo"));
     rows.push(one_by_one::<Breakerbox>("breakerbox"));
     rows.push(one_by_one::<Kameo>("kameo"));
+    #[cfg(feature = "ractor-supervisor")]
+    ractor_supervisor::add(rows);
 }
 
 /// Prints how many bytes an instance of this kind takes, in a process of its own.
@@ -39,6 +44,8 @@ pub fn memory_of(kind: &str) {
         ACTOR => report(|| (0..INSTANCES).map(|_| bare(runtime)).collect::<Vec<_>>()),
         CHILD => report(|| runtime.block_on(Breakerbox::start(INSTANCES))),
         KAMEO_CHILD => report(|| runtime.block_on(Kameo::start(INSTANCES))),
+        #[cfg(feature = "ractor-supervisor")]
+        ractor_supervisor::CHILD => ractor_supervisor::memory_of(runtime),
         _ => {
             let make = || shop.breaker(Shape::HalfOfTwenty);
             report(|| (0..INSTANCES).map(|_| make()).collect::<Vec<_>>());
