@@ -54,7 +54,8 @@ impl Usage {
         let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
         let own = fs::read_to_string("/proc/self/stat").unwrap_or_default();
         let all = numbers(stat.lines().next().unwrap_or_default());
-        // The name in parentheses may hold spaces; 11 fields after it is utime.
+        // The name in parentheses may hold spaces; 11 fields after it are utime
+        // and stime, then those of the children that it waited for.
         let own = numbers(own.rsplit(')').next().unwrap_or_default());
         Self {
             // user, nice, system; then irq, softirq and steal.
@@ -62,7 +63,7 @@ impl Usage {
                 .iter()
                 .filter_map(|at| all.get(*at))
                 .sum(),
-            own: own.iter().skip(10).take(2).sum(),
+            own: own.iter().skip(10).take(4).sum(),
         }
     }
 
@@ -95,7 +96,9 @@ pub fn description() -> String {
 
 fn numbers(line: &str) -> Vec<u64> {
     line.split_whitespace()
-        .filter_map(|word| word.parse().ok())
+        // Signed: without a terminal a process has -1 for one, which counts too.
+        .filter_map(|word| word.parse::<i64>().ok())
+        .map(i64::unsigned_abs)
         .collect()
 }
 
