@@ -2,8 +2,9 @@
 
 #![cfg(test)]
 
+mod example;
+
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::process::{Command, Output};
 
 #[test]
@@ -31,7 +32,7 @@ fn five_calls_to_a_dead_port_fail_and_the_sixth_would_open_it() {
 }
 
 fn gobreaker() -> Command {
-    let mut command = Command::new(example("gobreaker"));
+    let mut command = Command::new(example::path("gobreaker"));
     command.env("NO_PROXY", "127.0.0.1");
     command
 }
@@ -62,18 +63,4 @@ fn dead_port() -> u16 {
         .local_addr()
         .unwrap()
         .port()
-}
-
-/// The example's binary, which stands beside the directory of the tests.
-fn example(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
-    let path = profile
-        .join("examples")
-        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    assert!(
-        path.is_file(),
-        "{path:?} is not built; `cargo test --workspace` builds it"
-    );
-    path
 }

@@ -12,7 +12,7 @@ type Tests = BTreeMap<String, BTreeSet<String>>;
 #[test]
 fn each_promise_lists_exactly_the_tests_that_carry_its_number() {
     let listed = listed_in(&read("docs/semantics.md"));
-    let written = written_below(&root().join("crates"));
+    let written = written_below(&["crates", "tests"].map(|folder| root().join(folder)));
     for (promise, tests) in &listed {
         assert_eq!(
             Some(tests),
@@ -89,9 +89,9 @@ fn listed_in(text: &str) -> Tests {
     tests
 }
 
-fn written_below(folder: &Path) -> Tests {
+fn written_below(folders: &[PathBuf]) -> Tests {
     let mut tests = Tests::new();
-    for file in rust_files(folder) {
+    for file in folders.iter().flat_map(|folder| rust_files(folder)) {
         for line in fs::read_to_string(file).unwrap().lines() {
             let Some(name) = test_name(line) else {
                 continue;

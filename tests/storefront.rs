@@ -2,17 +2,18 @@
 
 #![cfg(test)]
 
+mod example;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 
 #[test]
 fn every_order_is_answered_through_the_outage() {
     let _alone = alone();
-    let run = Command::new(example("storefront")).output().unwrap();
+    let run = Command::new(example::path("storefront")).output().unwrap();
     let (text, errors) = (text(&run.stdout), text(&run.stderr));
     assert!(run.status.success(), "{}\n{text}\n{errors}", run.status);
     assert_eq!(number(&text, "failed"), 0, "{text}");
@@ -72,7 +73,7 @@ fn price_servers_end_with_a_killed_parent() {
 #[test]
 fn an_unknown_argument_is_refused_with_the_usage() {
     for arguments in [&["--sreve"][..], &["--serve", "8080"]] {
-        let run = Command::new(example("storefront"))
+        let run = Command::new(example::path("storefront"))
             .args(arguments)
             .output()
             .unwrap();
@@ -91,7 +92,7 @@ struct Shop {
 
 impl Shop {
     fn serve() -> Self {
-        let mut command = Command::new(example("storefront"));
+        let mut command = Command::new(example::path("storefront"));
         let mut process = command
             .arg("--serve")
             .stdout(Stdio::piped())
@@ -192,18 +193,4 @@ fn signal(signal: &str, process: u32) {
             .unwrap()
             .success()
     );
-}
-
-/// The example's binary, which stands beside the directory of the tests.
-fn example(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
-    let path = profile
-        .join("examples")
-        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    assert!(
-        path.is_file(),
-        "{path:?} is not built; `cargo test --workspace` builds it"
-    );
-    path
 }

@@ -31,6 +31,10 @@ mod sync;
 #[doc = include_str!("../../../README.md")]
 mod readme {}
 
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/supervision.md")]
+mod supervision {}
+
 pub use ask::AskError;
 pub use breaker::{Breaker, BreakerMessage, Decision, OwnedPermit, Permit, Snapshot};
 pub use breaker_box::{BreakerBox, BreakerBoxSpec, BreakerError};

@@ -119,7 +119,7 @@ fn find<'a>(children: &'a [ChildSnapshot], path: &str) -> Option<&'a ChildSnapsh
 #[non_exhaustive]
 pub struct ChildSnapshot {
     /// Its own children, if it is a supervisor.
-    pub children: Vec<ChildSnapshot>,
+    pub children: Vec<Self>,
     /// What it is.
     pub kind: ChildKind,
     /// Its name.

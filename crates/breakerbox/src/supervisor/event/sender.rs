@@ -10,7 +10,7 @@ use super::SupervisorEvent;
 #[derive(Clone)]
 pub(crate) struct EventSender {
     /// Who hears of it too, and the path from there.
-    above: Option<Arc<EventSender>>,
+    above: Option<Arc<Self>>,
     events: broadcast::Sender<SupervisorEvent>,
     /// The name of the child that all events are below.
     path: Option<Arc<str>>,

@@ -1,0 +1,78 @@
+//! The examples `workers` and `supervise`, run as a person runs them.
+
+#![cfg(test)]
+
+mod example;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
+
+#[test]
+fn every_caller_of_the_workers_gets_an_answer() {
+    let lines = lines_of(Command::new(example::path("workers")).output());
+    let has = |words: &str| lines.iter().any(|line| line.contains(words));
+    assert!(has("600 callers of 600 got an answer"), "{lines:#?}");
+    assert!(has("5 of 5 children stopped by themselves"), "{lines:#?}");
+    assert!(has("crashes"), "some of it did fail: {lines:#?}");
+}
+
+/// R39: a tree of three levels from its start to its exit code.
+#[test]
+fn r39_a_tree_ends_in_order_at_sigterm() {
+    let lines = lines_of(Command::new(example::path("supervise")).output());
+    let at = |words: &str| {
+        let found = lines.iter().position(|line| line.contains(words));
+        found.unwrap_or_else(|| panic!("{words:?} is missing in {lines:#?}"))
+    };
+    let last = |words: &str| lines.iter().rposition(|line| line.contains(words)).unwrap();
+    assert!(at("started") < at("after two seconds"));
+    assert!(at("after two seconds") < at("not ready any more"));
+    assert!(last("orders/vans: down, shut down") < last("orders: down, shut down"));
+    assert!(last("orders: down, shut down") < last("catalogue: down, shut down"));
+    assert!(last("catalogue: down, shut down") < at("shop down"));
+    assert!(at("shop down") < at("stopped after"));
+}
+
+/// R39: a second signal ends it at once, with the exit code of that signal.
+#[cfg(unix)]
+#[test]
+fn r39_a_second_sigterm_ends_it_at_once() {
+    let mut tree = Command::new(example::path("supervise"))
+        .arg("--serve")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(tree.stdout.take().unwrap()).lines();
+    let mut lines = lines.map(|line| line.unwrap());
+    let mut read_to = |words: &str| {
+        let found = lines.find(|line| line.contains(words));
+        found.unwrap_or_else(|| panic!("{words:?} never came"))
+    };
+    read_to("after two seconds");
+    terminate(tree.id());
+    read_to("not ready any more");
+    terminate(tree.id());
+    read_to("killed by a second SIGTERM");
+    assert_eq!(tree.wait().unwrap().code(), Some(143));
+}
+
+#[cfg(unix)]
+fn terminate(process: u32) {
+    let process = process.to_string();
+    let sent = Command::new("kill").args(["-TERM", &process]).status();
+    let sent = sent.unwrap();
+    assert!(sent.success(), "{sent}");
+}
+
+/// What it printed, if it ended as it should.
+fn lines_of(run: std::io::Result<Output>) -> Vec<String> {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = run.unwrap();
+    let stdout = String::from_utf8(stdout).unwrap();
+    let stderr = String::from_utf8_lossy(&stderr);
+    assert!(status.success(), "{status}: {stdout}{stderr}");
+    stdout.lines().map(str::to_owned).collect()
+}
