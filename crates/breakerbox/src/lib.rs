@@ -49,7 +49,7 @@ pub use event::{Event, Events};
 pub use lifecycle::{Lifecycle, LifecycleEnd, LifecycleReport, Readiness, Signal, Stopper};
 pub use rejected::Rejected;
 pub use supervisor::{
-    AddError, CancellationToken, Child, ChildError, ChildKind, ChildSnapshot, ChildSpec, Departure,
-    End, Ready, RemoveError, Report, RestartError, Shutdown, StartError, Stopped, Supervisor,
-    SupervisorEvent, SupervisorEvents, SupervisorSnapshot, SupervisorSpec,
+    AddError, CancellationToken, Child, ChildError, ChildKind, ChildSet, ChildSnapshot, ChildSpec,
+    Departure, End, Ready, RemoveError, Report, RestartError, Shutdown, StartError, Stopped,
+    Supervisor, SupervisorEvent, SupervisorEvents, SupervisorSnapshot, SupervisorSpec,
 };

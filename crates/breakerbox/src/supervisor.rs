@@ -23,6 +23,7 @@
 //! |---|---|
 //! | `supervisor`, `spec` | `Supervisor`, a handle; `SupervisorSpec`, which starts one |
 //! | `child`, `child_spec`, `shutdown` | `Child`, a handle; its recipe; how it is stopped |
+//! | `child_set` | `ChildSet`, a handle on children that come and go |
 //! | `event`, `snapshot`, `report` | what changes, what is now, how it ended |
 //! | `error` | why a command was not carried out |
 //!
@@ -71,6 +72,7 @@ mod actor;
 mod actor_child;
 mod catch;
 mod child;
+mod child_set;
 mod child_spec;
 mod current;
 mod down_hook;
@@ -100,6 +102,7 @@ use ractor::{ActorRef, Message};
 use tokio::sync::oneshot;
 
 pub use child::{Child, ChildError};
+pub use child_set::ChildSet;
 pub use child_spec::ChildSpec;
 pub use error::{AddError, RemoveError, RestartError};
 pub use event::{SupervisorEvent, SupervisorEvents};
@@ -221,7 +224,10 @@ impl Supervisor {
         let Some(entry) = self.published.child(name) else {
             return Err(ChildError::Unknown { child: child() });
         };
-        if entry.runnable().kind() != ChildKind::Supervisor {
+        if !matches!(
+            entry.runnable().kind(),
+            ChildKind::Set | ChildKind::Supervisor
+        ) {
             return Err(ChildError::NoSupervisor { child: child() });
         }
         let supervisor = entry.runnable().supervisor();

@@ -64,6 +64,14 @@ impl ChildPolicy {
         self
     }
 
+    /// The same, unless it has a limit of its own already.
+    pub const fn or_intensity(self, intensity: RestartIntensity, on_limit: OnLimit) -> Self {
+        match self.limit {
+            None => self.intensity(intensity, on_limit),
+            Some(_) => self,
+        }
+    }
+
     /// How long to wait before the n-th restart in a row; not at all unless set.
     pub const fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = Some(backoff);

@@ -72,6 +72,7 @@ pub(super) struct SupervisorArguments {
     pub(super) booted: oneshot::Sender<Result<(), StartError>>,
     pub(super) children: Vec<ChildSpec>,
     pub(super) events: EventSender,
+    pub(super) maximum: Option<usize>,
     pub(super) published: Arc<Published>,
     pub(super) supervision: Supervision,
 }
@@ -86,6 +87,7 @@ impl SupervisorArguments {
         Self {
             booted,
             children: spec.children,
+            maximum: spec.maximum,
             published: Arc::new(Published::new(spec.name, &events)),
             events: EventSender::new(events),
             supervision: Supervision::new(spec.strategy, spec.intensity, seed)

@@ -132,8 +132,11 @@ impl ChildSpec {
         name: impl Into<Arc<str>>,
         make: impl Fn() -> SupervisorSpec + Send + Sync + 'static,
     ) -> Self {
-        Self::new(name.into(), Arc::new(SupervisorChild::new(make)))
-            .shutdown(Shutdown::Within(Duration::MAX))
+        Self::of_supervisor(name.into(), Arc::new(SupervisorChild::new(make)))
+    }
+
+    pub(super) fn of_supervisor(name: Arc<str>, supervisor: Arc<SupervisorChild>) -> Self {
+        Self::new(name, supervisor).shutdown(Shutdown::Within(Duration::MAX))
     }
 
     fn new(name: Arc<str>, runnable: Arc<dyn Runnable>) -> Self {

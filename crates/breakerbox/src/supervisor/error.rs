@@ -21,6 +21,11 @@ pub enum AddError {
         /// How it ended.
         exit: Exit,
     },
+    /// The set holds as many children as it may.
+    Full {
+        /// How many.
+        maximum: usize,
+    },
 }
 
 impl Error for AddError {}
@@ -31,6 +36,7 @@ impl fmt::Display for AddError {
             Self::Duplicate { child } => write!(f, "there is a child {child:?} already"),
             Self::Ended => f.write_str("the supervisor or the child was ended meanwhile"),
             Self::Failed { child, exit } => write!(f, "child {child:?} {exit}"),
+            Self::Full { maximum } => write!(f, "the set is full: it holds {maximum} children"),
         }
     }
 }

@@ -134,6 +134,8 @@ pub struct ChildSnapshot {
 pub enum ChildKind {
     /// A ractor actor.
     Actor,
+    /// A set of children of one recipe.
+    Set,
     /// A supervisor.
     Supervisor,
     /// An async function.
@@ -144,6 +146,7 @@ impl fmt::Display for ChildKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Actor => "actor",
+            Self::Set => "set",
             Self::Supervisor => "supervisor",
             Self::Task => "task",
         })

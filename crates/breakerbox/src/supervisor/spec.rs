@@ -18,6 +18,8 @@ pub struct SupervisorSpec {
     pub(super) auto_shutdown: AutoShutdown,
     pub(super) children: Vec<ChildSpec>,
     pub(super) intensity: RestartIntensity,
+    /// The most children at a time, and who ends for good is forgotten.
+    pub(super) maximum: Option<usize>,
     pub(super) name: Arc<str>,
     pub(super) on_limit: OnLimit,
     pub(super) strategy: Strategy,
@@ -30,6 +32,7 @@ impl SupervisorSpec {
             auto_shutdown: AutoShutdown::Never,
             children: Vec::new(),
             intensity: INTENSITY,
+            maximum: None,
             name: name.into(),
             on_limit: OnLimit::Escalate,
             strategy,
@@ -62,6 +65,12 @@ impl SupervisorSpec {
     /// Adds a child, which starts after those before it and stops before them.
     pub fn child(mut self, child: ChildSpec) -> Self {
         self.children.push(child);
+        self
+    }
+
+    /// Makes it a set, which children join and leave.
+    pub(super) const fn set_of(mut self, maximum: usize) -> Self {
+        self.maximum = Some(maximum);
         self
     }
 

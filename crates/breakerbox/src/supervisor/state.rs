@@ -26,6 +26,8 @@ mod commands;
 pub(super) struct SupervisorState {
     children: HashMap<ChildId, ManagedChild>,
     events: EventSender,
+    /// The most children at a time, in a set.
+    maximum: Option<usize>,
     myself: ActorRef<SupervisorMessage>,
     published: Arc<Published>,
     report: ReportBuilder,
@@ -44,6 +46,7 @@ impl SupervisorState {
         let mut state = Self {
             children: HashMap::new(),
             events: arguments.events.named(name),
+            maximum: arguments.maximum,
             myself,
             published: arguments.published,
             report: ReportBuilder::new(arguments.booted),
@@ -283,6 +286,10 @@ impl SupervisorState {
                 managed.reply_start_failed();
             }
             self.events.ended(managed.entry.name(), why);
+        }
+        if self.maximum.is_some() && matches!(why, Ending::Finished | Ending::GaveUp) {
+            // It has left the set.
+            self.supervision.remove(child, clock::now());
         }
         if self.supervision.status(child).is_none() {
             self.forget(child);

@@ -19,6 +19,7 @@ use super::{
 /// A child that is a supervisor, made anew for each incarnation.
 pub(super) struct SupervisorChild {
     current: Current<Supervisor>,
+    kind: ChildKind,
     make: Box<dyn Fn() -> SupervisorSpec + Send + Sync>,
 }
 
@@ -26,7 +27,15 @@ impl SupervisorChild {
     pub(super) fn new(make: impl Fn() -> SupervisorSpec + Send + Sync + 'static) -> Self {
         Self {
             current: Current::none(),
+            kind: ChildKind::Supervisor,
             make: Box::new(make),
+        }
+    }
+
+    pub(super) fn set(make: impl Fn() -> SupervisorSpec + Send + Sync + 'static) -> Self {
+        Self {
+            kind: ChildKind::Set,
+            ..Self::new(make)
         }
     }
 
@@ -87,7 +96,7 @@ impl Runnable for SupervisorChild {
     }
 
     fn kind(&self) -> ChildKind {
-        ChildKind::Supervisor
+        self.kind
     }
 
     fn shell(&self) -> Option<ActorCell> {

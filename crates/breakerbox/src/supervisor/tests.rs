@@ -5,6 +5,7 @@ mod groups;
 mod limits;
 mod linked;
 mod restart;
+mod sets;
 mod shutdown;
 mod snapshots;
 mod stress;

@@ -14,6 +14,8 @@ impl SupervisorState {
         if self.published.id(&spec.name).is_some() {
             let child = spec.name.to_string();
             let _gave_up_waiting = reply.send(Err(AddError::Duplicate { child }));
+        } else if let Some(maximum) = self.maximum.filter(|most| self.children.len() >= *most) {
+            refuse(reply, AddError::Full { maximum });
         } else if let Some(managed) = self.insert(spec) {
             managed.add_reply = Some(reply);
         }
