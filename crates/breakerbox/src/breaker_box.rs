@@ -9,7 +9,7 @@ use breakerbox_core::{BreakerConfig, ConfigError};
 use crate::breaker::{Owner, Shared};
 use crate::event::EventBus;
 use crate::{
-    Breaker, ChildSpec, Events, OnLimit, Report, RestartIntensity, Snapshot, StartError,
+    AddError, Breaker, ChildSpec, Events, OnLimit, Report, RestartIntensity, Snapshot, StartError,
     Supervisor, SupervisorSpec, clock, lock,
 };
 
@@ -122,7 +122,10 @@ impl BreakerBox {
             .supervisor
             .add(owner_spec(&breaker))
             .await
-            .map_err(|_| BreakerError::Stopped)?;
+            .map_err(|error| match error {
+                AddError::Duplicate { .. } => BreakerError::Taken(Arc::clone(&name)),
+                _ => BreakerError::Stopped,
+            })?;
         let entry = Entry::new(breaker.clone(), config, clock::now());
         lock::with(&self.inner.entries, |entries| entries.insert(name, entry));
         Ok(breaker)
@@ -174,7 +177,12 @@ impl BreakerBox {
         self.inner.bus.subscribe()
     }
 
-    /// The supervisor of its breakers, to inspect.
+    /// The supervisor of its breakers: to inspect, and for children of your own.
+    ///
+    /// What works with the breakers can be added here, so that all is one tree:
+    /// it is stopped before the breakers that were there before it. A worker that
+    /// keeps crashing should have a limit of its own: beyond the supervisor's,
+    /// which bears any number of crashes, nobody gives up on it.
     #[must_use]
     pub fn supervisor(&self) -> &Supervisor {
         &self.inner.supervisor
@@ -288,13 +296,15 @@ pub enum BreakerError {
     Full(usize),
     /// The box has ended.
     Stopped,
+    /// A child of the box's supervisor that is no breaker has this name.
+    Taken(Arc<str>),
 }
 
 impl Error for BreakerError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Config(error) => Some(error),
-            Self::Conflict(_) | Self::Full(_) | Self::Stopped => None,
+            Self::Conflict(_) | Self::Full(_) | Self::Stopped | Self::Taken(_) => None,
         }
     }
 }
@@ -313,6 +323,10 @@ impl fmt::Display for BreakerError {
                 "the box holds {maximum} breakers, its maximum, and none of them is idle"
             ),
             Self::Stopped => f.write_str("the box has ended"),
+            Self::Taken(name) => write!(
+                f,
+                "the box's supervisor has a child {name:?} that is no breaker"
+            ),
         }
     }
 }

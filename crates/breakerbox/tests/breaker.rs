@@ -523,6 +523,7 @@ async fn r21_an_owner_killed_in_closed_keeps_its_counts_and_permits() {
     assert_eq!(breaker.state(), State::Open);
 }
 
+/// T22.
 #[tokio::test(start_paused = true)]
 async fn r21_an_owner_killed_in_open_turns_half_open_at_the_same_instant() {
     let (_box, breaker) = breaker(CONFIG).await;
@@ -541,6 +542,7 @@ async fn r21_an_owner_killed_in_open_turns_half_open_at_the_same_instant() {
     );
 }
 
+/// T23.
 #[tokio::test(start_paused = true)]
 async fn r21_an_owner_killed_in_half_open_keeps_its_places_and_deadlines() {
     let (_box, breaker) = breaker(CONFIG).await;
@@ -700,4 +702,23 @@ async fn r20_five_failures_and_a_success_are_never_six_in_a_row() {
             }
         }
     }
+}
+
+/// T3, T4: who has stopped waiting takes no place, and is no call.
+#[tokio::test(start_paused = true)]
+async fn r01_a_permit_that_nobody_waits_for_is_not_given_out() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    let actor = breaker.actor();
+    let (sender, receiver) = ractor::concurrency::oneshot();
+    drop(receiver);
+    let port = ractor::RpcReplyPort::from(sender);
+    actor.cast(BreakerMessage::Acquire(port)).unwrap();
+    assert_eq!(counts(&breaker).await.ignored, 0);
+    let answer = actor.call(BreakerMessage::Acquire, None).await.unwrap();
+    drop(answer);
+    assert_eq!(
+        counts(&breaker).await.ignored,
+        1,
+        "one that was given is abandoned"
+    );
 }

@@ -285,3 +285,24 @@ async fn a_guarded_question_is_answered_or_fails_for_a_reason() {
     let rejected = breaker.ask(&moody, Question::Please, within).await;
     assert!(matches!(rejected, Err(CallError::Rejected(_))));
 }
+
+#[tokio::test(start_paused = true)]
+async fn r34_breakers_and_workers_are_children_of_one_tree() {
+    let breakers = BreakerBox::start("checkout").await.unwrap();
+    breakers
+        .breaker("payments", BreakerConfig::new())
+        .await
+        .unwrap();
+    let worker = ChildSpec::actor("worker", || (Moody, ()));
+    breakers.supervisor().add(worker).await.unwrap();
+    let taken = breakers.breaker("worker", BreakerConfig::new()).await;
+    assert!(matches!(taken, Err(BreakerError::Taken(name)) if *name == *"worker"));
+    let tree = breakers.supervisor().snapshot().to_string();
+    assert!(
+        tree.contains("payments") && tree.contains("worker"),
+        "{tree}"
+    );
+    let report = breakers.shutdown().await;
+    let stopped: Vec<_> = report.stopped.iter().map(|it| &*it.child).collect();
+    assert_eq!(stopped, ["worker", "payments"]);
+}

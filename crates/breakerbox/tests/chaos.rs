@@ -24,9 +24,34 @@ const CHILDREN: u32 = 1_000;
 #[test]
 fn r34_chaos_leaves_no_two_of_a_child_and_nothing_behind() {
     // Whatever is made once for the process is made in the first run.
-    allocations_left(100, 1);
-    let left = allocations_left(steps(), 2);
+    std::panic::set_hook(Box::new(|_| {}));
+    bytes_left(Chaos::run(100, 1));
+    let left = bytes_left(Chaos::run(steps(), 2));
+    let _quiet = std::panic::take_hook();
     assert!(left < 64 * 1024, "{left} bytes are left");
+}
+
+/// T21: who came and went leaves nothing.
+#[test]
+fn r36_children_that_came_and_went_leave_nothing() {
+    come_and_go(100);
+    let left = come_and_go(steps());
+    assert!(left < 64 * 1024, "{left} bytes are left");
+}
+
+fn come_and_go(children: u32) -> i64 {
+    bytes_left(async move {
+        let chaos = Chaos::start(1).await;
+        let before = Handle::current().metrics().num_alive_tasks();
+        for child in 0..children {
+            chaos.set(child).add(child).await.unwrap();
+            let gone = chaos.set(child).remove(&child.to_string()).await;
+            gone.unwrap();
+        }
+        let after = Handle::current().metrics().num_alive_tasks();
+        assert!(after <= before + 2, "{after} tasks, {before} before");
+        chaos.root.shutdown().await;
+    })
 }
 
 /// How many things happen; the long run asks for more.
@@ -35,18 +60,16 @@ fn steps() -> u32 {
     steps.map_or(3_000, |steps| steps.parse().expect("a number of steps"))
 }
 
-/// Runs the chaos in a runtime of its own; the bytes that outlive it.
-fn allocations_left(steps: u32, seed: u64) -> i64 {
-    std::panic::set_hook(Box::new(|_| {}));
+/// Does the work in a runtime of its own; the bytes that outlive it.
+fn bytes_left(work: impl Future<Output = ()>) -> i64 {
     let left = allocation_counter::measure(|| {
         let runtime = Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
             .build()
             .unwrap();
-        runtime.block_on(Chaos::run(steps, seed));
+        runtime.block_on(work);
     });
-    let _ours = std::panic::take_hook();
     left.bytes_current
 }
 

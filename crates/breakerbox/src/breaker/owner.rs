@@ -107,6 +107,8 @@ impl Custody {
 
     fn obey(&mut self, message: BreakerMessage) {
         match message {
+            // Who has stopped waiting must not be given a place.
+            BreakerMessage::Acquire(reply) if reply.is_closed() => {}
             BreakerMessage::Acquire(reply) => {
                 answer(reply, OwnedPermit::try_acquire(&self.shared));
             }

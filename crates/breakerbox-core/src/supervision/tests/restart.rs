@@ -35,7 +35,7 @@ fn r32_a_temporary_child_is_forgotten_and_a_transient_one_is_kept() {
     }
 }
 
-/// R33: invariant 2.
+/// T17: R33: invariant 2.
 #[test]
 fn r33_a_word_of_a_former_incarnation_changes_nothing() {
     let mut harness = Harness::new(GENEROUS);

@@ -104,7 +104,7 @@ async fn r32_a_sliding_limit_allows_failures_that_are_spread_out() {
     }
 }
 
-/// R18: a listener that is too slow is told what it missed.
+/// T27: R18: a listener that is too slow is told what it missed.
 #[tokio::test(start_paused = true)]
 async fn r18_a_slow_listener_is_told_what_it_missed() {
     let supervisor = supervise([worker("worker")]).await;

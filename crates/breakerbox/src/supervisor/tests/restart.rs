@@ -57,6 +57,40 @@ async fn r31_a_plain_call_sees_its_reply_port_dropped() {
     assert!(matches!(answer, CallResult::SenderError));
 }
 
+/// T2: a handle from before a hundred restarts is as good as a new one.
+#[tokio::test(start_paused = true)]
+async fn r31_a_handle_stays_good_for_a_hundred_restarts() {
+    let supervisor = supervise([worker("worker")]).await;
+    let child = supervisor.child::<WorkerMessage>("worker").unwrap();
+    let actor = child.actor();
+    for restarts in 1..=100 {
+        let fail = |reply| WorkerMessage::Fail(Fault::Panic, reply);
+        assert_eq!(child.ask(fail, SECOND).await, Err(AskError::Crashed));
+        let answer = child.ask(WorkerMessage::Incarnation, SECOND).await;
+        assert_eq!(answer, Ok(restarts + 1));
+        assert_eq!(child.status().restarts, restarts);
+    }
+    let answer = actor.call(WorkerMessage::Incarnation, None).await.unwrap();
+    assert!(matches!(answer, CallResult::Success(101)));
+    actor.kill();
+    actor.wait(None).await.unwrap();
+    let answer = child.ask(WorkerMessage::Incarnation, SECOND).await;
+    assert!(
+        matches!(answer, Ok(102) | Err(AskError::NotRunning)),
+        "{answer:?}"
+    );
+}
+
+/// T24: a handler that forgets to reply is an error for its caller, not a hang.
+#[tokio::test(start_paused = true)]
+async fn r31_a_question_that_is_forgotten_is_an_error() {
+    let supervisor = supervise([worker("worker")]).await;
+    let child = supervisor.child::<WorkerMessage>("worker").unwrap();
+    let answer = child.ask(WorkerMessage::Forget, SECOND).await;
+    assert_eq!(answer, Err(AskError::Crashed));
+    assert_eq!(child.status().restarts, 0);
+}
+
 /// R31, R33 (T1): in a storm of crashes only the crashing questions are lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r31_a_crash_storm_loses_only_the_crashing_questions() {

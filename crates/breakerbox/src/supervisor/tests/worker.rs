@@ -12,6 +12,8 @@ pub(super) enum WorkerMessage {
     /// Blocks its thread until the other end speaks or is dropped.
     Block(mpsc::Receiver<()>, RpcReplyPort<()>),
     Fail(Fault, RpcReplyPort<()>),
+    /// Goes on without a reply.
+    Forget(RpcReplyPort<()>),
     /// Waits, so that a test can queue something behind it.
     Hold(Arc<Notify>, RpcReplyPort<()>),
     /// Which incarnation answers.
@@ -152,6 +154,7 @@ impl Actor for Worker {
                 let _let_go = released.recv();
             }
             WorkerMessage::Fail(fault, _reply) => fault.fail()?,
+            WorkerMessage::Forget(reply) => drop(reply),
             WorkerMessage::Hold(released, reply) => {
                 let _told = reply.send(());
                 released.notified().await;
