@@ -64,6 +64,11 @@
 //!    `Started` and run its `post_start`.
 //! 5. The slot is marked as filled, and the waiting message is handled.
 //!
+//! A group's siblings, and a child that is restarted by command, did not fail: on
+//! `EndIncarnation` the shell's handle empties the slot from outside. It waits for
+//! the callback that runs, interrupts it when its time is over, runs `post_stop`,
+//! and reports the exit; the rest is as above from step 3.
+//!
 //! Where the shell itself ended, by a stop, drain or kill, ractor tells the
 //! supervisor. Its state takes that as the exit, and step 4 spawns a new shell.
 

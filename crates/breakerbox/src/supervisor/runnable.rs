@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use breakerbox_core::{Exit, Incarnation};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use ractor::{ActorCell, ActorId};
 
@@ -12,7 +13,7 @@ use super::{ChildKind, Departure, Shutdown, Stopped, Supervisor};
 /// What a supervisor starts and stops, whatever its kind and its types.
 ///
 /// Calls of `start` and `stop` do not overlap; `ManagedChild` takes care of that.
-pub(super) trait Runnable: Send + Sync {
+pub(super) trait Runnable: Send + Sync + 'static {
     /// Starts an incarnation, and notifies the supervisor once it is up.
     ///
     /// Returns the exit when it did not come up; a later exit goes to the
@@ -20,7 +21,9 @@ pub(super) trait Runnable: Send + Sync {
     fn start(self: Arc<Self>, request: StartRequest) -> BoxFuture<'static, Result<(), Exit>>;
 
     /// Ends the incarnation that runs; its address stays, if it has one.
-    fn end_incarnation(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, Exit>;
+    fn end_incarnation(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, Exit> {
+        async move { self.stop(shutdown).await.exit }.boxed()
+    }
 
     /// Stops whatever runs, and all that is left of it.
     fn stop(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, StopResult>;
@@ -32,10 +35,14 @@ pub(super) trait Runnable: Send + Sync {
     fn kind(&self) -> ChildKind;
 
     /// Its latest shell, once there was one; only an actor has one.
-    fn shell(&self) -> Option<ActorCell>;
+    fn shell(&self) -> Option<ActorCell> {
+        None
+    }
 
     /// How this shell ended, if it is the latest one.
-    fn shell_exit(&self, shell: ActorId) -> Option<Exit>;
+    fn shell_exit(&self, _shell: ActorId) -> Option<Exit> {
+        None
+    }
 
     /// A handle on it, if it is a supervisor and has been started.
     fn supervisor(&self) -> Option<Supervisor> {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use breakerbox_core::Exit;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use ractor::{ActorCell, ActorId, ActorRuntime};
+use ractor::ActorRuntime;
 use tokio::sync::oneshot;
 
 use super::actor::{SupervisorActor, SupervisorArguments};
@@ -75,10 +75,6 @@ impl Runnable for SupervisorChild {
         async move { self.start_incarnation(request).await }.boxed()
     }
 
-    fn end_incarnation(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, Exit> {
-        async move { self.stop(shutdown).await.exit }.boxed()
-    }
-
     fn stop(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, StopResult> {
         async move {
             match self.current.get() {
@@ -97,14 +93,6 @@ impl Runnable for SupervisorChild {
 
     fn kind(&self) -> ChildKind {
         self.kind
-    }
-
-    fn shell(&self) -> Option<ActorCell> {
-        None
-    }
-
-    fn shell_exit(&self, _: ActorId) -> Option<Exit> {
-        None
     }
 
     fn supervisor(&self) -> Option<Supervisor> {

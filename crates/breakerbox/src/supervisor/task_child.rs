@@ -6,7 +6,6 @@ use std::sync::Arc;
 use breakerbox_core::Exit;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use ractor::{ActorCell, ActorId};
 use tokio_util::sync::CancellationToken;
 
 use super::current::Current;
@@ -67,10 +66,6 @@ impl Runnable for TaskChild {
         async move { self.start_incarnation(request).await }.boxed()
     }
 
-    fn end_incarnation(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, Exit> {
-        async move { self.stop(shutdown).await.exit }.boxed()
-    }
-
     fn stop(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, StopResult> {
         async move {
             match self.current.get() {
@@ -89,13 +84,5 @@ impl Runnable for TaskChild {
 
     fn kind(&self) -> ChildKind {
         ChildKind::Task
-    }
-
-    fn shell(&self) -> Option<ActorCell> {
-        None
-    }
-
-    fn shell_exit(&self, _: ActorId) -> Option<Exit> {
-        None
     }
 }
