@@ -88,6 +88,8 @@ impl SupervisorState {
     pub(super) async fn shutdown(&mut self) {
         self.published.set_phase(Phase::Stopping);
         self.timer.clear();
+        // First, so that nothing is started any more.
+        self.supervision.shutdown(clock::now());
         // The tasks that stop children could not report back any more.
         let is_stopping = |managed: &ManagedChild| matches!(managed.stage, Stage::Stopping);
         let stopping = self
@@ -97,7 +99,6 @@ impl SupervisorState {
         for child in stopping.map(|(child, _)| *child).collect::<Vec<_>>() {
             self.stop_and_wait(child).await;
         }
-        self.supervision.shutdown(clock::now());
         while let Some(directive) = self.supervision.poll_directive() {
             match directive {
                 Directive::Stop { child, .. } => self.stop_and_wait(child).await,
@@ -285,6 +286,8 @@ impl SupervisorState {
             if why == Ending::StartFailed {
                 managed.reply_start_failed();
             }
+            // Who still waits for it to come up hears that it was ended.
+            managed.add_reply = None;
             self.events.ended(managed.entry.name(), why);
         }
         if self.maximum.is_some() && matches!(why, Ending::Finished | Ending::GaveUp) {

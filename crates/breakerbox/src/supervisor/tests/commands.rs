@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use super::worker::{Fault, Log, WorkerMessage, WorkerSpec, worker};
 use super::{SECOND, exited, restarted, spec, supervise, until};
-use crate::supervisor::{Child, Departure, End, RemoveError, RestartError, Supervisor};
+use crate::supervisor::{AddError, Child, Departure, End, RemoveError, RestartError, Supervisor};
 
 async fn fail(worker: &Child<WorkerMessage>) {
     let failed = |reply| WorkerMessage::Fail(Fault::Error, reply);
@@ -178,4 +178,36 @@ async fn r32_a_significant_child_takes_its_supervisor_along() {
     let child = Arc::from("main");
     assert_eq!(report.end, End::Finished { child });
     assert_eq!(log.read()[2..], ["main 2 stopped", "helper 1 stopped"]);
+}
+
+/// R35: who waits for a child to come up is told when a command stops it.
+#[tokio::test(start_paused = true)]
+async fn r35_an_add_is_answered_when_the_child_is_stopped_meanwhile() {
+    let mut hangs = WorkerSpec::new("hangs", &Log::new());
+    hangs.hangs_in_pre_start_from = 1;
+    let supervisor = supervise([]).await;
+    let add = supervisor.add(hangs.spec().start_timeout(3_600 * SECOND));
+    let (added, stopped) = tokio::join!(add, supervisor.stop("hangs"));
+    assert_eq!(added, Err(AddError::Ended));
+    assert!(stopped.is_ok());
+}
+
+/// R34: what was stopped to be started again is not, once the shutdown begins.
+#[tokio::test(start_paused = true)]
+async fn r34_a_restart_that_is_under_way_ends_with_the_shutdown() {
+    let log = Log::new();
+    let supervisor = supervise([WorkerSpec::new("worker", &log).spec()]).await;
+    let worker = supervisor.child::<WorkerMessage>("worker").unwrap();
+    let never = Arc::new(Notify::new());
+    let hold = |reply| WorkerMessage::Hold(never, reply);
+    worker.ask(hold, SECOND).await.unwrap();
+    let stop = supervisor.stop("worker");
+    let restart = supervisor.restart("worker");
+    let shutdown = async {
+        tokio::time::sleep(SECOND).await;
+        supervisor.shutdown().await
+    };
+    let (_, restarted, _) = tokio::join!(stop, restart, shutdown);
+    assert_eq!(restarted, Err(RestartError::Ended));
+    assert_eq!(log.incarnations.load(Ordering::SeqCst), 1);
 }
