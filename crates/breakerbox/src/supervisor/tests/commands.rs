@@ -209,5 +209,6 @@ async fn r34_a_restart_that_is_under_way_ends_with_the_shutdown() {
     };
     let (_, restarted, _) = tokio::join!(stop, restart, shutdown);
     assert_eq!(restarted, Err(RestartError::Ended));
+    assert_eq!(worker.status().restarts, 0);
     assert_eq!(log.incarnations.load(Ordering::SeqCst), 1);
 }
