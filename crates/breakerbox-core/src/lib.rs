@@ -29,6 +29,7 @@ mod tally;
 mod ticket;
 mod transition;
 mod trip;
+mod verdict;
 mod window;
 
 pub use backoff::{Backoff, Dice};
@@ -52,4 +53,5 @@ pub use tally::{Fuse, Streak, Tally};
 pub use ticket::{Notice, Role, Ticket};
 pub use transition::{Reason, Transition};
 pub use trip::{TripPolicy, TripReason};
+pub use verdict::{Repeat, Verdict};
 pub use window::Window;

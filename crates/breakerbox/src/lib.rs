@@ -42,7 +42,7 @@ pub use breakerbox_core::{
     Abandoned, ActiveOverride, AutoShutdown, Backoff, BreakerConfig, ChildStatus, ConfigError,
     Counts, Ending, Exit, Forced, Generation, Incarnation, OnLimit, Orphaned, Outcome, Override,
     Phase, Ramp, Ratio, Reason, RejectReason, Restart, RestartIntensity, State, Strategy, Sums,
-    Transition, TripPolicy, TripReason, Window,
+    Transition, TripPolicy, TripReason, Verdict, Window,
 };
 pub use error::{CallError, CommandError};
 pub use event::{Event, Events};
