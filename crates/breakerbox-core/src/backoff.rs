@@ -121,12 +121,13 @@ impl Dice {
 
     /// A number from 0 to `most`, both included.
     pub(crate) fn up_to(&mut self, most: u64) -> u64 {
-        let scaled = u128::from(self.next()) * (u128::from(most) + 1);
+        let scaled = u128::from(self.draw()) * (u128::from(most) + 1);
         u64::try_from(scaled >> 64)
             .expect("a 64-bit number times at most 2^64 has its high half in 64 bits")
     }
 
-    fn next(&mut self) -> u64 {
+    /// 64 random bits.
+    pub(crate) fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -21,6 +21,7 @@ mod outcome;
 mod ramp;
 mod ratio;
 mod rejected;
+mod roster;
 mod span;
 mod standing;
 mod state;
@@ -43,6 +44,11 @@ pub use outcome::{Abandoned, Outcome, Pace};
 pub use ramp::Ramp;
 pub use ratio::Ratio;
 pub use rejected::{RejectReason, Rejected};
+pub use roster::{
+    Budget, Check, CheckPlan, Duty, Ejection, EndpointId, EndpointSpec, EndpointStatus,
+    EndpointView, Failback, Health, Hedge, Load, Pick, PoolConfig, Roster, RosterChange, Rotation,
+    Selection, TierLoad, Tiering, Why, Wish,
+};
 pub use standing::{Admission, InFlight, Orphaned, Standing, Wake};
 pub use state::{Generation, State};
 pub use supervision::{

@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// A breaker's configuration contradicts itself.
+/// A configuration contradicts itself.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ConfigError {
     key: &'static str,
@@ -35,6 +35,25 @@ impl ConfigError {
         Self {
             key: "trip.slow_rate",
             message,
+        }
+    }
+
+    pub(crate) fn never_hedges(no_sooner_than: Duration, call_timeout: Duration) -> Self {
+        let message = format!(
+            "a hedge is sent after {no_sooner_than:?} or later, but breaker.call_timeout ends attempts after \
+             {call_timeout:?}, so there would never be one: use a no_sooner_than below call_timeout"
+        );
+        Self {
+            key: "hedge",
+            message,
+        }
+    }
+
+    pub(crate) fn one_attempt_cannot_hedge() -> Self {
+        let message = "a hedge is a second attempt, but attempts is 1: use at least 2";
+        Self {
+            key: "attempts",
+            message: message.into(),
         }
     }
 

@@ -1,0 +1,341 @@
+//! What a pool's calls need to choose an endpoint, as of one moment.
+//!
+//! Whoever picks must neither wait nor ask, so the roster puts all that it has
+//! decided into one value that does not change: who may be used, how the load is
+//! divided, and tables that make a draw as cheap with a thousand endpoints as
+//! with ten. What changes with every call, latency and calls in flight, is the
+//! caller's to look up.
+//!
+//! # Invariants
+//!
+//! 1. A pick is never an endpoint that is disabled or draining.
+//! 2. It is one whose breaker is not Closed only as a probe.
+//! 3. It is one that is ejected or unhealthy only where its tier panics.
+//! 4. While `look` gives a load for somebody who may be picked, there is a pick.
+
+mod stride;
+mod weighted;
+
+use std::sync::Arc;
+
+use super::{EndpointId, Selection, TierLoad};
+use crate::{Dice, Repeat};
+use stride::Stride;
+use weighted::Weighted;
+
+/// Who may be picked, and how.
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    pub(super) probing: Vec<Probing>,
+    pub(super) seats: Arc<[EndpointId]>,
+    pub(super) selection: Selection,
+    pub(super) tiers: Vec<Tier>,
+}
+
+impl Rotation {
+    /// The endpoints, by seat: what [`Pick::seat`] counts.
+    #[must_use]
+    pub fn seats(&self) -> &[EndpointId] {
+        &self.seats
+    }
+
+    /// What each tier can carry and gets, the best one first.
+    pub fn loads(&self) -> impl Iterator<Item = TierLoad> {
+        self.tiers.iter().map(|tier| tier.load)
+    }
+
+    /// Chooses an endpoint; None if `look` excludes all who may be chosen.
+    ///
+    /// `look` is asked for the load of an endpoint by its seat, and gives None to
+    /// exclude it. `turn` is asked for the next of a row of numbers that all
+    /// picks share, where endpoints take turns.
+    pub fn pick(
+        &self,
+        wish: Wish,
+        turn: impl FnMut() -> u64,
+        mut look: impl FnMut(usize) -> Option<Load>,
+    ) -> Option<Pick> {
+        let mut dice = Dice::seeded(wish.bits);
+        if let Some(probe) = self.probe(wish, &mut dice, &mut look) {
+            return Some(probe);
+        }
+        let first = self.draw_tier(wish.key.map_or_else(|| dice.draw(), spread));
+        let (mut turn, mut dice) = (turn, dice);
+        let mut of = |tier: &Tier| self.pick_of(tier, wish, &mut dice, &mut turn, &mut look);
+        let others = self.tiers.iter().enumerate();
+        first.and_then(|first| of(&self.tiers[first])).or_else(|| {
+            others
+                .filter(|(place, _)| Some(*place) != first)
+                .find_map(|(_, tier)| of(tier))
+        })
+    }
+
+    /// An endpoint whose breaker would like to know whether it is up again.
+    fn probe(
+        &self,
+        wish: Wish,
+        dice: &mut Dice,
+        look: &mut impl FnMut(usize) -> Option<Load>,
+    ) -> Option<Pick> {
+        if self.probing.is_empty() {
+            return None;
+        }
+        let chosen = &self.probing[below(dice.draw(), self.probing.len())];
+        if wish.repeat == Repeat::Never && !chosen.for_all {
+            return None;
+        }
+        look(chosen.seat)?;
+        Some(Pick {
+            instead_of: None,
+            seat: chosen.seat,
+            tier: chosen.tier,
+            why: Why::Probe,
+        })
+    }
+
+    fn draw_tier(&self, bits: u64) -> Option<usize> {
+        let mut place = below(bits, 100);
+        self.tiers.iter().position(|tier| {
+            let load = usize::from(tier.load.load);
+            let here = place < load;
+            place = place.saturating_sub(load);
+            here
+        })
+    }
+
+    fn pick_of(
+        &self,
+        tier: &Tier,
+        wish: Wish,
+        dice: &mut Dice,
+        turn: &mut impl FnMut() -> u64,
+        look: &mut impl FnMut(usize) -> Option<Load>,
+    ) -> Option<Pick> {
+        match (wish.key, self.selection) {
+            (Some(key), _) => tier.by_key(key, look),
+            (None, Selection::PowerOfTwo) => tier.better_of_two(dice, look),
+            (None, Selection::RoundRobin) => tier.next_in_turn(turn, look),
+        }
+    }
+}
+
+/// What is known of a call when an endpoint is chosen for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish {
+    /// Random bits.
+    pub bits: u64,
+    /// Calls of one key go to one endpoint, while that may be used.
+    pub key: Option<u64>,
+    /// Whether it may be made again: one that may not is not risked on a probe
+    /// as long as one that may could come by.
+    pub repeat: Repeat,
+}
+
+/// How busy an endpoint is.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// Calls in flight.
+    pub in_flight: u32,
+    /// How long its calls take of late, in nanoseconds.
+    pub latency: u64,
+}
+
+/// An endpoint that was chosen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Pick {
+    /// The seat of the one that was compared with it and lost.
+    pub instead_of: Option<usize>,
+    /// Its place in [`Rotation::seats`].
+    pub seat: usize,
+    /// Its tier.
+    pub tier: u8,
+    /// How it was chosen.
+    pub why: Why,
+}
+
+/// How an endpoint was chosen.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Why {
+    /// It was the less busy of two that were drawn.
+    Better,
+    /// The key of the call belongs to it.
+    Key,
+    /// Nobody else was left in its tier, or none was drawn.
+    Only,
+    /// Its breaker needs a call to learn whether it is up again.
+    Probe,
+    /// It was its turn.
+    Turn,
+}
+
+/// An endpoint in HalfOpen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Probing {
+    /// Whether calls that may not be made again are probes as well.
+    pub(super) for_all: bool,
+    pub(super) seat: usize,
+    pub(super) tier: u8,
+}
+
+/// One who may be picked. Its weight is in hundredths.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member {
+    pub(super) identity: u64,
+    pub(super) seat: usize,
+    pub(super) weight: u64,
+}
+
+/// A tier and those of it who may be picked.
+#[derive(Clone, Debug)]
+pub(super) struct Tier {
+    load: TierLoad,
+    /// The mean weight.
+    mean: u64,
+    members: Vec<Member>,
+    stride: Stride,
+    weighted: Weighted,
+}
+
+impl Tier {
+    pub(super) fn new(load: TierLoad, members: Vec<Member>) -> Self {
+        let weights: Vec<_> = members.iter().map(|member| member.weight).collect();
+        let all = weights.iter().sum::<u64>();
+        Self {
+            load,
+            mean: (all / members.len().max(1) as u64).max(1),
+            stride: Stride::new(&weights),
+            weighted: Weighted::new(&weights),
+            members,
+        }
+    }
+
+    fn better_of_two(
+        &self,
+        dice: &mut Dice,
+        look: &mut impl FnMut(usize) -> Option<Load>,
+    ) -> Option<Pick> {
+        let (first, load) = self.draw(dice, None, look)?;
+        let Some((second, other)) = self.draw_once_more(dice, first, look) else {
+            return Some(self.pick(first, Why::Only, None));
+        };
+        let (winner, loser) = if self.cost(second, other) < self.cost(first, load) {
+            (second, first)
+        } else {
+            (first, second)
+        };
+        Some(self.pick(winner, Why::Better, Some(self.members[loser].seat)))
+    }
+
+    /// Draws by weight; one who is excluded is drawn again a few times, then the
+    /// next in the row is taken.
+    fn draw(
+        &self,
+        dice: &mut Dice,
+        without: Option<usize>,
+        look: &mut impl FnMut(usize) -> Option<Load>,
+    ) -> Option<(usize, Load)> {
+        let mut look_at = |place: usize| {
+            let load = look(self.members[place].seat).filter(|_| Some(place) != without);
+            load.map(|load| (place, load))
+        };
+        if self.members.is_empty() {
+            return None;
+        }
+        for _ in 0..DRAWS {
+            if let Some(drawn) = look_at(self.weighted.at(dice.draw())) {
+                return Some(drawn);
+            }
+        }
+        let start = below(dice.draw(), self.members.len());
+        self.from(start).find_map(look_at)
+    }
+
+    /// A second one to compare with, unless it is hard to find.
+    fn draw_once_more(
+        &self,
+        dice: &mut Dice,
+        first: usize,
+        look: &mut impl FnMut(usize) -> Option<Load>,
+    ) -> Option<(usize, Load)> {
+        if self.members.len() == 1 {
+            return None;
+        }
+        let mut drawn = (0..DRAWS).map(|_| self.weighted.at(dice.draw()));
+        let second = drawn.find(|place| *place != first)?;
+        look(self.members[second].seat).map(|load| (second, load))
+    }
+
+    fn next_in_turn(
+        &self,
+        turn: &mut impl FnMut() -> u64,
+        look: &mut impl FnMut(usize) -> Option<Load>,
+    ) -> Option<Pick> {
+        if self.members.is_empty() {
+            return None;
+        }
+        let start = self.stride.next(turn);
+        let found = self
+            .from(start)
+            .find(|place| look(self.members[*place].seat).is_some())?;
+        Some(self.pick(found, Why::Turn, None))
+    }
+
+    /// Rendezvous hashing by weight: each endpoint scores with the key, and the
+    /// best one takes it (Thaler and Ravishankar, 1998; weights by Schindelhauer
+    /// and Schomaker, 2005). When one leaves, nobody else's keys move.
+    fn by_key(&self, key: u64, look: &mut impl FnMut(usize) -> Option<Load>) -> Option<Pick> {
+        let mut order: Vec<_> = (0..self.members.len()).collect();
+        order.sort_by(|a, b| self.score(*b, key).total_cmp(&self.score(*a, key)));
+        let found = order
+            .into_iter()
+            .find(|place| look(self.members[*place].seat).is_some())?;
+        Some(self.pick(found, Why::Key, None))
+    }
+
+    fn score(&self, place: usize, key: u64) -> f64 {
+        let member = &self.members[place];
+        let hash = spread(key ^ member.identity) >> 11;
+        let part = (hash as f64 + 0.5) / (1_u64 << 53) as f64;
+        -(member.weight as f64) / part.ln()
+    }
+
+    /// Latency times calls in flight, those by weight.
+    fn cost(&self, place: usize, load: Load) -> u128 {
+        let Load { in_flight, latency } = load;
+        let weight = u128::from(self.members[place].weight.max(1));
+        let share = u128::from(in_flight) * u128::from(self.mean) * SCALE / weight;
+        u128::from(latency.max(1)) * (share + SCALE)
+    }
+
+    /// All places, from one on.
+    fn from(&self, start: usize) -> impl Iterator<Item = usize> + use<> {
+        let count = self.members.len();
+        (0..count).map(move |step| (start + step) % count)
+    }
+
+    fn pick(&self, place: usize, why: Why, instead_of: Option<usize>) -> Pick {
+        Pick {
+            instead_of,
+            seat: self.members[place].seat,
+            tier: self.load.tier,
+            why,
+        }
+    }
+}
+
+/// A number below `limit`, of 64 random bits.
+fn below(bits: u64, limit: usize) -> usize {
+    let scaled = u128::from(bits) * limit as u128;
+    usize::try_from(scaled >> 64).expect("it is below the limit")
+}
+
+/// Spreads a key over all bits.
+fn spread(key: u64) -> u64 {
+    Dice::seeded(key).draw()
+}
+
+const DRAWS: usize = 4;
+
+const SCALE: u128 = 1_024;

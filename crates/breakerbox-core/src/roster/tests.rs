@@ -1,0 +1,317 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::{Ramp, Ratio, Repeat};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn epoch() -> Instant {
+    // The one clock reading: any instant will do.
+    static EPOCH: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    *EPOCH.get_or_init(now_from_the_outside)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "there is no other way to an Instant"
+)]
+fn now_from_the_outside() -> Instant {
+    Instant::now()
+}
+
+fn loads(roster: &Roster) -> Vec<u8> {
+    roster.rotation().loads().map(|tier| tier.load).collect()
+}
+
+const IDLE: Load = Load {
+    in_flight: 0,
+    latency: 1_000,
+};
+
+/// Who is picked how often, of ten thousand picks, by their order of adding.
+fn picks(
+    rotation: &Rotation,
+    repeat: Repeat,
+    load: impl Fn(usize) -> Option<Load>,
+) -> BTreeMap<usize, u32> {
+    let mut picked = BTreeMap::new();
+    let mut turns = 0_u64..;
+    for bits in 0..10_000_u64 {
+        let wish = Wish {
+            bits: bits.wrapping_mul(0x9E37_79B9_7F4A_7C15),
+            key: None,
+            repeat,
+        };
+        let turn = || turns.next().unwrap();
+        if let Some(pick) = rotation.pick(wish, turn, &load) {
+            *picked.entry(pick.seat).or_default() += 1;
+        }
+    }
+    picked
+}
+
+fn of_one_tier(config: PoolConfig, endpoints: usize) -> (Roster, Vec<EndpointId>) {
+    let mut roster = Roster::new(config, 1);
+    let ids = (0..endpoints)
+        .map(|nth| roster.add(&format!("e{nth}"), EndpointSpec::new(), epoch()))
+        .collect();
+    (roster, ids)
+}
+
+#[test]
+fn r51_the_less_busy_of_two_takes_the_call() {
+    let (roster, _) = of_one_tier(PoolConfig::new(), 3);
+    let busy = |seat| {
+        Some(Load {
+            in_flight: if seat == 1 { 9 } else { 0 },
+            ..IDLE
+        })
+    };
+    let picked = picks(&roster.rotation(), Repeat::Never, busy);
+    // It is picked where both draws fall on it, and none of the repeats does not.
+    assert!(
+        picked.get(&1).is_none_or(|picks| *picks < 200),
+        "{picked:?}"
+    );
+    let slow = |seat| {
+        Some(Load {
+            latency: if seat == 1 { 9_000 } else { 1_000 },
+            ..IDLE
+        })
+    };
+    let picked = picks(&roster.rotation(), Repeat::Never, slow);
+    assert!(
+        picked.get(&1).is_none_or(|picks| *picks < 200),
+        "{picked:?}"
+    );
+}
+
+#[test]
+fn r51_weights_divide_the_calls() {
+    let mut roster = Roster::new(PoolConfig::new(), 1);
+    roster.add("one", EndpointSpec::new(), epoch());
+    roster.add("three", EndpointSpec::new().weight(3), epoch());
+    let picked = picks(&roster.rotation(), Repeat::Never, |_| Some(IDLE));
+    assert!(picked[&1] > 6_000 && picked[&0] > 1_500, "{picked:?}");
+    roster.reconfigure(PoolConfig::new().selection(Selection::RoundRobin), epoch());
+    let picked = picks(&roster.rotation(), Repeat::Never, |_| Some(IDLE));
+    assert_eq!((picked[&0], picked[&1]), (2_500, 7_500));
+}
+
+#[test]
+fn r51_who_may_not_be_used_gets_nothing() {
+    let (mut roster, ids) = of_one_tier(PoolConfig::new().panic_below(Ratio::percent(0)), 6);
+    roster.assign(ids[0], Duty::Disabled, epoch());
+    roster.assign(ids[1], Duty::Draining, epoch());
+    for _ in 0..3 {
+        roster.checked(ids[2], Check::Failed, epoch());
+    }
+    roster.breaker_changed(ids[3], State::Open, epoch());
+    let picked = picks(&roster.rotation(), Repeat::Idempotent, |_| Some(IDLE));
+    assert_eq!(picked.keys().copied().collect::<Vec<_>>(), [4, 5]);
+}
+
+#[test]
+fn r51_one_who_is_excluded_is_passed_over_also_in_its_tier() {
+    let mut roster = Roster::new(PoolConfig::new(), 1);
+    roster.add("primary", EndpointSpec::new(), epoch());
+    roster.add("standby", EndpointSpec::new().tier(1), epoch());
+    let rotation = roster.rotation();
+    let picked = picks(&rotation, Repeat::Never, |seat| (seat != 0).then_some(IDLE));
+    assert_eq!(picked, BTreeMap::from([(1, 10_000)]));
+    assert!(picks(&rotation, Repeat::Never, |_| None).is_empty());
+}
+
+#[test]
+fn r51_calls_of_one_key_stay_together_and_only_those_of_a_lost_endpoint_move() {
+    let (mut roster, ids) = of_one_tier(PoolConfig::new(), 10);
+    let homes = |roster: &Roster| -> Vec<usize> {
+        let rotation = roster.rotation();
+        let of_key = |key| {
+            let wish = |bits| Wish {
+                bits,
+                key: Some(key),
+                repeat: Repeat::Never,
+            };
+            let home = rotation.pick(wish(key), || 0, |_| Some(IDLE)).unwrap().seat;
+            let again = rotation
+                .pick(wish(!key), || 1, |_| Some(IDLE))
+                .unwrap()
+                .seat;
+            assert_eq!(home, again);
+            home
+        };
+        (0..1_000).map(of_key).collect()
+    };
+    let before = homes(&roster);
+    roster.breaker_changed(ids[3], State::Open, epoch());
+    let after = homes(&roster);
+    for (before, after) in before.iter().zip(&after) {
+        assert!(before == after || *before == 3);
+        assert_ne!(*after, 3);
+    }
+    let lost = before.iter().filter(|home| **home == 3).count();
+    assert!((50..150).contains(&lost), "a tenth of the keys: {lost}");
+}
+
+#[test]
+fn r52_panic_uses_the_ejected_and_the_unhealthy_but_no_open_breaker() {
+    let (mut roster, ids) = of_one_tier(PoolConfig::new(), 3);
+    for id in &ids[..2] {
+        for _ in 0..3 {
+            roster.checked(*id, Check::Failed, epoch());
+        }
+    }
+    assert!(roster.rotation().loads().next().unwrap().panics);
+    let picked = picks(&roster.rotation(), Repeat::Never, |_| Some(IDLE));
+    assert_eq!(picked.len(), 3);
+    roster.breaker_changed(ids[0], State::Open, epoch());
+    let picked = picks(&roster.rotation(), Repeat::Never, |_| Some(IDLE));
+    assert_eq!(picked.keys().copied().collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn r52_an_open_breaker_gets_nothing_and_a_half_open_one_probes_first() {
+    let (mut roster, ids) = of_one_tier(PoolConfig::new(), 1);
+    let pick = |roster: &Roster, repeat| picks(&roster.rotation(), repeat, |_| Some(IDLE));
+    roster.breaker_changed(ids[0], State::Open, epoch());
+    assert!(pick(&roster, Repeat::Idempotent).is_empty());
+    roster.breaker_changed(ids[0], State::HalfOpen, epoch());
+    assert_eq!(pick(&roster, Repeat::Idempotent).len(), 1);
+    assert!(
+        pick(&roster, Repeat::Never).is_empty(),
+        "it is not risked at once"
+    );
+    let due = roster.next_deadline().unwrap();
+    assert_eq!(due, epoch() + PATIENCE);
+    roster.handle_deadline(due);
+    assert_eq!(pick(&roster, Repeat::Never).len(), 1);
+}
+
+/// Calls of a tier of ten, of which two fail every third.
+fn brown_out(roster: &mut Roster, ids: &[EndpointId]) {
+    for (nth, id) in ids.iter().enumerate() {
+        roster.absorb(*id, 300, if nth < 2 { 100 } else { 0 });
+    }
+}
+
+#[test]
+fn r52_an_ejection_lasts_longer_each_time_and_is_forgotten_sweep_by_sweep() {
+    let lasts = crate::Backoff::exponential(15 * SECOND, 300 * SECOND);
+    let config = PoolConfig::new().ejection(Ejection::of_outliers().lasts(lasts));
+    let (mut roster, ids) = of_one_tier(config, 10);
+    let of = |roster: &Roster| roster.endpoints().next().unwrap();
+    brown_out(&mut roster, &ids);
+    roster.handle_deadline(epoch() + 10 * SECOND);
+    let until = epoch() + 25 * SECOND;
+    assert_eq!(of(&roster).status, EndpointStatus::Ejected { until });
+    roster.handle_deadline(epoch() + 20 * SECOND);
+    roster.handle_deadline(until);
+    assert_eq!(of(&roster).status, EndpointStatus::Available);
+    assert_eq!(of(&roster).share, 10, "it comes back by its share");
+    brown_out(&mut roster, &ids);
+    roster.handle_deadline(epoch() + 30 * SECOND);
+    let until = epoch() + 60 * SECOND;
+    assert_eq!(of(&roster).status, EndpointStatus::Ejected { until });
+    assert_eq!(of(&roster).ejections, 2);
+    for sweep in [40, 50, 60, 70] {
+        roster.handle_deadline(epoch() + sweep * SECOND);
+    }
+    assert_eq!(of(&roster).ejections, 0);
+}
+
+#[test]
+fn r52_the_last_available_endpoint_of_a_pool_is_not_ejected() {
+    let (mut roster, ids) = of_one_tier(PoolConfig::new(), 5);
+    for id in &ids[1..] {
+        roster.absorb(*id, 300, 0);
+    }
+    roster.absorb(ids[0], 300, 200);
+    for id in &ids[1..] {
+        roster.breaker_changed(*id, State::Open, epoch());
+    }
+    roster.handle_deadline(epoch() + 10 * SECOND);
+    assert!(roster.endpoints().next().unwrap().status.is_available());
+}
+
+#[test]
+fn r56_a_primary_that_flaps_never_gets_more_than_its_first_share() {
+    let mut roster = Roster::new(PoolConfig::new(), 1);
+    let primary = roster.add("primary", EndpointSpec::new(), epoch());
+    roster.add("standby", EndpointSpec::new().tier(1), epoch());
+    assert_eq!(loads(&roster), [100, 0]);
+    for flap in 1..20 {
+        let at = epoch() + 10 * flap * SECOND;
+        roster.breaker_changed(primary, State::Open, at);
+        assert_eq!(loads(&roster), [0, 100]);
+        roster.breaker_changed(primary, State::Closed, at + SECOND);
+        assert_eq!(loads(&roster), [14, 86], "10 %, overprovisioned");
+        roster.handle_deadline(at + 9 * SECOND);
+        assert_eq!(loads(&roster), [14, 86]);
+    }
+}
+
+#[test]
+fn r56_what_is_restored_comes_back_in_steps() {
+    let ramp = Ramp::linear(Ratio::percent(20), 20 * SECOND);
+    let config = PoolConfig::new().failback(Failback::gradual(5 * SECOND, ramp));
+    let mut roster = Roster::new(config, 1);
+    let primary = roster.add("primary", EndpointSpec::new(), epoch());
+    roster.add("standby", EndpointSpec::new().tier(1), epoch());
+    roster.breaker_changed(primary, State::Open, epoch());
+    roster.breaker_changed(primary, State::Closed, epoch());
+    let mut seen = vec![(0, loads(&roster)[0])];
+    while let Some(due) = roster
+        .next_deadline()
+        .filter(|due| *due < epoch() + 60 * SECOND)
+    {
+        roster.handle_deadline(due);
+        seen.push(((due - epoch()).as_secs(), loads(&roster)[0]));
+    }
+    assert!(seen.is_sorted(), "time and share only grow: {seen:?}");
+    assert!(
+        seen.contains(&(5, 28)) && seen.contains(&(15, 84)),
+        "{seen:?}"
+    );
+    assert_eq!(loads(&roster), [100, 0]);
+}
+
+#[test]
+fn r56_a_strict_primary_takes_over_again_once_it_holds() {
+    let config = PoolConfig::new().tiering(Tiering::Strict);
+    let mut roster = Roster::new(config, 1);
+    let primary = roster.add("primary", EndpointSpec::new(), epoch());
+    let standby = roster.add("standby", EndpointSpec::new().tier(1), epoch());
+    roster.breaker_changed(primary, State::Open, epoch());
+    roster.breaker_changed(primary, State::Closed, epoch() + SECOND);
+    assert_eq!(loads(&roster), [0, 100]);
+    roster.handle_deadline(epoch() + 11 * SECOND);
+    assert_eq!(loads(&roster), [100, 0]);
+    roster.breaker_changed(primary, State::Open, epoch() + 12 * SECOND);
+    roster.breaker_changed(standby, State::Open, epoch() + 12 * SECOND);
+    roster.breaker_changed(primary, State::Closed, epoch() + 13 * SECOND);
+    assert_eq!(
+        loads(&roster),
+        [100, 0],
+        "where nobody holds, it is better than none"
+    );
+}
+
+#[test]
+fn r58_an_endpoint_that_joins_ramps_and_one_that_is_removed_is_gone() {
+    let (mut roster, ids) = of_one_tier(PoolConfig::new(), 1);
+    let new = roster.join("new", EndpointSpec::new(), epoch());
+    let share = |roster: &Roster, id| roster.endpoints().find(|it| it.id == id).map(|it| it.share);
+    assert_eq!(
+        (share(&roster, ids[0]), share(&roster, new)),
+        (Some(100), Some(10))
+    );
+    roster.remove(ids[0], epoch());
+    roster.breaker_changed(ids[0], State::Open, epoch());
+    assert_eq!(share(&roster, ids[0]), None);
+    assert_eq!(roster.rotation().seats(), [new]);
+    assert_eq!(
+        picks(&roster.rotation(), Repeat::Never, |_| Some(IDLE)).len(),
+        1
+    );
+}
