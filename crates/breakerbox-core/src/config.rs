@@ -251,6 +251,12 @@ impl BreakerConfig {
         self.call_timeout
     }
 
+    /// How far a `retry_after` is obeyed.
+    #[must_use]
+    pub const fn most_retry_after(&self) -> Duration {
+        self.retry_after_cap
+    }
+
     /// From how long on a call is slow, if calls are timed.
     #[must_use]
     pub const fn slowness(&self) -> Option<Duration> {

@@ -1,9 +1,9 @@
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use breakerbox_core::{BreakerConfig, Outcome, Override, Standing, State};
+use breakerbox_core::{BreakerConfig, Forced, Orphaned, Outcome, Override, Standing, State};
 use ractor::{ActorRef, Message, RpcReplyPort};
 use tokio::time::timeout;
 
@@ -351,6 +351,26 @@ impl Breaker {
     /// Whether nobody else has a handle.
     pub(crate) fn is_sole_handle(&self) -> bool {
         Arc::strong_count(&self.handle) == 1
+    }
+
+    /// The state, or what the override or the lack of an owner makes of it.
+    pub(crate) fn effective_state(&self) -> State {
+        let standing = self.standing();
+        match (standing.forced, standing.orphaned) {
+            (Some(Forced::Open), _) | (None, Some(Orphaned::Reject)) => State::Open,
+            (Some(Forced::Closed), _) | (None, Some(Orphaned::Admit)) => State::Closed,
+            (None, None) => standing.state,
+        }
+    }
+
+    /// From when on a rejected call is worth another try, where that is known.
+    pub(crate) fn retry_at(&self) -> Option<Instant> {
+        self.shared.call_path().retry_at()
+    }
+
+    /// How far a call that asks to be left alone is obeyed.
+    pub(crate) fn retry_after_cap(&self) -> Duration {
+        self.shared.config().most_retry_after()
     }
 
     pub(crate) fn standing(&self) -> Standing {

@@ -9,8 +9,8 @@ use breakerbox_core::{BreakerConfig, ConfigError};
 use crate::breaker::{Owner, Shared};
 use crate::event::EventBus;
 use crate::{
-    AddError, Breaker, ChildSpec, Events, OnLimit, Report, RestartIntensity, Snapshot, StartError,
-    Supervisor, SupervisorSpec, clock, lock,
+    AddError, Breaker, ChildSpec, Endpoint, Events, OnLimit, Pool, PoolConfig, PoolStartError,
+    Report, RestartIntensity, Snapshot, StartError, Supervisor, SupervisorSpec, clock, lock,
 };
 
 mod entry;
@@ -152,6 +152,29 @@ impl BreakerBox {
         self.inner.remove(name).await
     }
 
+    /// Makes a pool of endpoints that stand in for one another.
+    ///
+    /// The pool and its endpoints' breakers, named `pool/endpoint`, become
+    /// children of the box's supervisor.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolStartError`] if the configuration contradicts itself, two endpoints
+    /// have the same name, a breaker cannot be made, the box has a child of the
+    /// pool's name, or it has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it may leave a part of the pool in the box.
+    pub async fn pool<T: Clone + Send + Sync + 'static>(
+        &self,
+        name: impl Into<Arc<str>>,
+        config: PoolConfig,
+        endpoints: impl IntoIterator<Item = Endpoint<T>>,
+    ) -> Result<Pool<T>, PoolStartError> {
+        Pool::start(self, name.into(), config, endpoints).await
+    }
+
     /// Everything there is to know about its breakers now, by name.
     ///
     /// # Cancel safety
@@ -195,6 +218,10 @@ impl BreakerBox {
     /// Dropping it does not stop the shutdown.
     pub async fn shutdown(&self) -> Report {
         self.inner.supervisor.shutdown().await
+    }
+
+    pub(crate) fn event_bus(&self) -> EventBus {
+        self.inner.bus.clone()
     }
 
     /// The breaker of this name, or why it is not the one that was asked for.

@@ -14,6 +14,7 @@
 //!
 //! What holds, promise by promise, is in `docs/semantics.md` of the repository.
 
+mod abort_on_drop;
 mod ask;
 mod breaker;
 mod breaker_box;
@@ -23,6 +24,7 @@ mod event;
 mod lifecycle;
 mod lock;
 mod moment;
+mod pool;
 mod rejected;
 mod supervisor;
 mod sync;
@@ -39,14 +41,19 @@ pub use ask::AskError;
 pub use breaker::{Breaker, BreakerMessage, Decision, OwnedPermit, Permit, Snapshot};
 pub use breaker_box::{BreakerBox, BreakerBoxSpec, BreakerError};
 pub use breakerbox_core::{
-    Abandoned, ActiveOverride, AutoShutdown, Backoff, BreakerConfig, ChildStatus, ConfigError,
-    Counts, Ending, Exit, Forced, Generation, Incarnation, OnLimit, Orphaned, Outcome, Override,
-    Phase, Ramp, Ratio, Reason, RejectReason, Restart, RestartIntensity, State, Strategy, Sums,
-    Transition, TripPolicy, TripReason, Verdict, Window,
+    Abandoned, ActiveOverride, AutoShutdown, Backoff, BreakerConfig, Budget, CheckPlan,
+    ChildStatus, ConfigError, Counts, Ejection, Ending, EndpointStatus, Exit, Failback, Forced,
+    Generation, Health, Hedge, Incarnation, OnLimit, Orphaned, Outcome, Override, Phase,
+    PoolConfig, Ramp, Ratio, Reason, RejectReason, Restart, RestartIntensity, Selection, State,
+    Strategy, Sums, TierLoad, Tiering, Transition, TripPolicy, TripReason, Verdict, Why, Window,
 };
 pub use error::{CallError, CommandError};
 pub use event::{Event, Events};
 pub use lifecycle::{Lifecycle, LifecycleEnd, LifecycleReport, Readiness, Signal, Stopper};
+pub use pool::{
+    CheckError, Endpoint, EndpointSnapshot, HealthCheck, PickRecord, Pool, PoolError, PoolEvent,
+    PoolEvents, PoolSnapshot, PoolStartError, TcpCheck, Unavailable,
+};
 pub use rejected::Rejected;
 pub use supervisor::{
     AddError, CancellationToken, Child, ChildError, ChildKind, ChildSet, ChildSnapshot, ChildSpec,

@@ -72,7 +72,6 @@
 //! Where the shell itself ended, by a stop, drain or kill, ractor tells the
 //! supervisor. Its state takes that as the exit, and step 4 spawns a new shell.
 
-mod abort_on_drop;
 mod actor;
 mod actor_child;
 mod catch;

@@ -211,16 +211,22 @@ impl Tier {
         }
     }
 
+    /// The first draw gives each its share. The second one takes its place if it
+    /// is less busy, but one of less weight only as often as that weight says, or
+    /// a fast endpoint that has just come back would get everything.
     fn better_of_two(
         &self,
         dice: &mut Dice,
         look: &mut impl FnMut(usize) -> Option<Load>,
     ) -> Option<Pick> {
         let (first, load) = self.draw(dice, None, look)?;
-        let Some((second, other)) = self.draw_once_more(dice, first, look) else {
+        let Some((second, other)) = self.draw(dice, Some(first), look) else {
             return Some(self.pick(first, Why::Only, None));
         };
-        let (winner, loser) = if self.cost(second, other) < self.cost(first, load) {
+        let [weight, its_weight] = [first, second].map(|place| self.members[place].weight);
+        let may_win = its_weight >= weight || dice.up_to(weight - 1) < its_weight;
+        let wins = may_win && self.cost(second, other) < self.cost(first, load);
+        let (winner, loser) = if wins {
             (second, first)
         } else {
             (first, second)
@@ -236,13 +242,15 @@ impl Tier {
         without: Option<usize>,
         look: &mut impl FnMut(usize) -> Option<Load>,
     ) -> Option<(usize, Load)> {
-        let mut look_at = |place: usize| {
-            let load = look(self.members[place].seat).filter(|_| Some(place) != without);
-            load.map(|load| (place, load))
-        };
-        if self.members.is_empty() {
+        if self.members.len() <= usize::from(without.is_some()) {
             return None;
         }
+        let mut look_at = |place: usize| {
+            if Some(place) == without {
+                return None;
+            }
+            look(self.members[place].seat).map(|load| (place, load))
+        };
         for _ in 0..DRAWS {
             if let Some(drawn) = look_at(self.weighted.at(dice.draw())) {
                 return Some(drawn);
@@ -250,21 +258,6 @@ impl Tier {
         }
         let start = below(dice.draw(), self.members.len());
         self.from(start).find_map(look_at)
-    }
-
-    /// A second one to compare with, unless it is hard to find.
-    fn draw_once_more(
-        &self,
-        dice: &mut Dice,
-        first: usize,
-        look: &mut impl FnMut(usize) -> Option<Load>,
-    ) -> Option<(usize, Load)> {
-        if self.members.len() == 1 {
-            return None;
-        }
-        let mut drawn = (0..DRAWS).map(|_| self.weighted.at(dice.draw()));
-        let second = drawn.find(|place| *place != first)?;
-        look(self.members[second].seat).map(|load| (second, load))
     }
 
     fn next_in_turn(

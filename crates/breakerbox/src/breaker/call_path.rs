@@ -188,6 +188,11 @@ impl CallPath {
         self.strikes.begin(generation).left
     }
 
+    /// From when on a rejected call is worth another try, where that is known.
+    pub(super) fn retry_at(&self) -> Option<Instant> {
+        self.gate.retry_at().map(crate::moment::Moment::instant)
+    }
+
     /// For the owner: what holds from now on, when it has taken what was counted.
     ///
     /// Returns how many failures may be folded.

@@ -8,7 +8,6 @@ use breakerbox_core::{ChildId, Exit, Incarnation};
 use ractor::{ActorId, ActorRef};
 use tokio::sync::oneshot;
 
-use super::abort_on_drop::AbortOnDrop;
 use super::child_spec::ChildSpec;
 use super::down_hook::DownHook;
 use super::event::EventSender;
@@ -18,6 +17,7 @@ use super::published::ChildEntry;
 use super::runnable::{Runnable, StartRequest, StopResult};
 use super::shutdown::KILL_TIMEOUT;
 use super::{AddError, Departure, RemoveError, RestartError, Shutdown, catch};
+use crate::abort_on_drop::AbortOnDrop;
 use latest_lock::LatestLock;
 
 /// One child as the supervisor's actor manages it.

@@ -2,8 +2,8 @@ use std::time::Instant;
 
 use ractor::ActorRef;
 
-use super::abort_on_drop::AbortOnDrop;
 use super::message::SupervisorMessage;
+use crate::abort_on_drop::AbortOnDrop;
 
 /// Sends a [`SupervisorMessage::Deadline`] at the next deadline.
 #[derive(Default)]

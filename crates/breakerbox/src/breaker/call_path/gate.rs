@@ -124,13 +124,16 @@ impl Gate {
         decode(self.word.load(Ordering::Acquire))
     }
 
+    /// From when on a rejected call is worth another try, where that is known.
+    pub(super) fn retry_at(&self) -> Option<Moment> {
+        // Relaxed: a hint.
+        Moment::from_bits(self.retry_at.load(Ordering::Relaxed))
+    }
+
     #[inline]
     fn rejected(&self, reason: RejectReason) -> Rejected {
         let hint = match reason {
-            // Relaxed: a hint.
-            RejectReason::ForcedOpen | RejectReason::Open => {
-                Moment::from_bits(self.retry_at.load(Ordering::Relaxed))
-            }
+            RejectReason::ForcedOpen | RejectReason::Open => self.retry_at(),
             _ => None,
         };
         Rejected::new(reason, hint)

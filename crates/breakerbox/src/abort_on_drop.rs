@@ -1,12 +1,12 @@
 use tokio::task::JoinHandle;
 
 /// A task that is aborted when this is dropped.
-pub(super) struct AbortOnDrop {
+pub(crate) struct AbortOnDrop {
     task: JoinHandle<()>,
 }
 
 impl AbortOnDrop {
-    pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Self {
+    pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Self {
         Self {
             task: tokio::spawn(task),
         }

@@ -1,0 +1,460 @@
+//! Several endpoints that stand in for one another, as one thing to call.
+//!
+//! Failover by hand is a list of breakers and a loop over them. What that loop
+//! gets wrong shows only in an outage: it repeats what must not be repeated,
+//! triples the load on what is left, and sends everybody back at once. So a pool
+//! is one roster of endpoints with an owner, and a call that knows the rules.
+//!
+//! A pick reads what the owner published and a few numbers of the endpoints; it
+//! never waits for the owner. What changes, and only that, is told in messages.
+//!
+//! # Invariants
+//!
+//! 1. A call has at most as many attempts as its pool's configuration says, and
+//!    a `FnOnce` one.
+//! 2. Retries and hedges in flight stay within the budget.
+//! 3. However a call ends, nothing of it stays in flight.
+
+mod calling;
+mod checker;
+mod endpoint;
+mod error;
+mod event;
+mod explain;
+mod extras;
+mod flight;
+mod health_check;
+mod latency;
+mod lineup;
+mod owner;
+mod quantile;
+mod shared;
+mod slot;
+mod snapshot;
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use breakerbox_core::{Duty, EndpointId, PoolConfig, Repeat, Verdict};
+use ractor::RpcReplyPort;
+
+pub use endpoint::Endpoint;
+pub use error::{PoolError, PoolStartError, Unavailable};
+pub use event::{PoolEvent, PoolEvents};
+pub use explain::PickRecord;
+pub use health_check::{CheckError, HealthCheck, TcpCheck};
+pub use snapshot::{EndpointSnapshot, PoolSnapshot};
+
+use crate::{AddError, Breaker, BreakerBox, ChildSpec, OnLimit, RestartIntensity, clock};
+use calling::Calling;
+use owner::{Owner, PoolMessage};
+use shared::{Joins, Shared};
+use slot::Slot;
+
+/// A pool of endpoints: calls go to one that works.
+///
+/// It is a handle; cloning gives another one on the same pool. It keeps its
+/// [`BreakerBox`] alive, and the pool lasts as long as that: the owner, the
+/// health checks and a breaker for each endpoint, named `pool/endpoint`, are
+/// children of the box's supervisor. Once the box has ended, calls go on by what
+/// the owner knew last.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use breakerbox::{BreakerBox, Endpoint, PoolConfig};
+///
+/// # #[derive(Clone)] struct Ledger(&'static str);
+/// # impl Ledger { async fn balance(&self) -> Result<u64, std::io::Error> { Ok(7) } }
+/// let breakers = BreakerBox::start("checkout").await?;
+/// let endpoints = [
+///     Endpoint::new("eu", Ledger("ledger.eu")),
+///     Endpoint::new("us", Ledger("ledger.us")).tier(1),
+/// ];
+/// let ledger = breakers.pool("ledger", PoolConfig::new(), endpoints).await?;
+/// let balance = ledger.call_idempotent(|ledger| async move { ledger.balance().await }).await?;
+/// # assert_eq!(balance, 7);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Pool<T> {
+    breakers: BreakerBox,
+    key: Option<u64>,
+    shared: Arc<Shared<T>>,
+}
+
+impl<T: Clone + Send + Sync + 'static> Pool<T> {
+    pub(crate) async fn start(
+        breakers: &BreakerBox,
+        name: Arc<str>,
+        config: PoolConfig,
+        endpoints: impl IntoIterator<Item = Endpoint<T>>,
+    ) -> Result<Self, PoolStartError> {
+        config
+            .check_for_contradictions()
+            .map_err(PoolStartError::Config)?;
+        let shared = Arc::new(Shared::new(Arc::clone(&name), config));
+        let pool = Self {
+            breakers: breakers.clone(),
+            key: None,
+            shared,
+        };
+        pool.breakers
+            .supervisor()
+            .add(pool.owner())
+            .await
+            .map_err(|error| match error {
+                AddError::Duplicate { .. } => PoolStartError::Taken(name),
+                _ => PoolStartError::Stopped,
+            })?;
+        for endpoint in endpoints {
+            if let Err(error) = pool.admit(endpoint, Joins::AtStart).await {
+                pool.close().await;
+                return Err(error);
+            }
+        }
+        Ok(pool)
+    }
+
+    /// Makes a call that must not be made twice; an `Err` is a failure.
+    ///
+    /// It goes to another endpoint only while breakers reject it.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolError::Rejected`] if no endpoint may be used, and then `make` is not
+    /// called; [`PoolError::Failed`] with the call's own error;
+    /// [`PoolError::TimedOut`] if it took longer than the limit of an attempt or
+    /// the pool's deadline.
+    ///
+    /// # Panics
+    ///
+    /// When `make` or its future does: that is a failure of the endpoint, and the
+    /// panic goes on.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops the attempts under way, which says nothing about their
+    /// endpoints unless [`BreakerConfig::abandoned`](crate::BreakerConfig::abandoned)
+    /// says so.
+    pub async fn call<R, E, F>(&self, make: impl FnOnce(T) -> F) -> Result<R, PoolError<E>>
+    where
+        F: Future<Output = Result<R, E>>,
+    {
+        self.call_with(by_result, make).await
+    }
+
+    /// A [`call`](Self::call) that `classify` judges.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`call`](Self::call).
+    pub async fn call_with<R, E, F>(
+        &self,
+        classify: impl Fn(&Result<R, E>) -> Verdict,
+        make: impl FnOnce(T) -> F,
+    ) -> Result<R, PoolError<E>>
+    where
+        F: Future<Output = Result<R, E>>,
+    {
+        self.calling(Repeat::Never, classify).once(make).await
+    }
+
+    /// Makes a call, and makes it again elsewhere where nothing had been sent.
+    ///
+    /// Whether that is so, only a classifier can say: `classify` gives
+    /// [`Verdict::NotSent`] for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call), of the last attempt.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`call`](Self::call).
+    pub async fn call_unsent<R, E, F>(
+        &self,
+        classify: impl Fn(&Result<R, E>) -> Verdict,
+        make: impl Fn(T) -> F,
+    ) -> Result<R, PoolError<E>>
+    where
+        F: Future<Output = Result<R, E>>,
+    {
+        self.calling(Repeat::Unsent, classify)
+            .repeatedly(make)
+            .await
+    }
+
+    /// Makes a call that may be made twice, and makes it again elsewhere when it
+    /// fails; an `Err` is a failure.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call), of the last attempt.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`call`](Self::call).
+    pub async fn call_idempotent<R, E, F>(&self, make: impl Fn(T) -> F) -> Result<R, PoolError<E>>
+    where
+        F: Future<Output = Result<R, E>>,
+    {
+        self.call_idempotent_with(by_result, make).await
+    }
+
+    /// A [`call_idempotent`](Self::call_idempotent) that `classify` judges.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call), of the last attempt.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`call`](Self::call).
+    pub async fn call_idempotent_with<R, E, F>(
+        &self,
+        classify: impl Fn(&Result<R, E>) -> Verdict,
+        make: impl Fn(T) -> F,
+    ) -> Result<R, PoolError<E>>
+    where
+        F: Future<Output = Result<R, E>>,
+    {
+        let calling = self.calling(Repeat::Idempotent, classify);
+        calling.repeatedly(make).await
+    }
+
+    /// The same pool, for calls that belong to `key`: they go to the same
+    /// endpoint, as long as that may be used.
+    ///
+    /// When an endpoint is lost, only its own keys move. A pick costs time in
+    /// proportion to the endpoints, unlike without a key.
+    #[must_use]
+    pub fn for_key(&self, key: impl Hash) -> Self {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        Self {
+            key: Some(hasher.finish()),
+            ..self.clone()
+        }
+    }
+
+    /// Adds an endpoint, whose share of the calls ramps up.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolStartError`] if its breaker cannot be made, or if the pool has an
+    /// endpoint of its name.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it may leave the endpoint added.
+    pub async fn add(&self, endpoint: Endpoint<T>) -> Result<(), PoolStartError> {
+        self.admit(endpoint, Joins::Later).await
+    }
+
+    /// Removes an endpoint; calls that are under way go on. False if there is none
+    /// of this name.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it may leave the endpoint removed.
+    pub async fn remove(&self, endpoint: &str) -> bool {
+        let Some((id, slot)) = self.shared.find(endpoint) else {
+            return false;
+        };
+        if slot.check.is_some() {
+            // An error means that the box has ended, and the check with it.
+            let check = self.check_name(endpoint);
+            let _ended = self.breakers.supervisor().remove(&check).await;
+        }
+        self.tell(|reply| PoolMessage::Forget(id, reply)).await;
+        self.breakers.remove(slot.breaker.name()).await;
+        true
+    }
+
+    /// Sends an endpoint no new calls until it is [`enable`](Self::enable)d. False
+    /// if there is none of this name.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it does not take the command back.
+    pub async fn disable(&self, endpoint: &str) -> bool {
+        self.assign(endpoint, Duty::Disabled).await
+    }
+
+    /// Sends an endpoint no new calls, because it is to be removed. False if there
+    /// is none of this name.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it does not take the command back.
+    pub async fn drain(&self, endpoint: &str) -> bool {
+        self.assign(endpoint, Duty::Draining).await
+    }
+
+    /// Sends an endpoint calls again. False if there is none of this name.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it does not take the command back.
+    pub async fn enable(&self, endpoint: &str) -> bool {
+        self.assign(endpoint, Duty::Enabled).await
+    }
+
+    /// Removes all endpoints and the pool's owner from the box.
+    ///
+    /// Calls find no endpoint after that.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it may leave some of them.
+    pub async fn close(&self) {
+        for endpoint in self.shared.names() {
+            self.remove(&endpoint).await;
+        }
+        // An error means that the box has ended, and the owner with it.
+        let _ended = self.breakers.supervisor().remove(&self.shared.name).await;
+    }
+
+    /// Its name, unique in its box.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// The names of its endpoints, in the order in which they were added.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<Arc<str>> {
+        self.shared.names()
+    }
+
+    /// The breaker of the endpoint of this name, if there is one.
+    #[must_use]
+    pub fn breaker(&self, endpoint: &str) -> Option<Breaker> {
+        let (_, slot) = self.shared.find(endpoint)?;
+        Some(slot.breaker.clone())
+    }
+
+    /// How its tiers and endpoints are now.
+    #[must_use]
+    pub fn snapshot(&self) -> PoolSnapshot {
+        self.shared.snapshot()
+    }
+
+    /// Why its latest calls went where they went, the oldest first; up to 256.
+    #[must_use]
+    pub fn explain(&self) -> Vec<PickRecord> {
+        self.shared.memory.latest()
+    }
+
+    /// What happens in it from now on.
+    #[must_use]
+    pub fn events(&self) -> PoolEvents {
+        PoolEvents {
+            inbox: self.shared.subscribe(),
+        }
+    }
+
+    fn calling<C>(&self, repeat: Repeat, classify: C) -> Calling<'_, T, C> {
+        Calling::new(&self.shared, self.key, repeat, classify)
+    }
+
+    async fn admit(&self, endpoint: Endpoint<T>, joins: Joins) -> Result<(), PoolStartError> {
+        let name = Arc::clone(&endpoint.name);
+        if self.shared.find(&name).is_some() {
+            return Err(PoolStartError::Duplicate(name));
+        }
+        let config = self.shared.config.of_breakers();
+        let breaker = format!("{}/{name}", self.shared.name);
+        let breaker = self.breakers.breaker(breaker, config).await;
+        let breaker = breaker.map_err(PoolStartError::Breaker)?;
+        let (spec, is_checked) = (endpoint.spec, endpoint.check.is_some());
+        let slot = Box::new(Slot::new(endpoint, breaker, clock::now()));
+        let admitted = |reply| PoolMessage::Admit(slot, spec, joins, reply);
+        let id = self.tell(admitted).await.ok_or(PoolStartError::Stopped)?;
+        if is_checked {
+            self.start_checks(id, &name).await?;
+        }
+        Ok(())
+    }
+
+    async fn start_checks(&self, id: EndpointId, endpoint: &str) -> Result<(), PoolStartError> {
+        let shared = Arc::clone(&self.shared);
+        let check = ChildSpec::task(self.check_name(endpoint), move |stop| {
+            checker::run(Arc::clone(&shared), id, stop)
+        });
+        let added = self.breakers.supervisor().add(check).await;
+        added.map_err(|error| match error {
+            AddError::Duplicate { .. } => PoolStartError::Taken(self.check_name(endpoint).into()),
+            _ => PoolStartError::Stopped,
+        })
+    }
+
+    async fn assign(&self, endpoint: &str, duty: Duty) -> bool {
+        let Some((id, _)) = self.shared.find(endpoint) else {
+            return false;
+        };
+        let told = self
+            .tell(|reply| PoolMessage::Assign(id, duty, reply))
+            .await;
+        told.is_some()
+    }
+
+    /// Asks the owner; None if there is none any more.
+    async fn tell<R: Send + 'static>(
+        &self,
+        message: impl FnOnce(RpcReplyPort<R>) -> PoolMessage<T>,
+    ) -> Option<R> {
+        checker::tell(&self.shared, message).await
+    }
+
+    fn check_name(&self, endpoint: &str) -> String {
+        format!("{}/{endpoint}/check", self.shared.name)
+    }
+
+    /// How the pool's owner is made, each time anew.
+    fn owner(&self) -> ChildSpec {
+        let shared = Arc::clone(&self.shared);
+        let events = self.breakers.event_bus();
+        ChildSpec::actor(Arc::clone(&self.shared.name), move || {
+            (Owner::new(), (Arc::clone(&shared), events.subscribe()))
+        })
+        .intensity(PER_POOL, OnLimit::StopChild)
+    }
+}
+
+impl<T> Clone for Pool<T> {
+    fn clone(&self) -> Self {
+        Self {
+            breakers: self.breakers.clone(),
+            key: self.key,
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Pool<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("name", &self.shared.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Without a classifier every error counts as sent.
+fn by_result<R, E>(result: &Result<R, E>) -> Verdict {
+    match result {
+        Ok(_) => Verdict::Success,
+        Err(_) => Verdict::Sent,
+    }
+}
+
+/// As a breaker's owner.
+const PER_POOL: RestartIntensity = RestartIntensity::new(10, std::time::Duration::from_secs(10));

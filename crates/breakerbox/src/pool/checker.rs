@@ -1,0 +1,65 @@
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use breakerbox_core::{Check, EndpointId};
+use futures_util::FutureExt;
+use ractor::RpcReplyPort;
+use tokio::time::{sleep, timeout};
+
+use super::owner::PoolMessage;
+use super::shared::Shared;
+use super::slot::Slot;
+use crate::CancellationToken;
+
+/// Checks an endpoint until it is told to stop, or the endpoint is gone.
+pub(super) async fn run<T: Clone + Send + Sync + 'static>(
+    shared: Arc<Shared<T>>,
+    id: EndpointId,
+    stop: CancellationToken,
+) -> Result<(), std::convert::Infallible> {
+    let rounds = async {
+        while let Some(slot) = shared.slot(id) {
+            let check = ask(&slot, shared.config.check_plan().limit()).await;
+            let told = |reply| PoolMessage::Checked(id, check, reply);
+            match tell(&shared, told).await {
+                Some(Some(wait)) => sleep(wait).await,
+                Some(None) => return,
+                // Its owner is being restarted, or is gone with the box.
+                None => sleep(OWNER_IS_AWAY).await,
+            }
+        }
+    };
+    stop.run_until_cancelled(rounds).await;
+    Ok(())
+}
+
+/// One check. Whatever it does instead of passing, it has failed.
+async fn ask<T: Clone + Send + 'static>(slot: &Slot<T>, limit: Duration) -> Check {
+    let Some(check) = &slot.check else {
+        return Check::Passed;
+    };
+    let asked = AssertUnwindSafe(async { check.check(slot.value.clone()).await });
+    match timeout(limit, asked.catch_unwind()).await {
+        Ok(Ok(Ok(()))) => Check::Passed,
+        Ok(Ok(Err(error))) => {
+            tracing::debug!(endpoint.name = &*slot.name, error, "health check failed");
+            Check::Failed
+        }
+        Ok(Err(_)) | Err(_) => Check::Failed,
+    }
+}
+
+/// Asks the pool's owner; None if there is none any more.
+pub(super) async fn tell<T, R: Send + 'static>(
+    shared: &Shared<T>,
+    message: impl FnOnce(RpcReplyPort<R>) -> PoolMessage<T>,
+) -> Option<R>
+where
+    T: Send + Sync + 'static,
+{
+    let owner = shared.actor()?;
+    ractor::call!(owner, message).ok()
+}
+
+const OWNER_IS_AWAY: Duration = Duration::from_secs(1);

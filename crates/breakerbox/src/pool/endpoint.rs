@@ -1,0 +1,69 @@
+use std::fmt;
+use std::sync::Arc;
+
+use breakerbox_core::EndpointSpec;
+
+use super::HealthCheck;
+
+/// One of several that stand in for one another, and how it is reached.
+///
+/// The value is whatever calls need: a client, a connection pool, an address,
+/// the [`ActorRef`](ractor::ActorRef) of a worker. Each call gets a clone.
+#[must_use = "an endpoint does nothing until a pool has it"]
+pub struct Endpoint<T> {
+    pub(super) check: Option<Arc<dyn HealthCheck<T>>>,
+    pub(super) max_in_flight: u32,
+    pub(super) name: Arc<str>,
+    pub(super) spec: EndpointSpec,
+    pub(super) value: T,
+}
+
+impl<T> Endpoint<T> {
+    /// In the best tier, with a weight of 1, without a health check.
+    pub fn new(name: impl Into<Arc<str>>, value: T) -> Self {
+        Self {
+            check: None,
+            max_in_flight: u32::MAX,
+            name: name.into(),
+            spec: EndpointSpec::new(),
+            value,
+        }
+    }
+
+    /// How it is checked beside the calls that it serves; not at all unless set.
+    pub fn check(mut self, check: impl HealthCheck<T>) -> Self {
+        self.check = Some(Arc::new(check));
+        self
+    }
+
+    /// How many calls it may have in flight; more go elsewhere.
+    pub const fn max_in_flight(mut self, calls: u32) -> Self {
+        self.max_in_flight = calls;
+        self
+    }
+
+    /// The tier it is in; 0, the best, unless set.
+    pub const fn tier(mut self, tier: u8) -> Self {
+        self.spec = self.spec.tier(tier);
+        self
+    }
+
+    /// How much of its tier's load it takes beside the others; 1 unless set.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero: disable an endpoint that shall get nothing.
+    pub const fn weight(mut self, weight: u16) -> Self {
+        self.spec = self.spec.weight(weight);
+        self
+    }
+}
+
+impl<T> fmt::Debug for Endpoint<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("name", &self.name)
+            .field("spec", &self.spec)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,126 @@
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use breakerbox_core::ConfigError;
+
+use crate::{BreakerError, clock};
+
+/// A call to a pool gave no value.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum PoolError<E> {
+    /// The last attempt returned this error.
+    Failed(E),
+    /// No endpoint may be used now, and none was asked.
+    Rejected(Unavailable),
+    /// The last attempt was given up after this time.
+    TimedOut(Duration),
+}
+
+impl<E> PoolError<E> {
+    /// The error of the last attempt, if that returned one.
+    #[must_use]
+    pub fn into_failed(self) -> Option<E> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::Rejected(_) | Self::TimedOut(_) => None,
+        }
+    }
+}
+
+impl<E: Error + 'static> Error for PoolError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::Rejected(unavailable) => Some(unavailable),
+            Self::TimedOut(_) => None,
+        }
+    }
+}
+
+impl<E> fmt::Display for PoolError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(_) => f.write_str("the call failed at the last endpoint it was sent to"),
+            Self::Rejected(_) => f.write_str("the call was not made"),
+            Self::TimedOut(limit) => write!(f, "the last endpoint took longer than {limit:?}"),
+        }
+    }
+}
+
+/// No endpoint of a pool may be used.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unavailable {
+    pub(super) pool: Arc<str>,
+    pub(super) retry_at: Option<Instant>,
+}
+
+impl Unavailable {
+    /// The pool's name.
+    #[must_use]
+    pub fn pool(&self) -> &str {
+        &self.pool
+    }
+
+    /// How long until the first endpoint is worth another try, from now; None
+    /// where nobody knows.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        let now = clock::now();
+        self.retry_at.map(|at| at.saturating_duration_since(now))
+    }
+}
+
+impl Error for Unavailable {}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no endpoint of the pool {:?} may be used", self.pool)
+    }
+}
+
+/// A pool was not made, or an endpoint not added to it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum PoolStartError {
+    /// An endpoint's breaker cannot be made.
+    Breaker(BreakerError),
+    /// The configuration contradicts itself.
+    Config(ConfigError),
+    /// The pool has an endpoint of this name.
+    Duplicate(Arc<str>),
+    /// The box has ended.
+    Stopped,
+    /// The box's supervisor has a child of this name.
+    Taken(Arc<str>),
+}
+
+impl Error for PoolStartError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Breaker(error) => Some(error),
+            Self::Config(error) => Some(error),
+            Self::Duplicate(_) | Self::Stopped | Self::Taken(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for PoolStartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Breaker(_) => f.write_str("an endpoint's breaker cannot be made"),
+            Self::Config(_) => f.write_str("the pool's configuration contradicts itself"),
+            Self::Duplicate(name) => write!(
+                f,
+                "the pool has an endpoint {name:?} already: give each a name of its own"
+            ),
+            Self::Stopped => f.write_str("the box has ended"),
+            Self::Taken(name) => write!(
+                f,
+                "the box's supervisor has a child {name:?}: give the pool another name"
+            ),
+        }
+    }
+}

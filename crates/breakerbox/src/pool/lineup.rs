@@ -1,0 +1,98 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use breakerbox_core::{EndpointId, Pick, Rotation, Why, Wish};
+
+use super::slot::Slot;
+use crate::OwnedPermit;
+
+/// Whom callers may choose, as the owner published it last.
+pub(super) struct Lineup<T> {
+    rotation: Rotation,
+    /// As the rotation's seats.
+    slots: Vec<Arc<Slot<T>>>,
+}
+
+/// A pick, and the leave of the endpoint's breaker.
+pub(super) struct Boarded<T> {
+    pub(super) id: EndpointId,
+    pub(super) instead_of: Option<Arc<str>>,
+    pub(super) passed_over: usize,
+    pub(super) permit: OwnedPermit,
+    pub(super) slot: Arc<Slot<T>>,
+    pub(super) tier: u8,
+    pub(super) why: Why,
+}
+
+impl<T> Lineup<T> {
+    pub(super) fn new(rotation: Rotation, slots: Vec<Arc<Slot<T>>>) -> Self {
+        Self { rotation, slots }
+    }
+
+    pub(super) fn slots(&self) -> impl Iterator<Item = &Arc<Slot<T>>> {
+        self.slots.iter()
+    }
+
+    /// Chooses an endpoint and takes its breaker's leave. Who rejects is passed
+    /// over, and so is who was tried, as long as there is somebody else.
+    pub(super) fn board(
+        &self,
+        wish: Wish,
+        tried: &[EndpointId],
+        mut turn: impl FnMut() -> u64,
+        now: Instant,
+    ) -> Option<Boarded<T>> {
+        let untried = self.board_without(wish, tried, &mut turn, now);
+        if untried.is_some() || tried.is_empty() {
+            return untried;
+        }
+        self.board_without(wish, &[], &mut turn, now)
+    }
+
+    /// As [`board`](Self::board), but only on somebody else.
+    pub(super) fn board_without(
+        &self,
+        wish: Wish,
+        without: &[EndpointId],
+        turn: &mut impl FnMut() -> u64,
+        now: Instant,
+    ) -> Option<Boarded<T>> {
+        let mut rejecting = Vec::new();
+        loop {
+            let pick = self.rotation.pick(wish, &mut *turn, |seat| {
+                let may = !rejecting.contains(&seat) && !without.contains(&self.id(seat));
+                self.slots[seat].load(now).filter(|_| may)
+            });
+            let pick = pick?;
+            match self.slots[pick.seat].enter() {
+                Ok(permit) => {
+                    let passed_over = without.len() + rejecting.len();
+                    return Some(self.boarded(&pick, permit, passed_over));
+                }
+                Err(_rejected) => rejecting.push(pick.seat),
+            }
+        }
+    }
+
+    fn boarded(&self, pick: &Pick, permit: OwnedPermit, passed_over: usize) -> Boarded<T> {
+        let name = |seat: usize| Arc::clone(&self.slots[seat].name);
+        Boarded {
+            id: self.id(pick.seat),
+            instead_of: pick.instead_of.map(name),
+            passed_over,
+            permit,
+            slot: Arc::clone(&self.slots[pick.seat]),
+            tier: pick.tier,
+            why: pick.why,
+        }
+    }
+
+    /// The soonest that an endpoint is worth another try, where that is known.
+    pub(super) fn retry_at(&self, now: Instant) -> Option<Instant> {
+        self.slots().filter_map(|slot| slot.retry_at(now)).min()
+    }
+
+    fn id(&self, seat: usize) -> EndpointId {
+        self.rotation.seats()[seat]
+    }
+}

@@ -1,0 +1,268 @@
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use breakerbox_core::{
+    Check, Duty, EndpointId, EndpointSpec, PoolConfig, Roster, RosterChange, Wish,
+};
+use ractor::ActorRef;
+use tokio::sync::broadcast;
+
+use super::error::Unavailable;
+use super::explain::{Memory, PickRecord};
+use super::extras::Extras;
+use super::flight::Flight;
+use super::lineup::{Boarded, Lineup};
+use super::owner::PoolMessage;
+use super::quantile::Quantile;
+use super::slot::Slot;
+use super::{EndpointSnapshot, PoolEvent, PoolSnapshot};
+use crate::{clock, lock};
+
+/// What a pool's owner and its callers have in common.
+///
+/// The roster is behind a lock so that it outlives its owner; only the owner
+/// changes it, and callers never wait for it.
+pub(super) struct Shared<T> {
+    actor: Mutex<Option<ActorRef<PoolMessage<T>>>>,
+    pub(super) config: PoolConfig,
+    desk: Mutex<Desk<T>>,
+    events: broadcast::Sender<PoolEvent>,
+    pub(super) extras: Extras,
+    lineup: ArcSwap<Lineup<T>>,
+    pub(super) memory: Memory,
+    pub(super) name: Arc<str>,
+    pub(super) quantile: Quantile,
+    turns: AtomicU64,
+}
+
+/// The roster and whom its numbers stand for.
+struct Desk<T> {
+    roster: Roster,
+    slots: BTreeMap<EndpointId, Arc<Slot<T>>>,
+}
+
+impl<T> Shared<T> {
+    pub(super) fn new(name: Arc<str>, config: PoolConfig) -> Self {
+        let roster = Roster::new(config, fastrand::u64(..));
+        Self {
+            actor: Mutex::new(None),
+            config,
+            events: broadcast::Sender::new(BACKLOG),
+            extras: Extras::default(),
+            lineup: ArcSwap::from_pointee(Lineup::new(roster.rotation(), Vec::new())),
+            desk: Mutex::new(Desk {
+                roster,
+                slots: BTreeMap::new(),
+            }),
+            memory: Memory::default(),
+            name,
+            quantile: Quantile::new(),
+            turns: AtomicU64::new(0),
+        }
+    }
+
+    /// Chooses an endpoint for an attempt, whoever was tried before.
+    pub(super) fn board(&self, wish: Wish, tried: &[EndpointId]) -> Result<Flight<T>, Unavailable> {
+        let (now, lineup) = (clock::now(), self.lineup.load());
+        let boarded = lineup.board(wish, tried, || self.turn(), now);
+        let boarded = boarded.ok_or_else(|| Unavailable {
+            pool: Arc::clone(&self.name),
+            retry_at: lineup.retry_at(now),
+        })?;
+        Ok(self.depart(boarded, tried.len() + 1, now))
+    }
+
+    /// Chooses an endpoint that was not tried, if there is one.
+    pub(super) fn board_another(&self, wish: Wish, tried: &[EndpointId]) -> Option<Flight<T>> {
+        let now = clock::now();
+        let lineup = self.lineup.load();
+        let boarded = lineup.board_without(wish, tried, &mut || self.turn(), now)?;
+        Some(self.depart(boarded, tried.len() + 1, now))
+    }
+
+    fn depart(&self, boarded: Boarded<T>, attempt: usize, now: Instant) -> Flight<T> {
+        self.memory.note(|| PickRecord {
+            at: now,
+            attempt,
+            endpoint: Arc::clone(&boarded.slot.name),
+            instead_of: boarded.instead_of.clone(),
+            passed_over: boarded.passed_over,
+            tier: boarded.tier,
+            why: boarded.why,
+        });
+        Flight::new(boarded, now)
+    }
+
+    fn turn(&self) -> u64 {
+        self.turns.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn subscribe(&self) -> broadcast::Receiver<PoolEvent> {
+        self.events.subscribe()
+    }
+
+    pub(super) fn actor(&self) -> Option<ActorRef<PoolMessage<T>>> {
+        lock::with(&self.actor, |actor| actor.clone())
+    }
+
+    pub(super) fn set_actor(&self, actor: ActorRef<PoolMessage<T>>) {
+        lock::with(&self.actor, |place| *place = Some(actor));
+    }
+
+    pub(super) fn snapshot(&self) -> PoolSnapshot {
+        let now = clock::now();
+        lock::with(&self.desk, |desk| PoolSnapshot {
+            active: self.extras.active(),
+            endpoints: desk
+                .roster
+                .endpoints()
+                .map(|view| EndpointSnapshot::new(&view, &desk.slots[&view.id], now))
+                .collect(),
+            extra: self.extras.extra(),
+            name: Arc::clone(&self.name),
+            tiers: desk.roster.rotation().loads().collect(),
+        })
+    }
+
+    /// The endpoint of this name, if there is one.
+    pub(super) fn find(&self, name: &str) -> Option<(EndpointId, Arc<Slot<T>>)> {
+        lock::with(&self.desk, |desk| {
+            let mut slots = desk.slots.iter();
+            let (id, slot) = slots.find(|(_, slot)| *slot.name == *name)?;
+            Some((*id, Arc::clone(slot)))
+        })
+    }
+
+    pub(super) fn slot(&self, id: EndpointId) -> Option<Arc<Slot<T>>> {
+        lock::with(&self.desk, |desk| desk.slots.get(&id).cloned())
+    }
+
+    pub(super) fn names(&self) -> Vec<Arc<str>> {
+        lock::with(&self.desk, |desk| {
+            let names = desk.slots.values();
+            names.map(|slot| Arc::clone(&slot.name)).collect()
+        })
+    }
+}
+
+/// What only the owner does.
+impl<T> Shared<T> {
+    /// An endpoint that serves at once, or that ramps.
+    pub(super) fn admit(&self, slot: Slot<T>, spec: EndpointSpec, joins: Joins) -> EndpointId {
+        let slot = Arc::new(slot);
+        let endpoint = Arc::clone(&slot.name);
+        let id = self.act(|desk, now| {
+            let id = match joins {
+                Joins::AtStart => desk.roster.add(&slot.name, spec, now),
+                Joins::Later => desk.roster.join(&slot.name, spec, now),
+            };
+            desk.slots.insert(id, slot);
+            id
+        });
+        self.tell(PoolEvent::Added { endpoint });
+        id
+    }
+
+    pub(super) fn forget(&self, id: EndpointId) {
+        let gone = self.act(|desk, now| {
+            desk.roster.remove(id, now);
+            desk.slots.remove(&id)
+        });
+        if let Some(slot) = gone {
+            let endpoint = Arc::clone(&slot.name);
+            self.tell(PoolEvent::Removed { endpoint });
+        }
+    }
+
+    pub(super) fn assign(&self, id: EndpointId, duty: Duty) {
+        self.act(|desk, now| desk.roster.assign(id, duty, now));
+    }
+
+    pub(super) fn checked(&self, id: EndpointId, check: Check) -> Option<std::time::Duration> {
+        self.act(|desk, now| desk.roster.checked(id, check, now))
+    }
+
+    /// Deals with what is due.
+    pub(super) fn handle_deadline(&self) {
+        self.act(|desk, now| desk.roster.handle_deadline(now));
+    }
+
+    /// The state of any breaker may have changed.
+    pub(super) fn look_at_breakers(&self) {
+        self.act(|desk, now| {
+            for (id, slot) in &desk.slots {
+                desk.roster.breaker_changed(*id, slot.state(), now);
+            }
+        });
+    }
+
+    /// The state of one breaker may have changed.
+    pub(super) fn breaker_changed(&self, breaker: &str) {
+        self.act(|desk, now| {
+            let mut slots = desk.slots.iter();
+            let found = slots.find(|(_, slot)| slot.breaker.name() == breaker);
+            if let Some((id, state)) = found.map(|(id, slot)| (*id, slot.state())) {
+                desk.roster.breaker_changed(id, state, now);
+            }
+        });
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        lock::with(&self.desk, |desk| desk.roster.next_deadline())
+    }
+
+    /// Does something to the roster and publishes what follows.
+    fn act<R>(&self, act: impl FnOnce(&mut Desk<T>, Instant) -> R) -> R {
+        let now = clock::now();
+        lock::with(&self.desk, |desk| {
+            for (id, slot) in &desk.slots {
+                let (calls, failures) = slot.take_score();
+                desk.roster.absorb(*id, calls, failures);
+            }
+            let done = act(desk, now);
+            let slots = desk.slots.values().cloned().collect();
+            let lineup = Lineup::new(desk.roster.rotation(), slots);
+            self.lineup.store(Arc::new(lineup));
+            while let Some(change) = desk.roster.poll_change() {
+                self.tell_change(desk, change);
+            }
+            done
+        })
+    }
+
+    fn tell_change(&self, desk: &Desk<T>, change: RosterChange) {
+        let event = match change {
+            RosterChange::Endpoint { from, id, to } => {
+                let Some(slot) = desk.slots.get(&id) else {
+                    return;
+                };
+                let endpoint = Arc::clone(&slot.name);
+                tracing::info!(
+                    pool.name = &*self.name, endpoint.name = &*endpoint,
+                    endpoint.from = %from, endpoint.to = %to, "endpoint changed"
+                );
+                PoolEvent::Changed { endpoint, from, to }
+            }
+            RosterChange::Loads(loads) => PoolEvent::Loads(loads),
+            _ => return,
+        };
+        self.tell(event);
+    }
+
+    fn tell(&self, event: PoolEvent) {
+        // An error means that nobody listens, which is fine.
+        let _unheard = self.events.send(event);
+    }
+}
+
+/// When an endpoint comes to a pool.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Joins {
+    AtStart,
+    Later,
+}
+
+const BACKLOG: usize = 1_024;

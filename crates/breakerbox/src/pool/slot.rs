@@ -1,0 +1,131 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use breakerbox_core::{Load, State, Verdict};
+
+use super::latency::Latency;
+use super::{Endpoint, HealthCheck};
+use crate::moment::Moment;
+use crate::{Breaker, OwnedPermit, Rejected};
+
+/// An endpoint as its pool's callers share it.
+///
+/// All orderings are relaxed: nothing is published by these numbers, and none
+/// of them depends on another.
+pub(super) struct Slot<T> {
+    pub(super) breaker: Breaker,
+    /// Until when it asked to be left alone; 0 for never.
+    busy_until: AtomicU64,
+    /// Since the owner last looked.
+    calls: AtomicU64,
+    pub(super) check: Option<Arc<dyn HealthCheck<T>>>,
+    failures: AtomicU64,
+    in_flight: AtomicU32,
+    latency: Latency,
+    max_in_flight: u32,
+    pub(super) name: Arc<str>,
+    pub(super) value: T,
+}
+
+impl<T> Slot<T> {
+    pub(super) fn new(endpoint: Endpoint<T>, breaker: Breaker, now: Instant) -> Self {
+        Self {
+            breaker,
+            busy_until: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
+            check: endpoint.check,
+            failures: AtomicU64::new(0),
+            in_flight: AtomicU32::new(0),
+            latency: Latency::new(now),
+            max_in_flight: endpoint.max_in_flight,
+            name: endpoint.name,
+            value: endpoint.value,
+        }
+    }
+
+    /// How busy it is; None if it has all the calls that it may have, or has
+    /// asked to be left alone.
+    pub(super) fn load(&self, now: Instant) -> Option<Load> {
+        let in_flight = self.in_flight();
+        let may = in_flight < self.max_in_flight && self.busy_until().is_none_or(|end| end <= now);
+        may.then(|| Load {
+            in_flight,
+            latency: self.latency.estimate(now),
+        })
+    }
+
+    pub(super) fn in_flight(&self) -> u32 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn latency(&self, now: Instant) -> Duration {
+        Duration::from_nanos(self.latency.estimate(now))
+    }
+
+    fn busy_until(&self) -> Option<Instant> {
+        let bits = self.busy_until.load(Ordering::Relaxed);
+        Moment::from_bits(bits).map(Moment::instant)
+    }
+
+    /// From when on it is worth another try; None where nobody knows.
+    pub(super) fn retry_at(&self, now: Instant) -> Option<Instant> {
+        let busy = self.busy_until().filter(|until| *until > now);
+        busy.max(self.breaker.retry_at())
+    }
+
+    /// Takes part in one call more, if its breaker admits it.
+    pub(super) fn enter(&self) -> Result<OwnedPermit, Rejected> {
+        let permit = self.breaker.try_acquire_owned()?;
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        Ok(permit)
+    }
+
+    pub(super) fn leave(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// A call ended after so long.
+    pub(super) fn hear(&self, verdict: Verdict, took: Duration, now: Instant) {
+        match verdict {
+            Verdict::Success | Verdict::Final => self.latency.observe(took, now),
+            Verdict::NotSent | Verdict::Sent => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                self.latency.at_least(took.max(PENALTY), now);
+            }
+            Verdict::Pushback { retry_after } => self.back_off(retry_after, now),
+        }
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A call was given up after so long, which is the least it would have taken.
+    pub(super) fn hear_no_end(&self, took: Duration, now: Instant) {
+        self.latency.at_least(took, now);
+    }
+
+    /// Calls and failures since this was last asked.
+    pub(super) fn take_score(&self) -> (u64, u64) {
+        // Failures first: a call is never counted without its failure.
+        let failures = self.failures.swap(0, Ordering::Relaxed);
+        (
+            self.calls.swap(0, Ordering::Relaxed).max(failures),
+            failures,
+        )
+    }
+
+    /// What its breaker does with calls, whoever says so.
+    pub(super) fn state(&self) -> State {
+        self.breaker.effective_state()
+    }
+
+    fn back_off(&self, retry_after: Option<Duration>, now: Instant) {
+        let asked = retry_after.unwrap_or_default();
+        let until = now + asked.min(self.breaker.retry_after_cap());
+        let bits = Moment::bits(Some(Moment::of(until)));
+        self.busy_until.fetch_max(bits, Ordering::Relaxed);
+    }
+}
+
+/// What a failure counts for, however fast it came: an endpoint that fails fast
+/// must not look like the best one (linkerd's load biaser has such a penalty).
+const PENALTY: Duration = Duration::from_secs(1);

@@ -1,0 +1,35 @@
+//! Pools as their users see them: who is asked, how often, and what comes back.
+
+#![cfg(test)]
+
+mod calls;
+mod hedges;
+mod membership;
+mod outage;
+mod upstream;
+
+use std::time::Duration;
+
+use breakerbox::{Backoff, BreakerBox, BreakerConfig, PoolConfig, Ratio, TripPolicy};
+
+/// Opens on the third failure in a row, for ten seconds; one probe.
+const QUICK: BreakerConfig = BreakerConfig::new()
+    .open_for(Backoff::fixed(Duration::from_secs(10)))
+    .probes(1)
+    .trip_on(TripPolicy::consecutive_failures(3));
+
+/// Without jitter in what is repeated, so that times are known.
+const CONFIG: PoolConfig = PoolConfig::new()
+    .breaker(QUICK)
+    .retry_backoff(Backoff::fixed(Duration::from_millis(25)).jitter(Ratio::percent(0)));
+
+async fn breakers() -> BreakerBox {
+    BreakerBox::start("test").await.unwrap()
+}
+
+/// Lets everybody do what they have to.
+async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,187 @@
+use std::time::Duration;
+
+use breakerbox::{EndpointStatus, Failback, PoolError, PoolEvent, Ramp, Ratio, State};
+use tokio::time::{Instant, advance, sleep};
+
+use crate::upstream::{Answer, Upstream};
+use crate::{CONFIG, breakers, settle};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn r52_when_every_breaker_rejects_calls_fail_at_once_with_the_soonest_retry() {
+    let breakers = breakers().await;
+    let (north, south) = (Upstream::new("north"), Upstream::new("south"));
+    let endpoints = [north.endpoint(), south.endpoint().tier(1)];
+    let pool = breakers.pool("prices", CONFIG, endpoints).await.unwrap();
+    for upstream in [&north, &south] {
+        upstream.set(Answer::Fails);
+        for _ in 0..3 {
+            let _failed = pool.call(Upstream::ask).await;
+        }
+        settle().await;
+        sleep(SECOND).await;
+    }
+    let (asked, begun) = (north.asked() + south.asked(), Instant::now());
+    let Err(PoolError::Rejected(unavailable)) = pool.call_idempotent(Upstream::ask).await else {
+        panic!("nobody may be asked");
+    };
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(
+        unavailable.retry_after(),
+        Some(8 * SECOND),
+        "of the first one"
+    );
+    assert_eq!(north.asked() + south.asked(), asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r56_calls_move_to_the_standby_and_come_back_bit_by_bit() {
+    let breakers = breakers().await;
+    let (north, south) = (Upstream::new("north"), Upstream::new("south"));
+    let ramp = Ramp::linear(Ratio::percent(10), 10 * SECOND);
+    let config = CONFIG.failback(Failback::gradual(5 * SECOND, ramp));
+    let endpoints = [north.endpoint(), south.endpoint().tier(1)];
+    let pool = breakers.pool("prices", config, endpoints).await.unwrap();
+    let mut shares = Vec::new();
+    for second in 0..60 {
+        north.set(if (5..20).contains(&second) {
+            Answer::Fails
+        } else {
+            Answer::Works
+        });
+        let before = north.asked();
+        for _ in 0..100 {
+            assert!(
+                pool.call_idempotent(Upstream::ask).await.is_ok(),
+                "no call is lost"
+            );
+            sleep(SECOND / 100).await;
+        }
+        shares.push(north.asked() - before);
+    }
+    assert!(shares[..5].iter().all(|share| *share == 100), "{shares:?}");
+    assert!(
+        shares[6..20].iter().all(|share| *share <= 2),
+        "probes: {shares:?}"
+    );
+    let back = shares.iter().rposition(|share| *share < 5).unwrap() + 1;
+    assert!((20..32).contains(&back), "{shares:?}");
+    assert!(
+        shares[back + 1..back + 4]
+            .iter()
+            .all(|share| (5..30).contains(share)),
+        "{shares:?}"
+    );
+    assert!(
+        shares[back + 20..].iter().all(|share| *share == 100),
+        "{shares:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn r57_an_endpoint_that_fails_its_checks_gets_no_calls() {
+    let breakers = breakers().await;
+    let (north, south) = (Upstream::new("north"), Upstream::new("south"));
+    let well =
+        |upstream: Upstream| async move { upstream.ask().await.map(|_| ()).map_err(|_| "ill") };
+    let checked = Upstream::new("checked");
+    let health = checked.clone();
+    let check = move |_: Upstream| well(health.clone());
+    let endpoints = [north.endpoint().check(check), south.endpoint().tier(1)];
+    let pool = breakers.pool("prices", CONFIG, endpoints).await.unwrap();
+    let mut events = pool.events();
+    assert_eq!(pool.call(Upstream::ask).await, Ok("north"));
+    checked.set(Answer::Fails);
+    let status = |status| PoolEvent::Changed {
+        endpoint: "north".into(),
+        from: if status == EndpointStatus::Unhealthy {
+            EndpointStatus::Available
+        } else {
+            EndpointStatus::Unhealthy
+        },
+        to: status,
+    };
+    let begun = Instant::now();
+    assert_eq!(events.next().await, Some(status(EndpointStatus::Unhealthy)));
+    assert!(
+        begun.elapsed() < 8 * SECOND,
+        "5 s, then on the edge: {:?}",
+        begun.elapsed()
+    );
+    assert_eq!(pool.call(Upstream::ask).await, Ok("south"));
+    checked.set(Answer::Works);
+    while events.next().await != Some(status(EndpointStatus::Available)) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn r57_a_check_that_panics_or_hangs_harms_nobody_else() {
+    let breakers = breakers().await;
+    let (north, south) = (Upstream::new("north"), Upstream::new("south"));
+    let panics = |_: Upstream| async { panic!("as it was told") as Result<(), &str> };
+    let hangs = |_: Upstream| std::future::pending::<Result<(), &str>>();
+    let endpoints = [
+        north.endpoint().check(panics),
+        south.endpoint().check(hangs),
+        Upstream::new("west").endpoint(),
+        Upstream::new("east").endpoint(),
+    ];
+    let pool = breakers.pool("prices", CONFIG, endpoints).await.unwrap();
+    sleep(20 * SECOND).await;
+    let statuses: Vec<_> = pool
+        .snapshot()
+        .endpoints
+        .iter()
+        .map(|it| it.status)
+        .collect();
+    let (ill, well) = (EndpointStatus::Unhealthy, EndpointStatus::Available);
+    assert_eq!(statuses, [ill, ill, well, well]);
+    let child = breakers.supervisor().snapshot();
+    assert!(
+        child
+            .children
+            .iter()
+            .all(|child| child.status.restarts == 0)
+    );
+    assert!(pool.call(Upstream::ask).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_owner_of_a_pool_may_crash_at_any_time() {
+    let breakers = breakers().await;
+    let (north, south) = (Upstream::new("north"), Upstream::new("south"));
+    let endpoints = [north.endpoint(), south.endpoint().tier(1)];
+    let pool = breakers.pool("prices", CONFIG, endpoints).await.unwrap();
+    breakers.supervisor().restart("prices").await.unwrap();
+    let breaker = breakers.find("prices/north").unwrap();
+    north.set(Answer::Fails);
+    for _ in 0..3 {
+        let _failed = pool.call(Upstream::ask).await;
+    }
+    assert_eq!(breaker.state(), State::Open);
+    settle().await;
+    assert_eq!(pool.snapshot().endpoints[0].status, EndpointStatus::Open);
+    breakers.supervisor().restart("prices").await.unwrap();
+    north.set(Answer::Works);
+    advance(10 * SECOND).await;
+    settle().await;
+    assert_eq!(
+        pool.call_idempotent(Upstream::ask).await,
+        Ok("north"),
+        "a probe"
+    );
+    assert_eq!(breaker.state(), State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_outlives_its_box_by_what_it_knew_last() {
+    let breakers = breakers().await;
+    let north = Upstream::new("north");
+    let pool = breakers
+        .pool("prices", CONFIG, [north.endpoint()])
+        .await
+        .unwrap();
+    breakers.shutdown().await;
+    assert_eq!(pool.call(Upstream::ask).await, Ok("north"));
+    assert!(!pool.disable("north").await);
+}
