@@ -25,9 +25,15 @@ fn every_order_is_answered_through_the_outage() {
         "half_open -> open: probe_failed (",
         "half_open -> closed: probes_succeeded (",
     ] {
-        assert!(has_line(&text, "breaker north", change), "{change}\n{text}");
+        assert!(
+            has_line(&text, "breaker prices/north", change),
+            "{change}\n{text}"
+        );
     }
-    assert!(!text.contains("breaker south"), "south never fails\n{text}");
+    assert!(
+        !text.contains("breaker prices/south"),
+        "south never fails\n{text}"
+    );
     let crash = "incarnation 1 panicked: attempt to divide by zero";
     assert!(has_line(&text, "worker discounts", crash), "{text}");
     assert!(

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use breakerbox::{Event, Events, Generation, State, SupervisorEvent, SupervisorEvents, Transition};
+use breakerbox::{
+    Event, Events, Generation, PoolEvents, State, SupervisorEvent, SupervisorEvents, Transition,
+};
 use tokio::sync::watch;
 
 use crate::timeline::Timeline;
@@ -17,8 +19,7 @@ impl Journal {
     /// Keeps one of these events, tells them to the timeline, and shows the
     /// journal to whoever waits for something to happen, while somebody may.
     pub(crate) fn keep(
-        mut breakers: Events,
-        mut workers: SupervisorEvents,
+        (mut breakers, mut pool, mut workers): (Events, PoolEvents, SupervisorEvents),
         timeline: Timeline,
     ) -> watch::Receiver<Self> {
         let (journal, reader) = watch::channel(Self::default());
@@ -29,6 +30,7 @@ impl Journal {
                         timeline.breaker(&event);
                         journal.send_modify(|journal| journal.note_breaker(event));
                     }
+                    Some(event) = pool.next() => timeline.pool(&event),
                     Some(event) = workers.next() => {
                         timeline.worker(&event);
                         journal.send_modify(|journal| journal.note_worker(event));

@@ -1,6 +1,6 @@
 //! A storefront that keeps answering while what it depends on breaks.
 //!
-//! The shop prices orders over HTTP. It asks one of two price servers, each a
+//! The shop prices orders over HTTP. It asks a pool of two price servers, each a
 //! process of its own behind its breaker, and a supervised worker actor for the
 //! discount. Then comes an outage: the first price server is killed, comes back
 //! slow, and recovers; the worker panics. Every order is to be answered.
@@ -16,7 +16,7 @@ mod journal;
 mod orders;
 mod play;
 mod price_server;
-mod price_source;
+mod prices;
 mod processes;
 mod quote;
 mod report;

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::quote::{PassedOverBy, Quote};
+use crate::quote::Quote;
 
 /// All orders that were placed, in the order in which they were answered.
 #[derive(Clone, Debug, Default)]
@@ -50,8 +50,8 @@ impl Answer {
 #[derive(Default)]
 pub(crate) struct Mix {
     pub(crate) failed: usize,
-    /// By the breaker of which server, in whose place another one served.
-    pub(crate) rejected: BTreeMap<String, usize>,
+    /// Answered by a second server, when the first had been asked in vain.
+    pub(crate) repeated: usize,
     pub(crate) served: BTreeMap<String, usize>,
     pub(crate) undiscounted: usize,
 }
@@ -71,16 +71,14 @@ impl Mix {
     /// Whether a person would call it the same, whatever the numbers.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         self.served.keys().eq(other.served.keys())
-            && self.rejected.keys().eq(other.rejected.keys())
+            && (self.repeated == 0) == (other.repeated == 0)
             && (self.failed == 0) == (other.failed == 0)
     }
 
     fn add(&mut self, quote: &Quote) {
         *self.served.entry(quote.served_by.clone()).or_default() += 1;
-        for passed_over in &quote.passed_over {
-            if passed_over.by == PassedOverBy::Breaker {
-                *self.rejected.entry(passed_over.server.clone()).or_default() += 1;
-            }
+        if quote.attempts > 1 {
+            self.repeated += 1;
         }
         if quote.discount_percent.is_none() {
             self.undiscounted += 1;
@@ -98,8 +96,8 @@ impl fmt::Display for Mix {
             let comma = if place > 0 { "," } else { "" };
             write!(f, "{comma} {server} {orders}")?;
         }
-        for (server, orders) in &self.rejected {
-            write!(f, "; {server}'s breaker rejected {orders}")?;
+        if self.repeated > 0 {
+            write!(f, "; {} asked twice", self.repeated)?;
         }
         if self.failed > 0 {
             write!(f, "; {} FAILED", self.failed)?;

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use crate::journal::Journal;
 use crate::orders::Orders;
-use crate::storefront::{DISCOUNTS, NORTH, SOUTH, Storefront};
+use crate::storefront::{DISCOUNTS, NORTH, NORTH_BREAKER, SOUTH, Storefront};
 use crate::summary::Summary;
 use crate::timeline::seconds;
 use crate::traffic::{RATE, Traffic};
@@ -51,7 +51,7 @@ impl Play<'_> {
     async fn outage(&mut self) -> Result<(Instant, Instant), Failure> {
         self.begin("the first price server, north, is killed");
         self.happened("north's breaker to be closed", |journal| {
-            journal.is_closed(NORTH)
+            journal.is_closed(NORTH_BREAKER)
         })
         .await?;
         self.say(
@@ -127,7 +127,10 @@ impl Play<'_> {
     /// Shows how all actors do now.
     async fn end(&mut self) -> Result<(), Failure> {
         let Storefront {
-            breakers, workers, ..
+            breakers,
+            prices,
+            workers,
+            ..
         } = &self.storefront;
         let snapshots = breakers.snapshots().await;
         let knows_all = |journal: &Journal| {
@@ -139,7 +142,9 @@ impl Play<'_> {
         let actors = report::actors(&breakers.supervisor().snapshot(), &workers.snapshot());
         let breakers = report::breakers(&snapshots, &self.storefront.journal.borrow());
         println!("\n        Verdicts count for 10 s, or until the breaker changes its state.");
-        print!("{breakers}\n{actors}");
+        print!("{breakers}\n{actors}\n");
+        let pool = prices.snapshot().to_string();
+        pool.lines().for_each(|line| println!("        {line}"));
         Ok(())
     }
 
@@ -153,7 +158,7 @@ impl Play<'_> {
         since: Instant,
         wanted: impl Fn(&Transition) -> bool,
     ) -> Result<Transition, Failure> {
-        let change = |journal: &Journal| journal.first(NORTH, since, &wanted).copied();
+        let change = |journal: &Journal| journal.first(NORTH_BREAKER, since, &wanted).copied();
         seen(
             self.storefront.journal.clone(),
             "north's breaker to change",

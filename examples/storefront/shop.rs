@@ -15,14 +15,14 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::discounts::Discounts;
-use crate::price_source::PriceSource;
-use crate::quote::{PassedOver, Quote};
+use crate::prices::{Price, Prices};
+use crate::quote::Quote;
+use crate::root;
 
 /// Prices orders: `GET /order/umbrella?quantity=3`.
 pub(crate) struct Shop {
     pub(crate) discounts: Discounts,
-    /// The best first; each stands in for those before it.
-    pub(crate) sources: Vec<PriceSource>,
+    pub(crate) prices: Arc<Prices>,
 }
 
 impl Shop {
@@ -44,33 +44,6 @@ impl Shop {
             serving: tokio::spawn(server.into_future()),
         })
     }
-
-    /// The price of one item, and who knew it, from the best source that does.
-    async fn price(&self, item: &str) -> Priced<'_> {
-        let mut passed_over = Vec::new();
-        for source in &self.sources {
-            match source.price(item).await {
-                Ok(price) => {
-                    return Priced {
-                        found: Some((price, source.name())),
-                        passed_over,
-                    };
-                }
-                Err(reason) => passed_over.push(reason),
-            }
-        }
-        Priced {
-            found: None,
-            passed_over,
-        }
-    }
-}
-
-/// What came of asking one source after the other.
-struct Priced<'a> {
-    /// Of the first that answered: the price, if it has the item, and its name.
-    found: Option<(Option<u64>, &'a str)>,
-    passed_over: Vec<PassedOver>,
 }
 
 /// A shop that serves customers.
@@ -108,22 +81,30 @@ async fn order(
     Path(item): Path<String>,
     Query(Basket { quantity }): Query<Basket>,
 ) -> Response {
-    let (priced, discount) = tokio::join!(shop.price(&item), shop.discounts.percent(quantity));
-    let discount_percent = discount.ok();
-    let Some((price, served_by)) = priced.found else {
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(priced.passed_over)).into_response();
+    let (priced, discount) = tokio::join!(shop.prices.of(&item), shop.discounts.percent(quantity));
+    let Price {
+        attempts,
+        cents,
+        served_by,
+    } = match priced {
+        Ok(price) => price,
+        Err(error) => {
+            let why = format!("{error}: {}\n", root(&error));
+            return (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
+        }
     };
-    let Some(cents) = price else {
+    let discount_percent = discount.ok();
+    let Some(cents) = cents else {
         return (StatusCode::NOT_FOUND, format!("there is no {item} here\n")).into_response();
     };
     let total = cents.saturating_mul(quantity);
     Json(Quote {
+        attempts,
         total_cents: total.saturating_mul(100 - discount_percent.unwrap_or(0)) / 100,
         item,
         quantity,
         discount_percent,
-        served_by: served_by.to_owned(),
-        passed_over: priced.passed_over,
+        served_by,
     })
     .into_response()
 }

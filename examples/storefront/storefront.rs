@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use breakerbox::{BreakerBox, BreakerConfig, ChildSpec, Strategy, Supervisor, SupervisorSpec};
@@ -6,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::discounts::{DiscountWorker, Discounts};
 use crate::journal::Journal;
-use crate::price_source::PriceSource;
+use crate::prices::Prices;
 use crate::processes::PriceServerProcess;
 use crate::shop::{OpenShop, Shop};
 use crate::timeline::Timeline;
@@ -18,6 +19,7 @@ pub(crate) struct Storefront {
     pub(crate) client: Client,
     pub(crate) journal: watch::Receiver<Journal>,
     pub(crate) north: PriceServerProcess,
+    pub(crate) prices: Arc<Prices>,
     pub(crate) shop: OpenShop,
     pub(crate) south: PriceServerProcess,
     pub(crate) timeline: Timeline,
@@ -35,20 +37,24 @@ impl Storefront {
             .child(ChildSpec::actor(DISCOUNTS, || (DiscountWorker, ())))
             .start()
             .await?;
-        let journal = Journal::keep(breakers.events(), workers.events(), timeline);
-        let sources = vec![
-            PriceSource::new(&breakers, &client, &north, PATIENCE).await?,
-            PriceSource::new(&breakers, &client, &south, LAST_PATIENCE).await?,
-        ];
+        let servers = [(&north, PATIENCE), (&south, LAST_PATIENCE)];
+        let prices = Arc::new(Prices::open(&breakers, &client, servers).await?);
+        let events = (breakers.events(), prices.events(), workers.events());
+        let journal = Journal::keep(events, timeline);
         let breaker = breakers.breaker(DISCOUNTS, BreakerConfig::new()).await?;
         let discounts = Discounts::new(breaker, workers.child(DISCOUNTS)?);
-        let shop = Shop { discounts, sources }.open().await?;
+        let shop = Shop {
+            discounts,
+            prices: Arc::clone(&prices),
+        };
+        let shop = shop.open().await?;
         timeline.say("shop", format_args!("open at {}", shop.url()));
         Ok(Self {
             breakers,
             client,
             journal,
             north,
+            prices,
             shop,
             south,
             timeline,
@@ -100,6 +106,7 @@ async fn start_server(
 
 pub(crate) const DISCOUNTS: &str = "discounts";
 pub(crate) const NORTH: &str = "north";
+pub(crate) const NORTH_BREAKER: &str = "prices/north";
 pub(crate) const SOUTH: &str = "south";
 
 /// How long the shop waits for a price that somebody else knows as well.

@@ -54,18 +54,18 @@ impl Summary {
         let Orders { answers, placed } = &self.orders;
         let Mix {
             failed,
-            rejected,
+            repeated,
             served,
             undiscounted,
         } = Mix::of(answers);
         let of = |map: &BTreeMap<_, usize>, name| map.get(name).copied().unwrap_or(0).to_string();
-        let at_once = "by north's breaker, so south served at once";
+        let in_vain = "asked one server in vain, answered by the other";
         vec![
             ("requests", placed.to_string(), ""),
             ("served by north", of(&served, NORTH), ""),
             ("served by south", of(&served, SOUTH), ""),
             ("failed", failed.to_string(), ""),
-            ("rejected", of(&rejected, NORTH), at_once),
+            ("asked twice", repeated.to_string(), in_vain),
             ("without discount", undiscounted.to_string(), ""),
         ]
     }

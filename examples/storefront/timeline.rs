@@ -2,7 +2,7 @@ use std::fmt::Display;
 use std::panic;
 use std::time::{Duration, Instant};
 
-use breakerbox::{Event, Reason, SupervisorEvent, Transition};
+use breakerbox::{Event, PoolEvent, Reason, SupervisorEvent, Transition};
 
 /// What a person watches: a line for each thing that happens, and when.
 #[derive(Clone, Copy)]
@@ -40,6 +40,13 @@ impl Timeline {
                 );
             }
             other => self.say(&who, format_args!("{other:?}")),
+        }
+    }
+
+    /// How the load is divided changes too often to tell.
+    pub(crate) fn pool(&self, event: &PoolEvent) {
+        if let PoolEvent::Changed { endpoint, from, to } = event {
+            self.say("pool prices", format_args!("{endpoint}: {from} -> {to}"));
         }
     }
 
@@ -96,7 +103,7 @@ impl Timeline {
 
     fn line(&self, who: &str, what: impl Display) -> String {
         let at = seconds(self.began.elapsed());
-        format!("{at:>6}  {who:<18}  {what}")
+        format!("{at:>6}  {who:<20}  {what}")
     }
 }
 
