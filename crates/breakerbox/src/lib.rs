@@ -7,6 +7,7 @@
 //! - [`BreakerBox`] makes breakers, keeps them alive and finds them by name.
 //! - [`Breaker::call`] wraps a call; [`Breaker::try_acquire`] gives a [`Permit`]
 //!   to settle by hand; [`Breaker::ask`] guards a question to another actor.
+//! - [`Pool`] calls one of several endpoints that stand in for one another.
 //! - [`BreakerConfig`] says when to open and for how long.
 //! - [`Breaker::snapshot`] and [`Breaker::events`] show what is going on.
 //! - [`SupervisorSpec`] and [`ChildSpec`] do for any ractor actor what a box does
@@ -32,6 +33,10 @@ mod sync;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 mod readme {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/failover.md")]
+mod failover {}
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/supervision.md")]

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod calls;
+mod failure_table;
 mod hedges;
 mod membership;
 mod outage;

@@ -1,0 +1,114 @@
+//! The table of docs/failover.md, row by row.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use breakerbox::{Override, PoolError};
+
+use crate::upstream::{Answer, Upstream, classify};
+use crate::{CONFIG, QUICK, breakers, settle};
+
+/// What is wrong with north; south is well and in the next tier.
+#[derive(Clone, Copy)]
+enum Trouble {
+    Answers(Answer),
+    BreakerIsOpen,
+    BreakersAreOpen,
+    Disabled,
+    Hangs,
+    None,
+}
+
+/// How often a call may be made.
+#[derive(Clone, Copy)]
+enum Method {
+    Call,
+    Idempotent,
+    Unsent,
+}
+
+const TROUBLES: [(&str, Trouble); 9] = [
+    ("none", Trouble::None),
+    (
+        "it refuses connections",
+        Trouble::Answers(Answer::RefusesConnections),
+    ),
+    (
+        "it answers 500, or hangs up midway",
+        Trouble::Answers(Answer::Fails),
+    ),
+    ("it does not answer in time", Trouble::Hangs),
+    (
+        "it answers 429 or 503 with `Retry-After`",
+        Trouble::Answers(Answer::Busy(Duration::from_secs(1))),
+    ),
+    ("it answers 400", Trouble::Answers(Answer::BadRequest)),
+    ("its breaker is open", Trouble::BreakerIsOpen),
+    ("it is disabled or draining", Trouble::Disabled),
+    ("the breakers of both are open", Trouble::BreakersAreOpen),
+];
+
+#[tokio::test(start_paused = true)]
+async fn r53_the_failure_table_of_the_documentation_is_what_happens() {
+    let mut table = String::from(
+        "| what is wrong with north | `call` | `call_unsent` | `call_idempotent` | requests to north, south |\n\
+         |---|---|---|---|---|\n",
+    );
+    for (what, trouble) in TROUBLES {
+        let mut requests = Vec::new();
+        write!(table, "| {what} |").unwrap();
+        for method in [Method::Call, Method::Unsent, Method::Idempotent] {
+            let (seen, asked) = happens(trouble, method).await;
+            write!(table, " {seen} |").unwrap();
+            requests.push(format!("{}, {}", asked[0], asked[1]));
+        }
+        writeln!(table, " {} |", requests.join("; ")).unwrap();
+    }
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/failover.md");
+    let document = std::fs::read_to_string(document).unwrap();
+    assert!(
+        document.contains(&table),
+        "docs/failover.md should have:\n{table}"
+    );
+}
+
+/// What the caller gets, and how often each upstream was asked.
+async fn happens(trouble: Trouble, method: Method) -> (String, [u32; 2]) {
+    let breakers = breakers().await;
+    let [north, south] = ["north", "south"].map(Upstream::new);
+    let config = CONFIG.breaker(QUICK.call_timeout(Duration::from_secs(1)));
+    let endpoints = [north.endpoint(), south.endpoint().tier(1)];
+    let pool = breakers.pool("prices", config, endpoints).await.unwrap();
+    let open = async |endpoint| {
+        let breaker = pool.breaker(endpoint).unwrap();
+        breaker
+            .force(Override::forced_open("outage"))
+            .await
+            .unwrap();
+    };
+    match trouble {
+        Trouble::Answers(answer) => north.set(answer),
+        Trouble::BreakerIsOpen => open("north").await,
+        Trouble::BreakersAreOpen => {
+            open("north").await;
+            open("south").await;
+        }
+        Trouble::Disabled => assert!(pool.disable("north").await),
+        Trouble::Hangs => north.takes(Duration::from_secs(3_600)),
+        Trouble::None => {}
+    }
+    settle().await;
+    let result = match method {
+        Method::Call => pool.call_with(classify, Upstream::ask).await,
+        Method::Idempotent => pool.call_idempotent_with(classify, Upstream::ask).await,
+        Method::Unsent => pool.call_unsent(classify, Upstream::ask).await,
+    };
+    let seen = match result {
+        Ok(name) => format!("{name}'s answer"),
+        Err(PoolError::Failed(_)) => "the error".to_owned(),
+        Err(PoolError::Rejected(_)) => "rejected at once".to_owned(),
+        Err(PoolError::TimedOut(_)) => "timed out".to_owned(),
+        Err(other) => format!("{other:?}"),
+    };
+    (seen, [north.asked(), south.asked()])
+}
