@@ -119,6 +119,7 @@ impl Roster {
 
     /// Adds an endpoint to those that serve already; it may be cold, so it ramps.
     pub fn join(&mut self, name: &str, spec: EndpointSpec, now: Instant) -> EndpointId {
+        let now = self.no_earlier(now);
         let comeback = self.config.failback.begin_new(now);
         self.admit(name, spec, comeback, now)
     }

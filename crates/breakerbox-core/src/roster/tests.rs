@@ -1,3 +1,6 @@
+mod histories;
+mod model;
+
 use std::collections::BTreeMap;
 
 use super::*;
