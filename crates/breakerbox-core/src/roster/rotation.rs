@@ -61,13 +61,8 @@ impl Rotation {
         }
         let first = self.draw_tier(wish.key.map_or_else(|| dice.draw(), spread));
         let (mut turn, mut dice) = (turn, dice);
-        let mut of = |tier: &Tier| self.pick_of(tier, wish, &mut dice, &mut turn, &mut look);
-        let others = self.tiers.iter().enumerate();
-        first.and_then(|first| of(&self.tiers[first])).or_else(|| {
-            others
-                .filter(|(place, _)| Some(*place) != first)
-                .find_map(|(_, tier)| of(tier))
-        })
+        self.in_order(first, wish.shun)
+            .find_map(|tier| self.pick_of(tier, wish, &mut dice, &mut turn, &mut look))
     }
 
     /// An endpoint whose breaker would like to know whether it is up again.
@@ -77,7 +72,7 @@ impl Rotation {
         dice: &mut Dice,
         look: &mut impl FnMut(usize) -> Option<Load>,
     ) -> Option<Pick> {
-        if self.probing.is_empty() {
+        if self.probing.is_empty() || wish.shun.is_some() {
             return None;
         }
         let chosen = &self.probing[below(dice.draw(), self.probing.len())];
@@ -100,6 +95,22 @@ impl Rotation {
             let here = place < load;
             place = place.saturating_sub(load);
             here
+        })
+    }
+
+    /// All tiers: the one that was drawn, the others, the one to shun.
+    fn in_order(&self, first: Option<usize>, shun: Option<u8>) -> impl Iterator<Item = &Tier> {
+        let rank = move |(place, tier): (usize, &Tier)| {
+            if Some(tier.load.tier) == shun {
+                2
+            } else {
+                u8::from(Some(place) != first)
+            }
+        };
+        (0..=2).flat_map(move |wanted| {
+            let tiers = self.tiers.iter().enumerate();
+            let wanted = tiers.filter(move |it| rank(*it) == wanted);
+            wanted.map(|(_, tier)| tier)
         })
     }
 
@@ -129,6 +140,9 @@ pub struct Wish {
     /// Whether it may be made again: one that may not is not risked on a probe
     /// as long as one that may could come by.
     pub repeat: Repeat,
+    /// A tier that failed this call twice: others are asked first, and it is no
+    /// probe any more.
+    pub shun: Option<u8>,
 }
 
 /// How busy an endpoint is.

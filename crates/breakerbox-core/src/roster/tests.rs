@@ -44,6 +44,7 @@ fn picks(
             bits: bits.wrapping_mul(0x9E37_79B9_7F4A_7C15),
             key: None,
             repeat,
+            shun: None,
         };
         let turn = || turns.next().unwrap();
         if let Some(pick) = rotation.pick(wish, turn, &load) {
@@ -126,6 +127,25 @@ fn r51_one_who_is_excluded_is_passed_over_also_in_its_tier() {
 }
 
 #[test]
+fn r54_a_tier_that_failed_a_call_twice_is_asked_last() {
+    let mut roster = Roster::new(PoolConfig::new(), 1);
+    roster.add("primary", EndpointSpec::new(), epoch());
+    roster.add("standby", EndpointSpec::new().tier(1), epoch());
+    let pick = |load: fn(usize) -> Option<Load>| {
+        let wish = Wish {
+            bits: 1,
+            key: None,
+            repeat: Repeat::Idempotent,
+            shun: Some(0),
+        };
+        let pick = roster.rotation().pick(wish, || 0, load);
+        pick.map(|pick| pick.seat)
+    };
+    assert_eq!(pick(|_| Some(IDLE)), Some(1));
+    assert_eq!(pick(|seat| (seat == 0).then_some(IDLE)), Some(0));
+}
+
+#[test]
 fn r51_calls_of_one_key_stay_together_and_only_those_of_a_lost_endpoint_move() {
     let (mut roster, ids) = of_one_tier(PoolConfig::new(), 10);
     let homes = |roster: &Roster| -> Vec<usize> {
@@ -135,6 +155,7 @@ fn r51_calls_of_one_key_stay_together_and_only_those_of_a_lost_endpoint_move() {
                 bits,
                 key: Some(key),
                 repeat: Repeat::Never,
+                shun: None,
             };
             let home = rotation.pick(wish(key), || 0, |_| Some(IDLE)).unwrap().seat;
             let again = rotation

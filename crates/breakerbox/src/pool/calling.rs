@@ -52,7 +52,7 @@ impl<'a, T: Clone, C> Calling<'a, T, C> {
         F: Future<Output = Result<R, E>>,
     {
         let _active = self.shared.extras.enter();
-        let flight = self.shared.board(self.wish(), &[]);
+        let flight = self.shared.board(self.wish(&Tried::default()), &[]);
         let flight = flight.map_err(PoolError::Rejected)?;
         let future = make(flight.value());
         self.fly(flight, 1, &AtomicBool::new(false), future).await.1
@@ -65,8 +65,8 @@ impl<'a, T: Clone, C> Calling<'a, T, C> {
         F: Future<Output = Result<R, E>>,
     {
         let _active = self.shared.extras.enter();
-        let mut tried = Vec::new();
-        let flight = self.shared.board(self.wish(), &tried);
+        let mut tried = Tried::default();
+        let flight = self.shared.board(self.wish(&tried), &[]);
         let mut flight = flight.map_err(PoolError::Rejected)?;
         let mut extra = None;
         loop {
@@ -86,17 +86,17 @@ impl<'a, T: Clone, C> Calling<'a, T, C> {
     async fn round<R, E, F>(
         &self,
         flight: Flight<T>,
-        tried: &mut Vec<EndpointId>,
+        tried: &mut Tried,
         make: &impl Fn(T) -> F,
     ) -> Ended<R, E>
     where
         C: Fn(&Result<R, E>) -> Verdict,
         F: Future<Output = Result<R, E>>,
     {
-        tried.push(flight.id());
+        tried.note(&flight);
         let decided = AtomicBool::new(false);
         let future = make(flight.value());
-        let first = self.fly(flight, tried.len(), &decided, future);
+        let first = self.fly(flight, tried.count(), &decided, future);
         let Some(delay) = self.hedge_after(tried) else {
             return first.await;
         };
@@ -109,9 +109,9 @@ impl<'a, T: Clone, C> Calling<'a, T, C> {
         let Some((_place, hedge)) = self.hedge(tried) else {
             return first.await;
         };
-        tried.push(hedge.id());
+        tried.note(&hedge);
         let future = make(hedge.value());
-        let second = Box::pin(self.fly(hedge, tried.len(), &decided, future));
+        let second = Box::pin(self.fly(hedge, tried.count(), &decided, future));
         better(first, second, &decided, self.repeat).await
     }
 
@@ -164,11 +164,12 @@ impl<'a, T: Clone, C> Calling<'a, T, C> {
         }
     }
 
-    fn wish(&self) -> Wish {
+    fn wish(&self, tried: &Tried) -> Wish {
         Wish {
             bits: fastrand::u64(..),
             key: self.key,
             repeat: self.repeat,
+            shun: tried.shun(),
         }
     }
 
@@ -192,24 +193,20 @@ impl<'a, T: Clone, C> Calling<'a, T, C> {
         Some(self.began + limit)
     }
 
-    fn may_repeat(&self, verdict: Verdict, tried: &[EndpointId]) -> bool {
-        let left = tried.len() < self.shared.config.most_attempts() as usize;
+    fn may_repeat(&self, verdict: Verdict, tried: &Tried) -> bool {
+        let left = tried.count() < self.shared.config.most_attempts() as usize;
         let in_time = self.deadline().is_none_or(|at| clock::now() < at);
         self.repeat.allows(verdict) && left && in_time
     }
 
     /// The next attempt, with its place in the budget, if the deadline leaves
     /// time for both.
-    async fn try_again(
-        &self,
-        verdict: Verdict,
-        tried: &[EndpointId],
-    ) -> Option<(Extra<'a>, Flight<T>)> {
+    async fn try_again(&self, verdict: Verdict, tried: &Tried) -> Option<(Extra<'a>, Flight<T>)> {
         let again = async {
             sleep(self.pause(verdict, tried)).await;
             let budget = self.shared.config.extra_budget();
             let place = self.shared.extras.take(budget).await?;
-            let flight = self.shared.board(self.wish(), tried).ok()?;
+            let flight = self.shared.board(self.wish(tried), &tried.endpoints).ok()?;
             Some((place, flight))
         };
         match self.deadline() {
@@ -220,30 +217,32 @@ impl<'a, T: Clone, C> Calling<'a, T, C> {
 
     /// How long to wait before the next attempt. What never reached an endpoint,
     /// and what one handed back, goes on at once.
-    fn pause(&self, verdict: Verdict, tried: &[EndpointId]) -> Duration {
+    fn pause(&self, verdict: Verdict, tried: &Tried) -> Duration {
         if verdict != Verdict::Sent {
             return Duration::ZERO;
         }
-        let nth = u32::try_from(tried.len()).unwrap_or(u32::MAX);
+        let nth = u32::try_from(tried.count()).unwrap_or(u32::MAX);
         let backoff = self.shared.config.backoff_of_retries();
         backoff.wait(nth, &mut Dice::seeded(fastrand::u64(..)))
     }
 
     /// How long to wait for the first answer before a hedge is sent, if at all.
-    fn hedge_after(&self, tried: &[EndpointId]) -> Option<Duration> {
+    fn hedge_after(&self, tried: &Tried) -> Option<Duration> {
         let config = &self.shared.config;
         let hedge = config.hedging()?;
-        let left = tried.len() < config.most_attempts() as usize;
+        let left = tried.count() < config.most_attempts() as usize;
         let latency = self.shared.quantile.current()?;
         (left && self.repeat == Repeat::Idempotent).then(|| hedge.delay(latency))
     }
 
     /// A second attempt at another endpoint, if there is one and the budget has
     /// room now.
-    fn hedge(&self, tried: &[EndpointId]) -> Option<(Extra<'a>, Flight<T>)> {
+    fn hedge(&self, tried: &Tried) -> Option<(Extra<'a>, Flight<T>)> {
         let budget = self.shared.config.extra_budget();
         let place = self.shared.extras.try_take(budget)?;
-        let flight = self.shared.board_another(self.wish(), tried)?;
+        let flight = self
+            .shared
+            .board_another(self.wish(tried), &tried.endpoints)?;
         Some((place, flight))
     }
 
@@ -272,6 +271,33 @@ async fn better<R, E>(
     // Before the other one is dropped.
     decided.store(true, Ordering::Relaxed);
     ended
+}
+
+/// The endpoints that a call was sent to, and their tiers.
+#[derive(Debug, Default)]
+struct Tried {
+    endpoints: Vec<EndpointId>,
+    tiers: Vec<u8>,
+}
+
+impl Tried {
+    fn note<T>(&mut self, flight: &Flight<T>) {
+        self.endpoints.push(flight.id());
+        self.tiers.push(flight.tier());
+    }
+
+    const fn count(&self) -> usize {
+        self.endpoints.len()
+    }
+
+    /// A tier that failed twice in a row: with a whole tier down, all attempts
+    /// would be spent in it (Envoy's `previous_priorities` does the same).
+    fn shun(&self) -> Option<u8> {
+        match self.tiers[..] {
+            [.., before, last] if before == last => Some(last),
+            _ => None,
+        }
+    }
 }
 
 /// When an attempt is given up.

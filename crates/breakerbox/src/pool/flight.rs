@@ -17,6 +17,7 @@ pub(super) struct Flight<T> {
     permit: Option<OwnedPermit>,
     since: Instant,
     slot: Arc<Slot<T>>,
+    tier: u8,
 }
 
 impl<T> Flight<T> {
@@ -26,6 +27,7 @@ impl<T> Flight<T> {
             permit: Some(boarded.permit),
             since,
             slot: boarded.slot,
+            tier: boarded.tier,
         }
     }
 
@@ -35,6 +37,10 @@ impl<T> Flight<T> {
 
     pub(super) const fn id(&self) -> EndpointId {
         self.id
+    }
+
+    pub(super) const fn tier(&self) -> u8 {
+        self.tier
     }
 
     pub(super) const fn since(&self) -> Instant {

@@ -92,7 +92,7 @@ impl Both {
         let now = self.now;
         match input {
             0 => return self.add(EndpointSpec::new().tier((bits % 3) as u8), true),
-            1 if bits % 4 == 0 => {
+            1 if bits.is_multiple_of(4) => {
                 self.roster.remove(id, now);
                 self.model.facts.remove(nth);
             }
@@ -179,12 +179,13 @@ impl Both {
         let is_excluded = |seat: usize| bits >> (seat % 8) & 1 == 1;
         let wish = Wish {
             bits,
-            key: (bits % 3 == 0).then_some(bits),
-            repeat: if bits % 2 == 0 {
+            key: (bits.is_multiple_of(3)).then_some(bits),
+            repeat: if bits.is_multiple_of(2) {
                 Repeat::Never
             } else {
                 Repeat::Idempotent
             },
+            shun: (bits.is_multiple_of(7)).then_some((bits % 4) as u8),
         };
         let mut turn = bits >> 32;
         let next = || {
