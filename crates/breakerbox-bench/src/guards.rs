@@ -16,7 +16,7 @@ mod nobreak;
 mod recloser;
 mod tower_resilience;
 
-pub use self::breakerbox::{Boxed, ByHand, Hinted, Shop};
+pub use self::breakerbox::{Boxed, ByHand, Hinted, InPool, Shop};
 pub use self::circuitbreaker_rs::CircuitbreakerRs;
 pub use self::failsafe::Failsafe;
 pub use self::nobreak::Nobreak;

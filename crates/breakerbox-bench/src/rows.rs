@@ -12,6 +12,7 @@ use crate::work::Pattern;
 mod closed;
 mod failing;
 mod open;
+mod pool;
 mod system;
 
 pub use system::memory_of;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Row> {
     let mut rows = Vec::new();
     closed::add(&mut rows);
     open::add(&mut rows);
+    pool::add(&mut rows);
     failing::add(&mut rows);
     system::add(&mut rows);
     rows

@@ -50,6 +50,19 @@ pub struct BreakerBox {
     inner: Arc<Inner>,
 }
 
+/// A box that may have no handle left.
+#[derive(Clone)]
+pub(crate) struct WeakBreakerBox {
+    inner: Weak<Inner>,
+}
+
+impl WeakBreakerBox {
+    pub(crate) fn upgrade(&self) -> Option<BreakerBox> {
+        let inner = self.inner.upgrade()?;
+        Some(BreakerBox { inner })
+    }
+}
+
 struct Inner {
     bus: EventBus,
     /// Held while a breaker is made or removed, so that a name is made once.
@@ -218,6 +231,12 @@ impl BreakerBox {
     /// Dropping it does not stop the shutdown.
     pub async fn shutdown(&self) -> Report {
         self.inner.supervisor.shutdown().await
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakBreakerBox {
+        WeakBreakerBox {
+            inner: Arc::downgrade(&self.inner),
+        }
     }
 
     pub(crate) fn event_bus(&self) -> EventBus {

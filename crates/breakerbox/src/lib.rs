@@ -57,7 +57,7 @@ pub use event::{Event, Events};
 pub use lifecycle::{Lifecycle, LifecycleEnd, LifecycleReport, Readiness, Signal, Stopper};
 pub use pool::{
     CheckError, Endpoint, EndpointSnapshot, HealthCheck, PickRecord, Pool, PoolError, PoolEvent,
-    PoolEvents, PoolSnapshot, PoolStartError, TcpCheck, Unavailable,
+    PoolEvents, PoolSnapshot, PoolStartError, TcpCheck, Unavailable, dns,
 };
 pub use rejected::Rejected;
 pub use supervisor::{

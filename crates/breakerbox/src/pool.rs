@@ -17,6 +17,7 @@
 
 mod calling;
 mod checker;
+mod discovery;
 mod endpoint;
 mod error;
 mod event;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 use breakerbox_core::{Duty, EndpointId, PoolConfig, Repeat, Verdict};
 use ractor::RpcReplyPort;
 
+pub use discovery::dns;
 pub use endpoint::Endpoint;
 pub use error::{PoolError, PoolStartError, Unavailable};
 pub use event::{PoolEvent, PoolEvents};
@@ -316,10 +318,12 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     ///
     /// Dropping it may leave some of them.
     pub async fn close(&self) {
+        // Each error means that there is none, or that the box has ended.
+        let discovery = discovery::discovery_name(&self.shared.name);
+        let _none = self.breakers.supervisor().remove(&discovery).await;
         for endpoint in self.shared.names() {
             self.remove(&endpoint).await;
         }
-        // An error means that the box has ended, and the owner with it.
         let _ended = self.breakers.supervisor().remove(&self.shared.name).await;
     }
 

@@ -95,7 +95,7 @@ async fn r52_brown_outs_are_ejected() {
 #[tokio::test(start_paused = true)]
 async fn r56_flapping_endpoints_get_no_more_than_a_small_share() {
     let world = World::new(CONFIG).await;
-    let flaps = |server: &Server| server.tier == 0 && server.nth % 3 == 0;
+    let flaps = |server: &Server| server.tier == 0 && server.nth.is_multiple_of(3);
     let mut shares = Vec::new();
     for round in 0..12 {
         let before = world.asked(flaps);

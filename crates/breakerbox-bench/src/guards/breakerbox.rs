@@ -3,7 +3,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::breakerbox::{
-    Backoff, Breaker, BreakerBox, BreakerConfig, Override, Ratio, TripPolicy, Window,
+    Backoff, Breaker, BreakerBox, BreakerConfig, Endpoint, Override, Pool, PoolConfig, Ratio,
+    TripPolicy, Window,
 };
 use tokio::runtime::Runtime;
 
@@ -82,6 +83,27 @@ impl Shop {
         breaker
     }
 
+    /// A new pool of so many endpoints in one tier, each of which has been called:
+    /// the first call in a breaker's window is one that its owner hears of.
+    ///
+    /// # Panics
+    ///
+    /// If the box has ended.
+    #[must_use]
+    pub fn pool(&self, endpoints: usize) -> Pool<()> {
+        // Relaxed: only a number for each.
+        let name = self.made.fetch_add(1, Ordering::Relaxed).to_string();
+        let endpoints = (0..endpoints).map(|nth| Endpoint::new(nth.to_string(), ()));
+        let pool = self.breakers.pool(name, PoolConfig::new(), endpoints);
+        self.runtime.block_on(async {
+            let pool = pool.await.expect("the box makes a pool");
+            for _ in 0..20 * pool.endpoints().len() {
+                let _worked = pool.call(|()| ready(false)).await;
+            }
+            pool
+        })
+    }
+
     fn configured(&self, config: BreakerConfig) -> Breaker {
         // Relaxed: only a number for each.
         let name = self.made.fetch_add(1, Ordering::Relaxed).to_string();
@@ -128,6 +150,16 @@ impl Guard for Boxed {
 impl AsyncGuard for Boxed {
     async fn call(&mut self, fails: bool) -> bool {
         self.0.call(ready(fails)).await.is_ok()
+    }
+}
+
+/// A pool that calls are given to.
+#[derive(Clone, Debug)]
+pub struct InPool(pub Pool<()>);
+
+impl AsyncGuard for InPool {
+    async fn call(&mut self, fails: bool) -> bool {
+        self.0.call(|()| ready(fails)).await.is_ok()
     }
 }
 

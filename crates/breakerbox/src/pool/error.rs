@@ -91,6 +91,8 @@ pub enum PoolStartError {
     Config(ConfigError),
     /// The pool has an endpoint of this name.
     Duplicate(Arc<str>),
+    /// The update has no endpoint, which is more likely a mistake than a wish.
+    Empty,
     /// The box has ended.
     Stopped,
     /// The box's supervisor has a child of this name.
@@ -102,7 +104,7 @@ impl Error for PoolStartError {
         match self {
             Self::Breaker(error) => Some(error),
             Self::Config(error) => Some(error),
-            Self::Duplicate(_) | Self::Stopped | Self::Taken(_) => None,
+            Self::Duplicate(_) | Self::Empty | Self::Stopped | Self::Taken(_) => None,
         }
     }
 }
@@ -116,6 +118,9 @@ impl fmt::Display for PoolStartError {
                 f,
                 "the pool has an endpoint {name:?} already: give each a name of its own"
             ),
+            Self::Empty => {
+                f.write_str("the update has no endpoint: remove them by name if you mean it")
+            }
             Self::Stopped => f.write_str("the box has ended"),
             Self::Taken(name) => write!(
                 f,

@@ -19,6 +19,8 @@ use crate::{Event, Events};
 
 /// What a pool's owner understands.
 pub(super) enum PoolMessage<T> {
+    /// This endpoint has this tier and weight from now on.
+    Adjust(EndpointId, EndpointSpec, RpcReplyPort<()>),
     /// This endpoint belongs to it from now on.
     Admit(Box<Slot<T>>, EndpointSpec, Joins, RpcReplyPort<EndpointId>),
     /// The operator wants this of an endpoint.
@@ -96,6 +98,10 @@ impl<T: Send + Sync + 'static> Watch<T> {
     fn obey(&self, message: PoolMessage<T>) {
         let shared = &self.shared;
         match message {
+            PoolMessage::Adjust(id, spec, reply) => {
+                shared.adjust(id, spec);
+                answer(reply, ());
+            }
             PoolMessage::Admit(slot, spec, joins, reply) => {
                 answer(reply, shared.admit(*slot, spec, joins));
             }

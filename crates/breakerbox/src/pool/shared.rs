@@ -177,6 +177,10 @@ impl<T> Shared<T> {
         }
     }
 
+    pub(super) fn adjust(&self, id: EndpointId, spec: EndpointSpec) {
+        self.act(|desk, now| desk.roster.adjust(id, spec, now));
+    }
+
     pub(super) fn assign(&self, id: EndpointId, duty: Duty) {
         self.act(|desk, now| desk.roster.assign(id, duty, now));
     }

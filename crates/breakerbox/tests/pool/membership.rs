@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use breakerbox::{EndpointStatus, PoolError, PoolStartError};
+use breakerbox::{Endpoint, EndpointStatus, PoolError, PoolEvent, PoolStartError, dns};
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
 
 use crate::upstream::Upstream;
 use crate::{CONFIG, breakers, settle};
@@ -106,4 +108,114 @@ async fn r58_an_endpoint_takes_no_more_calls_than_it_may() {
     let results = futures_util::future::join_all(calls).await;
     assert!(results.iter().all(Result::is_ok));
     assert_eq!((north.asked(), south.asked()), (3, 7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r58_an_update_adds_removes_and_keeps() {
+    let breakers = breakers().await;
+    let [north, south, west] = ["north", "south", "west"].map(Upstream::new);
+    let endpoints = [north.endpoint(), south.endpoint()];
+    let pool = breakers.pool("prices", CONFIG, endpoints).await.unwrap();
+    let kept = pool.breaker("south").unwrap();
+    kept.call(async { Err::<(), ()>(()) }).await.unwrap_err();
+    let update = [south.endpoint().tier(1).weight(3), west.endpoint()];
+    pool.update(update).await.unwrap();
+    assert_eq!(*pool.endpoints(), ["south".into(), "west".into()]);
+    let south = &pool.snapshot().endpoints[0];
+    assert_eq!((south.tier, south.weight, south.share), (1, 3, 100));
+    assert_eq!(
+        pool.breaker("south")
+            .unwrap()
+            .snapshot()
+            .await
+            .totals
+            .failures,
+        1
+    );
+    assert!(pool.call(Upstream::ask).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn r58_an_empty_or_contradictory_update_changes_nothing() {
+    let breakers = breakers().await;
+    let north = Upstream::new("north");
+    let pool = breakers
+        .pool("prices", CONFIG, [north.endpoint()])
+        .await
+        .unwrap();
+    assert_eq!(pool.update([]).await, Err(PoolStartError::Empty));
+    let twins = ["west", "west"].map(|name| Upstream::new(name).endpoint());
+    let refused = pool.update(twins).await;
+    assert_eq!(refused, Err(PoolStartError::Duplicate("west".into())));
+    assert_eq!(*pool.endpoints(), ["north".into()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r58_a_stream_that_fails_or_ends_keeps_the_last_good_set() {
+    let breakers = breakers().await;
+    let pool = breakers.pool("prices", CONFIG, []).await.unwrap();
+    let mut events = pool.events();
+    let (streams, followed) = mpsc::unbounded_channel();
+    let streams_made = streams.clone();
+    pool.follow(move || {
+        let (updates, stream) = mpsc::unbounded_channel();
+        streams_made.send(updates).unwrap();
+        futures_util::stream::unfold(stream, async |mut stream| {
+            let update: Result<Vec<&'static str>, &str> = stream.recv().await?;
+            let update = update.map(|names| {
+                let upstreams = names.into_iter().map(Upstream::new);
+                upstreams
+                    .map(|upstream| upstream.endpoint())
+                    .collect::<Vec<_>>()
+            });
+            Some((update, stream))
+        })
+        .boxed()
+    })
+    .await
+    .unwrap();
+    let mut followed = followed;
+    let mut first = followed.recv().await.unwrap();
+    first.send(Ok(vec!["north", "south"])).unwrap();
+    for name in ["north", "south"] {
+        added(&mut events, name).await;
+    }
+    first.send(Err("the registry is down")).unwrap();
+    first.send(Ok(vec![])).unwrap();
+    drop(first);
+    first = followed.recv().await.expect("another stream is made");
+    assert_eq!(*pool.endpoints(), ["north".into(), "south".into()]);
+    first.send(Ok(vec!["south", "west"])).unwrap();
+    added(&mut events, "west").await;
+    while events.next().await
+        != Some(PoolEvent::Removed {
+            endpoint: "north".into(),
+        })
+    {}
+    assert!(pool.call(Upstream::ask).await.is_ok());
+    let again = pool
+        .follow(futures_util::stream::pending::<Result<Vec<_>, &str>>)
+        .await;
+    assert_eq!(again, Err(PoolStartError::Taken("prices/discovery".into())));
+    pool.close().await;
+    assert!(breakers.supervisor().snapshot().children.is_empty());
+}
+
+async fn added(events: &mut breakerbox::PoolEvents, name: &str) {
+    while events.next().await
+        != Some(PoolEvent::Added {
+            endpoint: name.into(),
+        })
+    {}
+}
+
+#[tokio::test]
+async fn r58_a_host_name_becomes_endpoints() {
+    let make = |address: std::net::SocketAddr| Endpoint::new(address.to_string(), address);
+    let mut found = Box::pin(dns("127.0.0.1:80", Duration::from_secs(30), make));
+    let endpoints = found.next().await.unwrap().unwrap();
+    assert_eq!(endpoints.len(), 1);
+    assert!(format!("{:?}", endpoints[0]).contains("127.0.0.1:80"));
+    let mut nobody = Box::pin(dns("nobody.invalid:80", Duration::from_secs(30), make));
+    assert!(nobody.next().await.unwrap().is_err());
 }

@@ -1,0 +1,74 @@
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+use breakerbox_core::{EndpointSpec, Load, PoolConfig, Repeat, Roster, Rotation, Wish};
+
+use super::{From, Row};
+use crate::guards::{Guard, InPool};
+use crate::stopwatch;
+use crate::work::Works;
+
+pub(super) fn add(rows: &mut Vec<Row>) {
+    rows.push(Row::one(PICK, "bare loop", |_, span| {
+        stopwatch::alone::<Works>(span, black_box)
+    }));
+    for endpoints in [10, 1_000] {
+        let name = format!("breakerbox, of {endpoints} endpoints");
+        rows.push(Row::blocking::<Works, _>(
+            PICK,
+            &name,
+            From::Here,
+            move |_| Picks::of(endpoints),
+        ));
+    }
+    for endpoints in [10, 1_000] {
+        let name = format!("breakerbox, `call`, {endpoints} endpoints");
+        rows.push(Row::future::<Works, _>(
+            CALL,
+            &name,
+            From::Here,
+            move |shop| InPool(shop.pool(endpoints)),
+        ));
+    }
+}
+
+/// The choice alone, as a pool's calls make it: with numbers that others write.
+struct Picks {
+    in_flight: Vec<AtomicU32>,
+    rotation: Rotation,
+}
+
+impl Picks {
+    fn of(endpoints: usize) -> Self {
+        let mut roster = Roster::new(PoolConfig::new(), 1);
+        let now = Instant::now();
+        for nth in 0..endpoints {
+            roster.add(&nth.to_string(), EndpointSpec::new(), now);
+        }
+        Self {
+            in_flight: (0..endpoints).map(|_| AtomicU32::new(0)).collect(),
+            rotation: roster.rotation(),
+        }
+    }
+}
+
+impl Guard for Picks {
+    fn run(&self, _fails: bool) -> bool {
+        let wish = Wish {
+            bits: fastrand::u64(..),
+            key: None,
+            repeat: Repeat::Idempotent,
+            shun: None,
+        };
+        let look = |seat: usize| {
+            let in_flight = self.in_flight[seat].load(Ordering::Relaxed);
+            let latency = 1_000_000;
+            Some(Load { in_flight, latency })
+        };
+        black_box(self.rotation.pick(wish, || 0, look)).is_some()
+    }
+}
+
+const CALL: &str = "Pool, a call";
+const PICK: &str = "Pool, a pick";

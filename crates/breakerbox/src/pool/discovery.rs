@@ -1,0 +1,208 @@
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use breakerbox_core::{Backoff, Ratio};
+use futures_util::{Stream, StreamExt, stream};
+use tokio::net::lookup_host;
+use tokio::time::sleep;
+
+use super::{Endpoint, Pool, PoolMessage, PoolStartError, Shared};
+use crate::breaker_box::WeakBreakerBox;
+use crate::{AddError, BreakerBox, CancellationToken, ChildSpec};
+
+impl<T: Clone + Send + Sync + 'static> Pool<T> {
+    /// Makes these its endpoints: adds who is new, removes who is missing, and
+    /// gives the others their tier and weight.
+    ///
+    /// Whoever stays keeps breaker, value and all that is known of it.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolStartError::Empty`] and [`PoolStartError::Duplicate`], and then
+    /// nothing has changed; otherwise as [`add`](Self::add), and then those before
+    /// were added and nobody was removed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it may leave a part of it done.
+    pub async fn update(
+        &self,
+        endpoints: impl IntoIterator<Item = Endpoint<T>>,
+    ) -> Result<(), PoolStartError> {
+        let endpoints: Vec<_> = endpoints.into_iter().collect();
+        let names = names(&endpoints)?;
+        for endpoint in endpoints {
+            match self.shared.find(&endpoint.name) {
+                None => self.add(endpoint).await?,
+                Some((id, _)) => {
+                    let spec = endpoint.spec;
+                    self.tell(|reply| PoolMessage::Adjust(id, spec, reply))
+                        .await;
+                }
+            }
+        }
+        for gone in self.endpoints() {
+            if !names.contains(&gone) {
+                self.remove(&gone).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows a stream of complete sets, each as in [`update`](Self::update).
+    ///
+    /// An update that is empty, contradicts itself or is an error changes nothing
+    /// and is logged. `source` is asked for another stream when one has ended, a
+    /// second later and up to a minute later. It is a child of the box's tree,
+    /// named `pool/discovery`.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolStartError::Taken`] if the pool follows a stream already,
+    /// [`PoolStartError::Stopped`] if the box has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it may leave the stream followed.
+    pub async fn follow<S, E>(
+        &self,
+        source: impl Fn() -> S + Send + Sync + 'static,
+    ) -> Result<(), PoolStartError>
+    where
+        S: Stream<Item = Result<Vec<Endpoint<T>>, E>> + Send + 'static,
+        E: fmt::Display + Send + 'static,
+    {
+        let name = discovery_name(&self.shared.name);
+        let (breakers, shared) = (self.breakers.downgrade(), Arc::clone(&self.shared));
+        let follow = ChildSpec::task(name.clone(), move |stop| {
+            let (breakers, shared) = (breakers.clone(), Arc::clone(&shared));
+            run(breakers, shared, source(), stop)
+        });
+        let added = self.breakers.supervisor().add(follow.backoff(AGAIN)).await;
+        added.map_err(|error| match error {
+            AddError::Duplicate { .. } => PoolStartError::Taken(name.into()),
+            _ => PoolStartError::Stopped,
+        })
+    }
+}
+
+/// The name of the child that follows the stream of a pool.
+pub(super) fn discovery_name(pool: &str) -> String {
+    format!("{pool}/discovery")
+}
+
+/// The endpoints that a host name stands for, looked up again and again.
+///
+/// For [`Pool::follow`]. Each address becomes what `make` says, in the order of
+/// the addresses; `host` has a port, such as `ledger.internal:8080`. The system's
+/// resolver is asked, which does not tell how long an answer is good for: every
+/// 30 s is what most clients do.
+///
+/// # Examples
+///
+/// ```
+/// # use std::time::Duration;
+/// # use breakerbox::{Endpoint, Pool, PoolStartError, dns};
+/// # use std::net::SocketAddr;
+/// # async fn example(ledger: Pool<SocketAddr>) -> Result<(), PoolStartError> {
+/// ledger
+///     .follow(|| {
+///         dns("ledger.internal:8080", Duration::from_secs(30), |address| {
+///             Endpoint::new(address.to_string(), address)
+///         })
+///     })
+///     .await
+/// # }
+/// ```
+pub fn dns<T>(
+    host: impl Into<String>,
+    every: Duration,
+    make: impl Fn(SocketAddr) -> Endpoint<T>,
+) -> impl Stream<Item = io::Result<Vec<Endpoint<T>>>> {
+    let host = host.into();
+    let rounds = stream::unfold((host, Duration::ZERO), move |(host, wait)| async move {
+        sleep(wait).await;
+        let found = look_up(&host).await;
+        Some((found, (host, every)))
+    });
+    rounds.map(move |found| Ok(found?.into_iter().map(&make).collect()))
+}
+
+async fn look_up(host: &str) -> io::Result<BTreeSet<SocketAddr>> {
+    Ok(lookup_host(host).await?.collect())
+}
+
+/// Follows one stream to its end, which is an error.
+async fn run<T, S, E>(
+    breakers: WeakBreakerBox,
+    shared: Arc<Shared<T>>,
+    updates: S,
+    stop: CancellationToken,
+) -> Result<(), &'static str>
+where
+    T: Clone + Send + Sync + 'static,
+    S: Stream<Item = Result<Vec<Endpoint<T>>, E>> + Send,
+    E: fmt::Display,
+{
+    let follow = async {
+        let mut updates = pin!(updates);
+        while let Some(update) = updates.next().await {
+            apply(breakers.upgrade(), &shared, update).await;
+        }
+    };
+    match stop.run_until_cancelled(follow).await {
+        None => Ok(()),
+        Some(()) => Err("the stream of endpoints has ended"),
+    }
+}
+
+async fn apply<T, E>(
+    breakers: Option<BreakerBox>,
+    shared: &Arc<Shared<T>>,
+    update: Result<Vec<Endpoint<T>>, E>,
+) where
+    T: Clone + Send + Sync + 'static,
+    E: fmt::Display,
+{
+    let Some(breakers) = breakers else {
+        return;
+    };
+    let pool = Pool {
+        breakers,
+        key: None,
+        shared: Arc::clone(shared),
+    };
+    let refused = match update {
+        Ok(endpoints) => pool
+            .update(endpoints)
+            .await
+            .err()
+            .map(|error| error.to_string()),
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(error) = refused {
+        tracing::warn!(pool.name = &*shared.name, error, "endpoints not updated");
+    }
+}
+
+/// Their names, unless there is none or one of them twice.
+fn names<T>(endpoints: &[Endpoint<T>]) -> Result<BTreeSet<Arc<str>>, PoolStartError> {
+    let mut names = BTreeSet::new();
+    for endpoint in endpoints {
+        if !names.insert(Arc::clone(&endpoint.name)) {
+            return Err(PoolStartError::Duplicate(Arc::clone(&endpoint.name)));
+        }
+    }
+    if names.is_empty() {
+        return Err(PoolStartError::Empty);
+    }
+    Ok(names)
+}
+
+const AGAIN: Backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60))
+    .jitter(Ratio::percent(20));
