@@ -45,7 +45,7 @@ pub use ramp::Ramp;
 pub use ratio::Ratio;
 pub use rejected::{RejectReason, Rejected};
 pub use roster::{
-    Budget, Check, CheckPlan, Duty, Ejection, EndpointId, EndpointSpec, EndpointStatus,
+    Attempt, Budget, Check, CheckPlan, Duty, Ejection, EndpointId, EndpointSpec, EndpointStatus,
     EndpointView, Failback, Health, Hedge, Load, Pick, PoolConfig, Roster, RosterChange, Rotation,
     Selection, TierLoad, Tiering, Why, Wish,
 };

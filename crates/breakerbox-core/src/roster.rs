@@ -38,7 +38,7 @@ pub use endpoint::{Duty, EndpointId, EndpointSpec, EndpointStatus, EndpointView}
 pub use failback::Failback;
 pub use hedge::Hedge;
 pub use load::TierLoad;
-pub use rotation::{Load, Pick, Rotation, Why, Wish};
+pub use rotation::{Attempt, Load, Pick, Rotation, Why, Wish};
 
 use crate::{Dice, State};
 use ejection::Score;
@@ -201,6 +201,12 @@ impl Roster {
     /// The endpoints, in the order in which they were added.
     pub fn endpoints(&self) -> impl Iterator<Item = EndpointView> {
         self.records.iter().map(|(id, record)| record.view(*id))
+    }
+
+    /// How the load is divided, the best tier first.
+    #[must_use]
+    pub fn loads(&self) -> &[TierLoad] {
+        &self.loads
     }
 
     /// Whom callers may choose, as of the latest input.

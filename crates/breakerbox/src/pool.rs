@@ -36,8 +36,9 @@ mod snapshot;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
-use breakerbox_core::{Duty, EndpointId, PoolConfig, Repeat, Verdict};
+use breakerbox_core::{Backoff, Duty, EndpointId, PoolConfig, Repeat, Verdict};
 use ractor::RpcReplyPort;
 
 pub use discovery::dns;
@@ -48,7 +49,7 @@ pub use explain::PickRecord;
 pub use health_check::{CheckError, HealthCheck, TcpCheck};
 pub use snapshot::{EndpointSnapshot, PoolSnapshot};
 
-use crate::{AddError, Breaker, BreakerBox, ChildSpec, OnLimit, RestartIntensity, clock};
+use crate::{AddError, Breaker, BreakerBox, ChildSpec, OnLimit, Restart, RestartIntensity, clock};
 use calling::Calling;
 use owner::{Owner, PoolMessage};
 use shared::{Joins, Shared};
@@ -394,6 +395,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         let check = ChildSpec::task(self.check_name(endpoint), move |stop| {
             checker::run(Arc::clone(&shared), id, stop)
         });
+        let check = check.restart(Restart::Transient).backoff(CHECK_AGAIN);
         let added = self.breakers.supervisor().add(check).await;
         added.map_err(|error| match error {
             AddError::Duplicate { .. } => PoolStartError::Taken(self.check_name(endpoint).into()),
@@ -460,5 +462,8 @@ fn by_result<R, E>(result: &Result<R, E>) -> Verdict {
     }
 }
 
+/// A check that crashes is a bug of ours, but no reason to spin.
+const CHECK_AGAIN: Backoff = Backoff::fixed(Duration::from_secs(1));
+
 /// As a breaker's owner.
-const PER_POOL: RestartIntensity = RestartIntensity::new(10, std::time::Duration::from_secs(10));
+const PER_POOL: RestartIntensity = RestartIntensity::new(10, Duration::from_secs(10));

@@ -2,7 +2,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
-use breakerbox_core::{EndpointSpec, Load, PoolConfig, Repeat, Roster, Rotation, Wish};
+use breakerbox_core::{Attempt, EndpointSpec, Load, PoolConfig, Repeat, Roster, Rotation, Wish};
 
 use super::{From, Row};
 use crate::guards::{Guard, InPool};
@@ -56,10 +56,10 @@ impl Picks {
 impl Guard for Picks {
     fn run(&self, _fails: bool) -> bool {
         let wish = Wish {
+            attempt: Attempt::First,
             bits: fastrand::u64(..),
             key: None,
             repeat: Repeat::Idempotent,
-            shun: None,
         };
         let look = |seat: usize| {
             let in_flight = self.in_flight[seat].load(Ordering::Relaxed);

@@ -55,14 +55,23 @@ impl Rotation {
         turn: impl FnMut() -> u64,
         mut look: impl FnMut(usize) -> Option<Load>,
     ) -> Option<Pick> {
-        let mut dice = Dice::seeded(wish.bits);
-        if let Some(probe) = self.probe(wish, &mut dice, &mut look) {
-            return Some(probe);
-        }
+        let (mut turn, mut dice) = (turn, Dice::seeded(wish.bits));
+        let shun = match wish.attempt {
+            Attempt::First => {
+                let probe = self.probe(wish, &mut dice, &mut look);
+                if probe.is_some() {
+                    return probe;
+                }
+                None
+            }
+            Attempt::Next { shun } => shun,
+        };
         let first = self.draw_tier(wish.key.map_or_else(|| dice.draw(), spread));
-        let (mut turn, mut dice) = (turn, dice);
-        self.in_order(first, wish.shun)
-            .find_map(|tier| self.pick_of(tier, wish, &mut dice, &mut turn, &mut look))
+        let picked = self
+            .in_order(first, shun)
+            .find_map(|tier| self.pick_of(tier, wish, &mut dice, &mut turn, &mut look));
+        // What has failed once is no probe, unless there is nothing else to be.
+        picked.or_else(|| self.probe(wish, &mut dice, &mut look))
     }
 
     /// An endpoint whose breaker would like to know whether it is up again.
@@ -72,7 +81,7 @@ impl Rotation {
         dice: &mut Dice,
         look: &mut impl FnMut(usize) -> Option<Load>,
     ) -> Option<Pick> {
-        if self.probing.is_empty() || wish.shun.is_some() {
+        if self.probing.is_empty() {
             return None;
         }
         let chosen = &self.probing[below(dice.draw(), self.probing.len())];
@@ -133,6 +142,8 @@ impl Rotation {
 /// What is known of a call when an endpoint is chosen for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Wish {
+    /// Which attempt of the call it is.
+    pub attempt: Attempt,
     /// Random bits.
     pub bits: u64,
     /// Calls of one key go to one endpoint, while that may be used.
@@ -140,9 +151,18 @@ pub struct Wish {
     /// Whether it may be made again: one that may not is not risked on a probe
     /// as long as one that may could come by.
     pub repeat: Repeat,
-    /// A tier that failed this call twice: others are asked first, and it is no
-    /// probe any more.
-    pub shun: Option<u8>,
+}
+
+/// Which attempt of its call one is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Attempt {
+    /// The first; it may have to probe.
+    First,
+    /// One that follows on another.
+    Next {
+        /// A tier that failed the call twice in a row: it is asked last.
+        shun: Option<u8>,
+    },
 }
 
 /// How busy an endpoint is.

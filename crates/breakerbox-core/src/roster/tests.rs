@@ -44,7 +44,7 @@ fn picks(
             bits: bits.wrapping_mul(0x9E37_79B9_7F4A_7C15),
             key: None,
             repeat,
-            shun: None,
+            attempt: Attempt::First,
         };
         let turn = || turns.next().unwrap();
         if let Some(pick) = rotation.pick(wish, turn, &load) {
@@ -127,6 +127,27 @@ fn r51_one_who_is_excluded_is_passed_over_also_in_its_tier() {
 }
 
 #[test]
+fn r54_what_failed_once_is_a_probe_only_where_there_is_nothing_else() {
+    let (mut roster, ids) = of_one_tier(PoolConfig::new(), 2);
+    roster.breaker_changed(ids[0], State::HalfOpen, epoch());
+    let pick = |roster: &Roster, attempt| {
+        let wish = Wish {
+            attempt,
+            bits: 1,
+            key: None,
+            repeat: Repeat::Idempotent,
+        };
+        let pick = roster.rotation().pick(wish, || 0, |_| Some(IDLE));
+        pick.map(|pick| pick.seat)
+    };
+    let next = Attempt::Next { shun: None };
+    assert_eq!(pick(&roster, Attempt::First), Some(0));
+    assert_eq!(pick(&roster, next), Some(1));
+    roster.breaker_changed(ids[1], State::Open, epoch());
+    assert_eq!(pick(&roster, next), Some(0));
+}
+
+#[test]
 fn r54_a_tier_that_failed_a_call_twice_is_asked_last() {
     let mut roster = Roster::new(PoolConfig::new(), 1);
     roster.add("primary", EndpointSpec::new(), epoch());
@@ -136,7 +157,7 @@ fn r54_a_tier_that_failed_a_call_twice_is_asked_last() {
             bits: 1,
             key: None,
             repeat: Repeat::Idempotent,
-            shun: Some(0),
+            attempt: Attempt::Next { shun: Some(0) },
         };
         let pick = roster.rotation().pick(wish, || 0, load);
         pick.map(|pick| pick.seat)
@@ -155,7 +176,7 @@ fn r51_calls_of_one_key_stay_together_and_only_those_of_a_lost_endpoint_move() {
                 bits,
                 key: Some(key),
                 repeat: Repeat::Never,
-                shun: None,
+                attempt: Attempt::First,
             };
             let home = rotation.pick(wish(key), || 0, |_| Some(IDLE)).unwrap().seat;
             let again = rotation

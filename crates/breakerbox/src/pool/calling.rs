@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use breakerbox_core::{Dice, EndpointId, Repeat, Verdict, Wish};
+use breakerbox_core::{Attempt, Dice, EndpointId, Repeat, Verdict, Wish};
 use tokio::time::{sleep, timeout_at};
 use tracing::Instrument;
 
@@ -166,10 +166,10 @@ impl<'a, T: Clone, C> Calling<'a, T, C> {
 
     fn wish(&self, tried: &Tried) -> Wish {
         Wish {
+            attempt: tried.attempt(),
             bits: fastrand::u64(..),
             key: self.key,
             repeat: self.repeat,
-            shun: tried.shun(),
         }
     }
 
@@ -290,12 +290,14 @@ impl Tried {
         self.endpoints.len()
     }
 
-    /// A tier that failed twice in a row: with a whole tier down, all attempts
-    /// would be spent in it (Envoy's `previous_priorities` does the same).
-    fn shun(&self) -> Option<u8> {
+    /// What the next attempt is. It shuns a tier that failed twice in a row: with
+    /// a whole tier down, all attempts would be spent in it (Envoy's
+    /// `previous_priorities` does the same).
+    fn attempt(&self) -> Attempt {
         match self.tiers[..] {
-            [.., before, last] if before == last => Some(last),
-            _ => None,
+            [] => Attempt::First,
+            [.., before, last] if before == last => Attempt::Next { shun: Some(last) },
+            _ => Attempt::Next { shun: None },
         }
     }
 }

@@ -73,8 +73,9 @@ impl<T: Send + Sync + 'static> Actor for Owner<T> {
     ) -> Result<Watch<T>, ActorProcessingErr> {
         shared.set_actor(myself.clone());
         shared.look_at_breakers();
+        let forward = forward(events, Arc::clone(&shared.name), myself.clone());
         let mut watch = Watch {
-            _breakers: AbortOnDrop::spawn(forward(events, myself.clone())),
+            _breakers: AbortOnDrop::spawn(forward),
             shared,
             timer: None,
         };
@@ -138,15 +139,23 @@ impl<T: Send + Sync + 'static> Watch<T> {
     }
 }
 
-/// Tells the owner of each breaker of the box to which something happens.
-async fn forward<T: Send + Sync + 'static>(mut events: Events, owner: ActorRef<PoolMessage<T>>) {
+/// Tells the owner of each breaker of the pool to which something happens.
+async fn forward<T: Send + Sync + 'static>(
+    mut events: Events,
+    pool: Arc<str>,
+    owner: ActorRef<PoolMessage<T>>,
+) {
     while let Some(event) = events.next().await {
         let message = match event {
             Event::Missed { .. } => PoolMessage::LookAtBreakers,
             Event::Changed { breaker, .. }
             | Event::Orphaned { breaker, .. }
-            | Event::Overridden { breaker, .. } => PoolMessage::BreakerChanged(breaker),
-            Event::Reconfigured { .. } | Event::Restarted { .. } => continue,
+            | Event::Overridden { breaker, .. }
+                if breaker.starts_with(&*pool) =>
+            {
+                PoolMessage::BreakerChanged(breaker)
+            }
+            _ => continue,
         };
         if owner.cast(message).is_err() {
             return;

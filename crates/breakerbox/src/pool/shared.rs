@@ -123,7 +123,7 @@ impl<T> Shared<T> {
                 .collect(),
             extra: self.extras.extra(),
             name: Arc::clone(&self.name),
-            tiers: desk.roster.rotation().loads().collect(),
+            tiers: desk.roster.loads().to_vec(),
         })
     }
 

@@ -185,7 +185,13 @@ impl Both {
             } else {
                 Repeat::Idempotent
             },
-            shun: (bits.is_multiple_of(7)).then_some((bits % 4) as u8),
+            attempt: match bits % 7 {
+                0 => Attempt::Next { shun: None },
+                1 | 2 => Attempt::Next {
+                    shun: Some((bits % 4) as u8),
+                },
+                _ => Attempt::First,
+            },
         };
         let mut turn = bits >> 32;
         let next = || {
