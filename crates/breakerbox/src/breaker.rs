@@ -156,6 +156,50 @@ impl Breaker {
         }
     }
 
+    /// Makes a call whose answer goes on after it has begun: a streamed body.
+    ///
+    /// Where `classify` has no verdict yet, the answer comes with its permit, to
+    /// be settled when it has ended. No verdict on an `Err` is a failure.
+    /// [`BreakerConfig::call_timeout`] limits the beginning of the answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`call_with`](Self::call_with).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`call`](Self::call).
+    pub async fn call_streaming<T, E, F, C>(
+        &self,
+        classify: C,
+        future: F,
+    ) -> Result<(T, Option<OwnedPermit>), CallError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+        C: FnOnce(&Result<T, E>) -> Option<Outcome>,
+    {
+        let permit = self.try_acquire_owned()?;
+        let ended = match self.shared.terms().call_timeout() {
+            None => Ok(future.await),
+            Some(limit) => timeout(limit, future).await.map_err(|_| limit),
+        };
+        let outcome = match &ended {
+            Ok(result) => classify(result),
+            Err(_) => None,
+        };
+        match (outcome, ended) {
+            (None, Ok(Ok(answer))) => Ok((answer, Some(permit))),
+            (outcome, ended) => {
+                permit.settle(outcome.unwrap_or(Outcome::failure())).await;
+                match ended {
+                    Ok(Ok(answer)) => Ok((answer, None)),
+                    Ok(Err(error)) => Err(CallError::Failed(error)),
+                    Err(limit) => Err(CallError::TimedOut(limit)),
+                }
+            }
+        }
+    }
+
     /// Makes a blocking call, if it may be made; an `Err` of it is a failure.
     ///
     /// For code that is not async. The verdict is recorded when this returns,
@@ -224,6 +268,31 @@ impl Breaker {
     /// [`Rejected`] if the call may not be made now. It never waits.
     pub fn try_acquire_owned(&self) -> Result<OwnedPermit, Rejected> {
         OwnedPermit::try_acquire(&self.shared)
+    }
+
+    /// Waits while it rejects every call: Open, forced open, or orphaned so.
+    ///
+    /// For who can wait, such as the consumer of a queue. Ready is not admitted:
+    /// in HalfOpen there are only so many places.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it has no effect.
+    pub async fn ready(&self) {
+        let mut events = self.events();
+        while self.rejection().is_some() && events.next().await.is_some() {}
+    }
+
+    /// What a call is told while every call is rejected; None at other times.
+    ///
+    /// Unlike [`try_acquire`](Self::try_acquire) it takes no place from a probe.
+    #[must_use]
+    pub fn rejection(&self) -> Option<Rejected> {
+        if self.effective_state() != State::Open {
+            return None;
+        }
+        // If that has just changed, the leave is handed back.
+        self.try_acquire().map(Permit::ignore).err()
     }
 
     /// Its name, unique in its box.

@@ -49,15 +49,16 @@ pub use breakerbox_core::{
     Abandoned, ActiveOverride, AutoShutdown, Backoff, BreakerConfig, Budget, CheckPlan,
     ChildStatus, ConfigError, Counts, Ejection, Ending, EndpointStatus, Exit, Failback, Forced,
     Generation, Health, Hedge, Incarnation, OnLimit, Orphaned, Outcome, Override, Phase,
-    PoolConfig, Ramp, Ratio, Reason, RejectReason, Restart, RestartIntensity, Selection, State,
-    Strategy, Sums, TierLoad, Tiering, Transition, TripPolicy, TripReason, Verdict, Why, Window,
+    PoolConfig, Ramp, Ratio, Reason, RejectReason, Repeat, Restart, RestartIntensity, Selection,
+    State, Strategy, Sums, TierLoad, Tiering, Transition, TripPolicy, TripReason, Verdict, Why,
+    Window,
 };
 pub use error::{CallError, CommandError};
 pub use event::{Event, Events};
 pub use lifecycle::{Lifecycle, LifecycleEnd, LifecycleReport, Readiness, Signal, Stopper};
 pub use pool::{
     CheckError, Endpoint, EndpointSnapshot, HealthCheck, PickRecord, Pool, PoolError, PoolEvent,
-    PoolEvents, PoolSnapshot, PoolStartError, TcpCheck, Unavailable, dns,
+    PoolEvents, PoolPermit, PoolSnapshot, PoolStartError, TcpCheck, Unavailable, dns,
 };
 pub use rejected::Rejected;
 pub use supervisor::{

@@ -46,6 +46,7 @@ pub use endpoint::Endpoint;
 pub use error::{PoolError, PoolStartError, Unavailable};
 pub use event::{PoolEvent, PoolEvents};
 pub use explain::PickRecord;
+pub use flight::PoolPermit;
 pub use health_check::{CheckError, HealthCheck, TcpCheck};
 pub use snapshot::{EndpointSnapshot, PoolSnapshot};
 
@@ -167,7 +168,8 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     where
         F: Future<Output = Result<R, E>>,
     {
-        self.calling(Repeat::Never, classify).once(make).await
+        let calling = self.calling(|| Repeat::Never, at_once(classify));
+        Ok(calling.once(make).await?.0)
     }
 
     /// Makes a call, and makes it again elsewhere where nothing had been sent.
@@ -190,9 +192,8 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     where
         F: Future<Output = Result<R, E>>,
     {
-        self.calling(Repeat::Unsent, classify)
-            .repeatedly(make)
-            .await
+        let calling = self.calling(|| Repeat::Unsent, at_once(classify));
+        Ok(calling.repeatedly(make).await?.0)
     }
 
     /// Makes a call that may be made twice, and makes it again elsewhere when it
@@ -229,8 +230,61 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     where
         F: Future<Output = Result<R, E>>,
     {
-        let calling = self.calling(Repeat::Idempotent, classify);
-        calling.repeatedly(make).await
+        let calling = self.calling(|| Repeat::Idempotent, at_once(classify));
+        Ok(calling.repeatedly(make).await?.0)
+    }
+
+    /// Makes a call whose answer goes on after it has begun: a streamed body.
+    ///
+    /// Where `classify` has no verdict yet, the answer comes with a permit, to be
+    /// settled when it has ended; until then the call is in flight. No verdict on
+    /// an `Err` means [`Verdict::Sent`]. `repeat` is asked before each attempt:
+    /// what a call sends may be used up, and then it must not be made again. The
+    /// limits of time are for the beginning of the answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call), of the last attempt.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`call`](Self::call).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use breakerbox::{Pool, PoolError, Repeat, Verdict};
+    /// # #[derive(Clone)] struct Log;
+    /// # struct Lines; impl Lines { async fn next(&mut self) -> std::io::Result<Option<String>> { Ok(None) } }
+    /// # impl Log { async fn tail(&self) -> std::io::Result<Lines> { Ok(Lines) } }
+    /// # async fn example(logs: Pool<Log>) -> Result<(), PoolError<std::io::Error>> {
+    /// let begun = |lines: &Result<Lines, _>| lines.is_err().then_some(Verdict::Sent);
+    /// let (mut lines, permit) = logs
+    ///     .call_streaming(|| Repeat::Idempotent, begun, |log| async move { log.tail().await })
+    ///     .await?;
+    /// let verdict = loop {
+    ///     match lines.next().await {
+    ///         Ok(Some(line)) => println!("{line}"),
+    ///         Ok(None) => break Verdict::Success,
+    ///         Err(_) => break Verdict::Sent,
+    ///     }
+    /// };
+    /// if let Some(permit) = permit {
+    ///     permit.settle(verdict).await;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn call_streaming<R, E, F>(
+        &self,
+        repeat: impl Fn() -> Repeat,
+        classify: impl Fn(&Result<R, E>) -> Option<Verdict>,
+        make: impl Fn(T) -> F,
+    ) -> Result<(R, Option<PoolPermit>), PoolError<E>>
+    where
+        F: Future<Output = Result<R, E>>,
+    {
+        self.calling(repeat, classify).repeatedly(make).await
     }
 
     /// The same pool, for calls that belong to `key`: they go to the same
@@ -367,8 +421,14 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         }
     }
 
-    fn calling<C>(&self, repeat: Repeat, classify: C) -> Calling<'_, T, C> {
-        Calling::new(&self.shared, self.key, repeat, classify)
+    fn calling<C, R>(&self, repeat: R, classify: C) -> Calling<'_, T, C, R> {
+        Calling {
+            began: clock::now(),
+            classify,
+            key: self.key,
+            repeat,
+            shared: &self.shared,
+        }
     }
 
     async fn admit(&self, endpoint: Endpoint<T>, joins: Joins) -> Result<(), PoolStartError> {
@@ -452,6 +512,13 @@ impl<T> fmt::Debug for Pool<T> {
             .field("name", &self.shared.name)
             .finish_non_exhaustive()
     }
+}
+
+/// A classifier of answers that are complete.
+fn at_once<R, E>(
+    classify: impl Fn(&Result<R, E>) -> Verdict,
+) -> impl Fn(&Result<R, E>) -> Option<Verdict> {
+    move |result| Some(classify(result))
 }
 
 /// Without a classifier every error counts as sent.

@@ -722,3 +722,56 @@ async fn r01_a_permit_that_nobody_waits_for_is_not_given_out() {
         "one that was given is abandoned"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn r03_a_streamed_answer_is_judged_at_its_end() {
+    let (_breakers, breaker) = breaker(CONFIG).await;
+    for _ in 0..2 {
+        let begun = breaker.call_streaming(|_| None, ready(Ok::<_, ()>("head")));
+        let (head, permit) = begun.await.unwrap();
+        assert_eq!(head, "head");
+        permit.unwrap().failure().await;
+    }
+    assert_eq!(breaker.state(), State::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r03_a_streamed_call_that_fails_at_once_has_no_permit_left() {
+    let (_breakers, breaker) = breaker(CONFIG).await;
+    let failed = breaker.call_streaming(|_| None, ready(Err::<(), _>("refused")));
+    assert_eq!(failed.await.unwrap_err(), CallError::Failed("refused"));
+    let complete = breaker.call_streaming(|_| Some(Outcome::Success), ready(Ok::<_, ()>(())));
+    assert!(complete.await.unwrap().1.is_none());
+    let counts = counts(&breaker).await;
+    assert_eq!((counts.failures, counts.successes), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r07_who_waits_for_a_breaker_is_woken_when_it_turns_half_open() {
+    let (_breakers, breaker) = breaker(CONFIG).await;
+    breaker.ready().await;
+    assert_eq!(breaker.rejection(), None);
+    open(&breaker).await;
+    let rejected = breaker.rejection().unwrap();
+    assert_eq!(rejected.reason(), RejectReason::Open);
+    let before = Instant::now();
+    breaker.ready().await;
+    assert_eq!(before.elapsed(), OPEN_FOR);
+    assert_eq!(breaker.state(), State::HalfOpen);
+    assert_eq!(breaker.rejection(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r16_who_waits_for_a_breaker_is_woken_when_the_operator_lets_go() {
+    let (_breakers, breaker) = breaker(CONFIG).await;
+    let word = Override::forced_open("maintenance");
+    breaker.force(word).await.unwrap();
+    let waiting = tokio::spawn({
+        let breaker = breaker.clone();
+        async move { breaker.ready().await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    breaker.release().await.unwrap();
+    waiting.await.unwrap();
+}

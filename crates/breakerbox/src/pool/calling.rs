@@ -11,58 +11,51 @@ use breakerbox_core::{Attempt, Dice, EndpointId, Repeat, Verdict, Wish};
 use tokio::time::{sleep, timeout_at};
 use tracing::Instrument;
 
-use super::PoolError;
 use super::extras::Extra;
 use super::flight::Flight;
 use super::shared::Shared;
+use super::{PoolError, PoolPermit};
 use crate::clock;
 
 /// What does not change from one attempt of a call to the next.
-pub(super) struct Calling<'a, T, C> {
-    began: Instant,
-    classify: C,
-    key: Option<u64>,
-    repeat: Repeat,
-    shared: &'a Shared<T>,
+///
+/// `C` judges an answer, and says None of one that is still coming in; `R` says
+/// whether the call may be repeated by now.
+pub(super) struct Calling<'a, T, C, R> {
+    pub(super) began: Instant,
+    pub(super) classify: C,
+    pub(super) key: Option<u64>,
+    pub(super) repeat: R,
+    pub(super) shared: &'a Shared<T>,
 }
 
-/// How an attempt ended.
-type Ended<R, E> = (Verdict, Result<R, PoolError<E>>);
+/// What a call came to; with its permit, if the answer is still coming in.
+pub(super) type Called<A, E> = Result<(A, Option<PoolPermit>), PoolError<E>>;
 
-impl<'a, T: Clone, C> Calling<'a, T, C> {
-    pub(super) fn new(
-        shared: &'a Shared<T>,
-        key: Option<u64>,
-        repeat: Repeat,
-        classify: C,
-    ) -> Self {
-        Self {
-            began: clock::now(),
-            classify,
-            key,
-            repeat,
-            shared,
-        }
-    }
-
+impl<T, C, R> Calling<'_, T, C, R>
+where
+    T: Clone + Send + Sync + 'static,
+    R: Fn() -> Repeat,
+{
     /// One attempt at whoever admits it.
-    pub(super) async fn once<R, E, F>(self, make: impl FnOnce(T) -> F) -> Result<R, PoolError<E>>
+    pub(super) async fn once<A, E, F>(self, make: impl FnOnce(T) -> F) -> Called<A, E>
     where
-        C: Fn(&Result<R, E>) -> Verdict,
-        F: Future<Output = Result<R, E>>,
+        C: Fn(&Result<A, E>) -> Option<Verdict>,
+        F: Future<Output = Result<A, E>>,
     {
         let _active = self.shared.extras.enter();
         let flight = self.shared.board(self.wish(&Tried::default()), &[]);
-        let flight = flight.map_err(PoolError::Rejected)?;
-        let future = make(flight.value());
-        self.fly(flight, 1, &AtomicBool::new(false), future).await.1
+        let (flight, value) = flight.map_err(PoolError::Rejected)?;
+        let future = make(value);
+        let ended = self.fly(flight, 1, &AtomicBool::new(false), future).await;
+        ended.called
     }
 
     /// As many attempts as it takes and as there may be.
-    pub(super) async fn repeatedly<R, E, F>(self, make: impl Fn(T) -> F) -> Result<R, PoolError<E>>
+    pub(super) async fn repeatedly<A, E, F>(self, make: impl Fn(T) -> F) -> Called<A, E>
     where
-        C: Fn(&Result<R, E>) -> Verdict,
-        F: Future<Output = Result<R, E>>,
+        C: Fn(&Result<A, E>) -> Option<Verdict>,
+        F: Future<Output = Result<A, E>>,
     {
         let _active = self.shared.extras.enter();
         let mut tried = Tried::default();
@@ -70,33 +63,32 @@ impl<'a, T: Clone, C> Calling<'a, T, C> {
         let mut flight = flight.map_err(PoolError::Rejected)?;
         let mut extra = None;
         loop {
-            let (verdict, result) = self.round(flight, &mut tried, &make).await;
+            let ended = self.round(flight, &mut tried, &make).await;
             drop(extra.take());
-            if !self.may_repeat(verdict, &tried) {
-                return result;
+            if !self.may_repeat(ended.verdict, &tried) {
+                return ended.called;
             }
-            let Some((place, next)) = self.try_again(verdict, &tried).await else {
-                return result;
+            let Some((place, next)) = self.try_again(ended.verdict, &tried).await else {
+                return ended.called;
             };
             (extra, flight) = (Some(place), next);
         }
     }
 
     /// An attempt, and a hedge beside it if it takes long.
-    async fn round<R, E, F>(
+    async fn round<A, E, F>(
         &self,
-        flight: Flight<T>,
+        (flight, value): (Flight, T),
         tried: &mut Tried,
         make: &impl Fn(T) -> F,
-    ) -> Ended<R, E>
+    ) -> Ended<A, E>
     where
-        C: Fn(&Result<R, E>) -> Verdict,
-        F: Future<Output = Result<R, E>>,
+        C: Fn(&Result<A, E>) -> Option<Verdict>,
+        F: Future<Output = Result<A, E>>,
     {
         tried.note(&flight);
         let decided = AtomicBool::new(false);
-        let future = make(flight.value());
-        let first = self.fly(flight, tried.count(), &decided, future);
+        let first = self.fly(flight, tried.count(), &decided, make(value));
         let Some(delay) = self.hedge_after(tried) else {
             return first.await;
         };
@@ -106,26 +98,25 @@ impl<'a, T: Clone, C> Calling<'a, T, C> {
             ended = &mut first => return ended,
             () = sleep(delay) => {}
         }
-        let Some((_place, hedge)) = self.hedge(tried) else {
+        let Some((_place, (hedge, value))) = self.hedge(tried) else {
             return first.await;
         };
         tried.note(&hedge);
-        let future = make(hedge.value());
-        let second = Box::pin(self.fly(hedge, tried.count(), &decided, future));
-        better(first, second, &decided, self.repeat).await
+        let second = Box::pin(self.fly(hedge, tried.count(), &decided, make(value)));
+        better(first, second, &decided, (self.repeat)()).await
     }
 
     /// One attempt: the call, its limit, its verdict.
-    async fn fly<R, E, F>(
+    async fn fly<A, E, F>(
         &self,
-        flight: Flight<T>,
+        flight: Flight,
         attempt: usize,
         decided: &AtomicBool,
         future: F,
-    ) -> Ended<R, E>
+    ) -> Ended<A, E>
     where
-        C: Fn(&Result<R, E>) -> Verdict,
-        F: Future<Output = Result<R, E>>,
+        C: Fn(&Result<A, E>) -> Option<Verdict>,
+        F: Future<Output = Result<A, E>>,
     {
         let span = tracing::debug_span!(
             "pool.attempt",
@@ -145,21 +136,37 @@ impl<'a, T: Clone, C> Calling<'a, T, C> {
                 .map_err(|_| limit),
         };
         let flight = flight.back();
-        let took = clock::now().saturating_duration_since(flight.since());
         match ended {
-            Ok(result) => {
-                let verdict = (self.classify)(&result);
+            Ok(result) => self.land(flight, result).await,
+            Err(limit) => give_up(flight, limit).await,
+        }
+    }
+
+    /// The call has ended, or its answer has begun.
+    async fn land<A, E>(&self, mut flight: Flight, result: Result<A, E>) -> Ended<A, E>
+    where
+        C: Fn(&Result<A, E>) -> Option<Verdict>,
+    {
+        let took = clock::now().saturating_duration_since(flight.since());
+        match ((self.classify)(&result), result) {
+            (None, Ok(answer)) => {
+                self.note_latency(Verdict::Success, took);
+                flight.answered();
+                Ended {
+                    called: Ok((answer, Some(PoolPermit::new(flight)))),
+                    verdict: Verdict::Success,
+                }
+            }
+            (verdict, result) => {
+                let verdict = verdict.unwrap_or(Verdict::Sent);
                 self.note_latency(verdict, took);
                 flight.settle(verdict).await;
-                (verdict, result.map_err(PoolError::Failed))
-            }
-            Err(limit) => {
-                if limit.blames_endpoint {
-                    flight.settle(Verdict::Sent).await;
-                } else {
-                    flight.give_up();
+                Ended {
+                    called: result
+                        .map(|answer| (answer, None))
+                        .map_err(PoolError::Failed),
+                    verdict,
                 }
-                (Verdict::Sent, Err(PoolError::TimedOut(took)))
             }
         }
     }
@@ -169,13 +176,13 @@ impl<'a, T: Clone, C> Calling<'a, T, C> {
             attempt: tried.attempt(),
             bits: fastrand::u64(..),
             key: self.key,
-            repeat: self.repeat,
+            repeat: (self.repeat)(),
         }
     }
 
     /// When an attempt is given up, and whether that is the endpoint's fault. It
     /// is not where the call had spent its time elsewhere.
-    fn limit(&self, flight: &Flight<T>, attempt: usize) -> Option<Limit> {
+    fn limit(&self, flight: &Flight, attempt: usize) -> Option<Limit> {
         let config = &self.shared.config;
         let own = config.of_breakers().limit_of_calls().map(|limit| Limit {
             at: flight.since() + limit,
@@ -196,12 +203,12 @@ impl<'a, T: Clone, C> Calling<'a, T, C> {
     fn may_repeat(&self, verdict: Verdict, tried: &Tried) -> bool {
         let left = tried.count() < self.shared.config.most_attempts() as usize;
         let in_time = self.deadline().is_none_or(|at| clock::now() < at);
-        self.repeat.allows(verdict) && left && in_time
+        (self.repeat)().allows(verdict) && left && in_time
     }
 
     /// The next attempt, with its place in the budget, if the deadline leaves
     /// time for both.
-    async fn try_again(&self, verdict: Verdict, tried: &Tried) -> Option<(Extra<'a>, Flight<T>)> {
+    async fn try_again(&self, verdict: Verdict, tried: &Tried) -> Option<(Extra<'_>, (Flight, T))> {
         let again = async {
             sleep(self.pause(verdict, tried)).await;
             let budget = self.shared.config.extra_budget();
@@ -232,12 +239,12 @@ impl<'a, T: Clone, C> Calling<'a, T, C> {
         let hedge = config.hedging()?;
         let left = tried.count() < config.most_attempts() as usize;
         let latency = self.shared.quantile.current()?;
-        (left && self.repeat == Repeat::Idempotent).then(|| hedge.delay(latency))
+        (left && (self.repeat)() == Repeat::Idempotent).then(|| hedge.delay(latency))
     }
 
     /// A second attempt at another endpoint, if there is one and the budget has
     /// room now.
-    fn hedge(&self, tried: &Tried) -> Option<(Extra<'a>, Flight<T>)> {
+    fn hedge(&self, tried: &Tried) -> Option<(Extra<'_>, (Flight, T))> {
         let budget = self.shared.config.extra_budget();
         let place = self.shared.extras.try_take(budget)?;
         let flight = self
@@ -253,19 +260,39 @@ impl<'a, T: Clone, C> Calling<'a, T, C> {
     }
 }
 
+/// How an attempt ended.
+struct Ended<A, E> {
+    called: Called<A, E>,
+    verdict: Verdict,
+}
+
+/// The attempt had no time left, which may be its endpoint's fault.
+async fn give_up<A, E>(flight: Flight, limit: Limit) -> Ended<A, E> {
+    let took = clock::now().saturating_duration_since(flight.since());
+    if limit.blames_endpoint {
+        flight.settle(Verdict::Sent).await;
+    } else {
+        flight.give_up();
+    }
+    Ended {
+        called: Err(PoolError::TimedOut(took)),
+        verdict: Verdict::Sent,
+    }
+}
+
 /// The first of two attempts that has an answer, or else the last one's end.
-async fn better<R, E>(
-    first: impl Future<Output = Ended<R, E>> + Unpin,
-    second: impl Future<Output = Ended<R, E>> + Unpin,
+async fn better<A, E>(
+    first: impl Future<Output = Ended<A, E>> + Unpin,
+    second: impl Future<Output = Ended<A, E>> + Unpin,
     decided: &AtomicBool,
     repeat: Repeat,
-) -> Ended<R, E> {
+) -> Ended<A, E> {
     use futures_util::future::{Either, select};
     let (ended, other) = match select(first, second).await {
         Either::Left((ended, other)) => (ended, Either::Left(other)),
         Either::Right((ended, other)) => (ended, Either::Right(other)),
     };
-    if repeat.allows(ended.0) {
+    if repeat.allows(ended.verdict) {
         return other.await;
     }
     // Before the other one is dropped.
@@ -281,7 +308,7 @@ struct Tried {
 }
 
 impl Tried {
-    fn note<T>(&mut self, flight: &Flight<T>) {
+    fn note(&mut self, flight: &Flight) {
         self.endpoints.push(flight.id());
         self.tiers.push(flight.tier());
     }
@@ -311,19 +338,19 @@ struct Limit {
 
 /// A flight that is ignored, not abandoned, if it is dropped once another one
 /// has won.
-struct Loser<'a, T> {
+struct Loser<'a> {
     decided: &'a AtomicBool,
     /// None once it is back.
-    flight: Option<Flight<T>>,
+    flight: Option<Flight>,
 }
 
-impl<T> Loser<'_, T> {
-    fn back(mut self) -> Flight<T> {
+impl Loser<'_> {
+    fn back(mut self) -> Flight {
         self.flight.take().expect("it is back only once")
     }
 }
 
-impl<T> Drop for Loser<'_, T> {
+impl Drop for Loser<'_> {
     fn drop(&mut self) {
         if let Some(flight) = self.flight.take()
             && self.decided.load(Ordering::Relaxed)

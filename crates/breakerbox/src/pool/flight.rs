@@ -1,38 +1,49 @@
+use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use breakerbox_core::{EndpointId, Verdict};
 
 use super::lineup::Boarded;
-use super::slot::Slot;
-use crate::{OwnedPermit, clock};
+use super::slot::{Berth, Slot};
+use crate::{Decision, OwnedPermit, clock};
 
 /// An attempt at an endpoint, from its pick to its end.
 ///
 /// However it ends, also when its caller is gone, the endpoint has one call in
 /// flight less.
-pub(super) struct Flight<T> {
+pub(super) struct Flight {
+    berth: Arc<dyn Berth>,
     id: EndpointId,
     /// None once it is settled.
     permit: Option<OwnedPermit>,
     since: Instant,
-    slot: Arc<Slot<T>>,
     tier: u8,
+    /// None until there is an answer.
+    took: Option<Duration>,
 }
 
-impl<T> Flight<T> {
-    pub(super) fn new(boarded: Boarded<T>, since: Instant) -> Self {
-        Self {
+impl Flight {
+    /// The flight, and the value of its endpoint.
+    pub(super) fn new<T>(boarded: Boarded<T>, since: Instant) -> (Self, T)
+    where
+        T: Clone + Send + Sync + 'static,
+    {
+        let slot: Arc<Slot<T>> = boarded.slot;
+        let value = slot.value.clone();
+        let flight = Self {
+            berth: slot,
             id: boarded.id,
             permit: Some(boarded.permit),
             since,
-            slot: boarded.slot,
             tier: boarded.tier,
-        }
+            took: None,
+        };
+        (flight, value)
     }
 
     pub(super) fn endpoint(&self) -> &str {
-        &self.slot.name
+        self.berth.name()
     }
 
     pub(super) const fn id(&self) -> EndpointId {
@@ -47,16 +58,18 @@ impl<T> Flight<T> {
         self.since
     }
 
-    /// It ended like this. Returns when the endpoint's breaker has decided.
-    pub(super) async fn settle(mut self, verdict: Verdict) {
+    /// It has an answer, whose end is still to come.
+    pub(super) fn answered(&mut self) {
+        self.took = Some(self.until(clock::now()));
+    }
+
+    /// It ended like this. That is recorded at once; awaited, it means that the
+    /// endpoint's breaker has decided.
+    pub(super) fn settle(mut self, verdict: Verdict) -> Decision {
         let now = clock::now();
-        let took = now.saturating_duration_since(self.since);
-        self.slot.hear(verdict, took, now);
-        if let Some(permit) = self.permit.take() {
-            let decision = permit.settle(verdict.outcome());
-            drop(self);
-            decision.await;
-        }
+        self.berth.hear(verdict, self.until(now), now);
+        let permit = self.permit.take().expect("settling consumes the flight");
+        permit.settle(verdict.outcome())
     }
 
     /// It was given up for a reason that is not the endpoint's: another attempt
@@ -70,23 +83,58 @@ impl<T> Flight<T> {
 
     fn hear_no_end(&self) {
         let now = clock::now();
-        let took = now.saturating_duration_since(self.since);
-        self.slot.hear_no_end(took, now);
+        self.berth.hear_no_end(self.until(now), now);
+    }
+
+    /// How long the answer took, or has taken so far.
+    fn until(&self, now: Instant) -> Duration {
+        self.took
+            .unwrap_or_else(|| now.saturating_duration_since(self.since))
     }
 }
 
-impl<T: Clone> Flight<T> {
-    pub(super) fn value(&self) -> T {
-        self.slot.value.clone()
-    }
-}
-
-impl<T> Drop for Flight<T> {
+impl Drop for Flight {
     fn drop(&mut self) {
-        self.slot.leave();
+        self.berth.leave();
         // Its caller is gone; the permit counts as abandoned.
         if self.permit.is_some() {
             self.hear_no_end();
         }
+    }
+}
+
+/// The attempt that brought an answer, while that is still coming in.
+///
+/// From [`Pool::call_streaming`](super::Pool::call_streaming). Until it is settled
+/// or dropped the call counts as in flight at its endpoint. Dropped unsettled, it
+/// counts as [`BreakerConfig::abandoned`](crate::BreakerConfig::abandoned) says.
+#[must_use = "a permit that is dropped at once abandons its call"]
+pub struct PoolPermit {
+    flight: Flight,
+}
+
+impl PoolPermit {
+    pub(super) fn new(flight: Flight) -> Self {
+        Self { flight }
+    }
+
+    /// The name of the endpoint that answered.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        self.flight.endpoint()
+    }
+
+    /// The answer ended like this. It is recorded at once; await it to know that
+    /// the endpoint's breaker has decided.
+    pub fn settle(self, verdict: Verdict) -> Decision {
+        self.flight.settle(verdict)
+    }
+}
+
+impl fmt::Debug for PoolPermit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolPermit")
+            .field("endpoint", &self.endpoint())
+            .finish_non_exhaustive()
     }
 }

@@ -64,38 +64,6 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Chooses an endpoint for an attempt, whoever was tried before.
-    pub(super) fn board(&self, wish: Wish, tried: &[EndpointId]) -> Result<Flight<T>, Unavailable> {
-        let (now, lineup) = (clock::now(), self.lineup.load());
-        let boarded = lineup.board(wish, tried, || self.turn(), now);
-        let boarded = boarded.ok_or_else(|| Unavailable {
-            pool: Arc::clone(&self.name),
-            retry_at: lineup.retry_at(now),
-        })?;
-        Ok(self.depart(boarded, tried.len() + 1, now))
-    }
-
-    /// Chooses an endpoint that was not tried, if there is one.
-    pub(super) fn board_another(&self, wish: Wish, tried: &[EndpointId]) -> Option<Flight<T>> {
-        let now = clock::now();
-        let lineup = self.lineup.load();
-        let boarded = lineup.board_without(wish, tried, &mut || self.turn(), now)?;
-        Some(self.depart(boarded, tried.len() + 1, now))
-    }
-
-    fn depart(&self, boarded: Boarded<T>, attempt: usize, now: Instant) -> Flight<T> {
-        self.memory.note(|| PickRecord {
-            at: now,
-            attempt,
-            endpoint: Arc::clone(&boarded.slot.name),
-            instead_of: boarded.instead_of.clone(),
-            passed_over: boarded.passed_over,
-            tier: boarded.tier,
-            why: boarded.why,
-        });
-        Flight::new(boarded, now)
-    }
-
     fn turn(&self) -> u64 {
         self.turns.fetch_add(1, Ordering::Relaxed)
     }
@@ -145,6 +113,45 @@ impl<T> Shared<T> {
             let names = desk.slots.values();
             names.map(|slot| Arc::clone(&slot.name)).collect()
         })
+    }
+}
+
+/// What calls do.
+impl<T: Clone + Send + Sync + 'static> Shared<T> {
+    /// Chooses an endpoint for an attempt, whoever was tried before.
+    pub(super) fn board(
+        &self,
+        wish: Wish,
+        tried: &[EndpointId],
+    ) -> Result<(Flight, T), Unavailable> {
+        let (now, lineup) = (clock::now(), self.lineup.load());
+        let boarded = lineup.board(wish, tried, || self.turn(), now);
+        let boarded = boarded.ok_or_else(|| Unavailable {
+            pool: Arc::clone(&self.name),
+            retry_at: lineup.retry_at(now),
+        })?;
+        Ok(self.depart(boarded, tried.len() + 1, now))
+    }
+
+    /// Chooses an endpoint that was not tried, if there is one.
+    pub(super) fn board_another(&self, wish: Wish, tried: &[EndpointId]) -> Option<(Flight, T)> {
+        let now = clock::now();
+        let lineup = self.lineup.load();
+        let boarded = lineup.board_without(wish, tried, &mut || self.turn(), now)?;
+        Some(self.depart(boarded, tried.len() + 1, now))
+    }
+
+    fn depart(&self, boarded: Boarded<T>, attempt: usize, now: Instant) -> (Flight, T) {
+        self.memory.note(|| PickRecord {
+            at: now,
+            attempt,
+            endpoint: Arc::clone(&boarded.slot.name),
+            instead_of: boarded.instead_of.clone(),
+            passed_over: boarded.passed_over,
+            tier: boarded.tier,
+            why: boarded.why,
+        });
+        Flight::new(boarded, now)
     }
 }
 

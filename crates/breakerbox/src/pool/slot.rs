@@ -81,28 +81,6 @@ impl<T> Slot<T> {
         Ok(permit)
     }
 
-    pub(super) fn leave(&self) {
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// A call ended after so long.
-    pub(super) fn hear(&self, verdict: Verdict, took: Duration, now: Instant) {
-        match verdict {
-            Verdict::Success | Verdict::Final => self.latency.observe(took, now),
-            Verdict::NotSent | Verdict::Sent => {
-                self.failures.fetch_add(1, Ordering::Relaxed);
-                self.latency.at_least(took.max(PENALTY), now);
-            }
-            Verdict::Pushback { retry_after } => self.back_off(retry_after, now),
-        }
-        self.calls.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A call was given up after so long, which is the least it would have taken.
-    pub(super) fn hear_no_end(&self, took: Duration, now: Instant) {
-        self.latency.at_least(took, now);
-    }
-
     /// Calls and failures since this was last asked.
     pub(super) fn take_score(&self) -> (u64, u64) {
         // Failures first: a call is never counted without its failure.
@@ -123,6 +101,45 @@ impl<T> Slot<T> {
         let until = now + asked.min(self.breaker.retry_after_cap());
         let bits = Moment::bits(Some(Moment::of(until)));
         self.busy_until.fetch_max(bits, Ordering::Relaxed);
+    }
+}
+
+/// An endpoint in the eyes of a call that is at it, whatever its value.
+pub(super) trait Berth: Send + Sync {
+    fn name(&self) -> &str;
+
+    /// A call was answered after so long, and ended like this.
+    fn hear(&self, verdict: Verdict, took: Duration, now: Instant);
+
+    /// A call was given up after so long, which is the least it would have taken.
+    fn hear_no_end(&self, took: Duration, now: Instant);
+
+    fn leave(&self);
+}
+
+impl<T: Send + Sync> Berth for Slot<T> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn hear(&self, verdict: Verdict, took: Duration, now: Instant) {
+        match verdict {
+            Verdict::Success | Verdict::Final => self.latency.observe(took, now),
+            Verdict::NotSent | Verdict::Sent => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                self.latency.at_least(took.max(PENALTY), now);
+            }
+            Verdict::Pushback { retry_after } => self.back_off(retry_after, now),
+        }
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn hear_no_end(&self, took: Duration, now: Instant) {
+        self.latency.at_least(took, now);
+    }
+
+    fn leave(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -7,6 +7,7 @@ mod failure_table;
 mod hedges;
 mod membership;
 mod outage;
+mod streaming;
 mod upstream;
 
 use std::time::Duration;
