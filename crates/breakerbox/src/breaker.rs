@@ -179,25 +179,7 @@ impl Breaker {
         C: FnOnce(&Result<T, E>) -> Option<Outcome>,
     {
         let permit = self.try_acquire_owned()?;
-        let ended = match self.shared.terms().call_timeout() {
-            None => Ok(future.await),
-            Some(limit) => timeout(limit, future).await.map_err(|_| limit),
-        };
-        let outcome = match &ended {
-            Ok(result) => classify(result),
-            Err(_) => None,
-        };
-        match (outcome, ended) {
-            (None, Ok(Ok(answer))) => Ok((answer, Some(permit))),
-            (outcome, ended) => {
-                permit.settle(outcome.unwrap_or(Outcome::failure())).await;
-                match ended {
-                    Ok(Ok(answer)) => Ok((answer, None)),
-                    Ok(Err(error)) => Err(CallError::Failed(error)),
-                    Err(limit) => Err(CallError::TimedOut(limit)),
-                }
-            }
-        }
+        permit.call_streaming(classify, future).await
     }
 
     /// Makes a blocking call, if it may be made; an `Err` of it is a failure.

@@ -6,11 +6,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use breakerbox_core::Outcome;
+use tokio::time::timeout;
 
 use super::Shared;
 use super::answers::Answer;
 use super::leave::Leave;
-use crate::Rejected;
+use crate::{CallError, Rejected};
 
 /// Leave for one call, to be settled once.
 ///
@@ -130,6 +131,47 @@ impl OwnedPermit {
     pub fn settle(mut self, outcome: Outcome) -> Decision {
         let number = self.claim.settle(outcome);
         Decision::of(&self.claim.shared, number)
+    }
+
+    /// Makes the call that it is leave for, whose answer may go on after it has
+    /// begun: as [`Breaker::call_streaming`](super::Breaker::call_streaming).
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Failed`] and [`CallError::TimedOut`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops `future` and the permit.
+    pub async fn call_streaming<T, E, F, C>(
+        self,
+        classify: C,
+        future: F,
+    ) -> Result<(T, Option<Self>), CallError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+        C: FnOnce(&Result<T, E>) -> Option<Outcome>,
+    {
+        let ended = match self.claim.shared.terms().call_timeout() {
+            None => Ok(future.await),
+            Some(limit) => timeout(limit, future).await.map_err(|_| limit),
+        };
+        let outcome = match &ended {
+            Ok(result) => classify(result),
+            Err(_) => None,
+        };
+        match (outcome, ended) {
+            (None, Ok(Ok(answer))) => Ok((answer, Some(self))),
+            (outcome, ended) => {
+                self.settle(outcome.unwrap_or(Outcome::failure())).await;
+                match ended {
+                    Ok(result) => result
+                        .map(|answer| (answer, None))
+                        .map_err(CallError::Failed),
+                    Err(limit) => Err(CallError::TimedOut(limit)),
+                }
+            }
+        }
     }
 }
 

@@ -1,0 +1,164 @@
+use std::fmt;
+use std::future::ready;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use breakerbox::{Breaker, CallError, Rejected};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{Classify, Unsettled, unsettled};
+
+/// Guards services with one breaker.
+///
+/// All services that one layer makes, and all their clones, share the breaker: a
+/// router that applies its layers to each route, or again for each connection,
+/// has one all the same.
+#[derive(Clone, Debug)]
+#[must_use = "a layer does nothing until it is applied"]
+pub struct BreakerLayer<C> {
+    breaker: Breaker,
+    classify: C,
+    while_open: WhileOpen,
+}
+
+impl<C> BreakerLayer<C> {
+    /// A layer on this breaker, that judges answers by `classify`.
+    ///
+    /// Its services are ready while the breaker rejects, and answer with the
+    /// rejection: the error of a service that is not ready would end a buffer.
+    pub const fn new(breaker: Breaker, classify: C) -> Self {
+        Self {
+            breaker,
+            classify,
+            while_open: WhileOpen::Answer,
+        }
+    }
+
+    /// For services among which a balancer chooses: they are not ready as long as
+    /// the breaker rejects every call, so that the balancer goes elsewhere.
+    pub const fn wait_while_open(mut self) -> Self {
+        self.while_open = WhileOpen::Wait;
+        self
+    }
+}
+
+impl<S, C: Clone> Layer<S> for BreakerLayer<C> {
+    type Service = BreakerService<S, C>;
+
+    fn layer(&self, service: S) -> Self::Service {
+        BreakerService {
+            layer: self.clone(),
+            opening: None,
+            service,
+            turned_away: None,
+        }
+    }
+}
+
+/// What a service does while its breaker is Open.
+#[derive(Clone, Copy, Debug)]
+enum WhileOpen {
+    Answer,
+    Wait,
+}
+
+/// A service behind a breaker, from a [`BreakerLayer`].
+///
+/// The breaker is asked for leave before the service is called, and hears how the
+/// call ended when the answer has ended.
+/// [`BreakerConfig::call_timeout`](breakerbox::BreakerConfig::call_timeout)
+/// limits the time until the answer begins.
+pub struct BreakerService<S, C> {
+    layer: BreakerLayer<C>,
+    /// Ready when the breaker does not reject every call any more.
+    opening: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    service: S,
+    /// What made it ready though the service within was not asked.
+    turned_away: Option<Rejected>,
+}
+
+impl<S, C> BreakerService<S, C> {
+    /// The breaker, for instance to force it open.
+    pub const fn breaker(&self) -> &Breaker {
+        &self.layer.breaker
+    }
+
+    fn poll_opening(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while self.layer.breaker.rejection().is_some() {
+            let opening = self.opening.get_or_insert_with(|| {
+                let breaker = self.layer.breaker.clone();
+                Box::pin(async move { breaker.ready().await })
+            });
+            ready!(opening.as_mut().poll(context));
+            self.opening = None;
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<S, C, Request> Service<Request> for BreakerService<S, C>
+where
+    S: Service<Request>,
+    S::Error: Send + 'static,
+    S::Future: Send + 'static,
+    S::Response: Send + 'static,
+    C: Classify<S::Response, S::Error>,
+    C::Watched: Send,
+{
+    type Response = C::Watched;
+    type Error = CallError<S::Error>;
+    type Future = Pin<Box<dyn Future<Output = Result<C::Watched, CallError<S::Error>>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        // The breaker first: a service that is down may never be ready.
+        match self.layer.while_open {
+            WhileOpen::Answer => {
+                self.turned_away = self.layer.breaker.rejection();
+                if self.turned_away.is_some() {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            WhileOpen::Wait => ready!(self.poll_opening(context)),
+        }
+        self.service.poll_ready(context).map_err(CallError::Failed)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        if let Some(rejected) = self.turned_away.take() {
+            return Box::pin(ready(Err(CallError::Rejected(rejected))));
+        }
+        let permit = match self.layer.breaker.try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(rejected) => return Box::pin(ready(Err(CallError::Rejected(rejected)))),
+        };
+        let future = self.service.call(request);
+        let classify = self.layer.classify.clone();
+        Box::pin(async move {
+            let judge = |result: &Result<_, _>| classify.verdict(result).map(unsettled::outcome);
+            let (answer, permit) = permit.call_streaming(judge, future).await?;
+            Ok(classify.watch(answer, permit.map(Unsettled::from)))
+        })
+    }
+}
+
+impl<S: Clone, C: Clone> Clone for BreakerService<S, C> {
+    fn clone(&self) -> Self {
+        Self {
+            layer: self.layer.clone(),
+            // What made one ready does not make the other ready.
+            opening: None,
+            service: self.service.clone(),
+            turned_away: None,
+        }
+    }
+}
+
+impl<S: fmt::Debug, C> fmt::Debug for BreakerService<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BreakerService")
+            .field("breaker", &self.layer.breaker)
+            .field("service", &self.service)
+            .finish_non_exhaustive()
+    }
+}

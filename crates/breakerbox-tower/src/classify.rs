@@ -1,0 +1,116 @@
+use std::error::Error;
+use std::time::SystemTime;
+
+use ::http::Response;
+use breakerbox::Verdict;
+use http_body::Body;
+
+use crate::body::{Kind, WatchedBody};
+use crate::{Unsettled, error_verdict, grpc, http};
+
+/// Says what the answer of a service means.
+///
+/// [`Http`], [`Grpc`], [`ByResult`], or any closure from the result of a call to
+/// a [`Verdict`].
+pub trait Classify<T, E>: Clone + Send + Sync + 'static {
+    /// An answer as it is handed on.
+    type Watched;
+
+    /// The verdict; None if only the end of the answer can say.
+    fn verdict(&self, result: &Result<T, E>) -> Option<Verdict>;
+
+    /// Hands an answer on. Where it had no verdict, `unsettled` is to be settled
+    /// at its end.
+    fn watch(&self, answer: T, unsettled: Option<Unsettled>) -> Self::Watched;
+}
+
+/// Judges nothing but whether there is an error, which counts as sent.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct ByResult;
+
+impl<T, E> Classify<T, E> for ByResult {
+    type Watched = T;
+
+    fn verdict(&self, result: &Result<T, E>) -> Option<Verdict> {
+        Some(match result {
+            Ok(_) => Verdict::Success,
+            Err(_) => Verdict::Sent,
+        })
+    }
+
+    fn watch(&self, answer: T, _unsettled: Option<Unsettled>) -> T {
+        answer
+    }
+}
+
+impl<T, E, F> Classify<T, E> for F
+where
+    F: Fn(&Result<T, E>) -> Verdict + Clone + Send + Sync + 'static,
+{
+    type Watched = T;
+
+    fn verdict(&self, result: &Result<T, E>) -> Option<Verdict> {
+        Some(self(result))
+    }
+
+    fn watch(&self, answer: T, _unsettled: Option<Unsettled>) -> T {
+        answer
+    }
+}
+
+/// Judges HTTP: by [`http::verdict`], [`error_verdict`], and the end of the body.
+///
+/// A body that breaks is a failure, and one that its reader drops is abandoned.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Http;
+
+impl<B: Body, E: Error + 'static> Classify<Response<B>, E> for Http {
+    type Watched = Response<WatchedBody<B>>;
+
+    fn verdict(&self, result: &Result<Response<B>, E>) -> Option<Verdict> {
+        match result {
+            Ok(response) => http_verdict(response).or_else(|| at_end(response, Verdict::Success)),
+            Err(error) => Some(error_verdict(error)),
+        }
+    }
+
+    fn watch(&self, response: Response<B>, unsettled: Option<Unsettled>) -> Self::Watched {
+        response.map(|body| WatchedBody::new(body, Kind::Http, unsettled))
+    }
+}
+
+/// Judges gRPC: by [`grpc::verdict`] of headers or trailers, and by
+/// [`error_verdict`].
+///
+/// A response that is not 200 comes from something before the server and is
+/// judged as HTTP; one that ends without a status has failed.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Grpc;
+
+impl<B: Body, E: Error + 'static> Classify<Response<B>, E> for Grpc {
+    type Watched = Response<WatchedBody<B>>;
+
+    fn verdict(&self, result: &Result<Response<B>, E>) -> Option<Verdict> {
+        match result {
+            Ok(response) => http_verdict(response)
+                .or_else(|| grpc::verdict(response.headers()))
+                .or_else(|| at_end(response, Verdict::Sent)),
+            Err(error) => Some(error_verdict(error)),
+        }
+    }
+
+    fn watch(&self, response: Response<B>, unsettled: Option<Unsettled>) -> Self::Watched {
+        response.map(|body| WatchedBody::new(body, Kind::Grpc, unsettled))
+    }
+}
+
+/// What the head says if it says anything but that all went well so far.
+fn http_verdict<B>(response: &Response<B>) -> Option<Verdict> {
+    let verdict = http::verdict(response.status(), response.headers(), SystemTime::now());
+    (verdict != Verdict::Success).then_some(verdict)
+}
+
+/// The verdict on a response that has no body.
+fn at_end<B: Body>(response: &Response<B>, verdict: Verdict) -> Option<Verdict> {
+    response.body().is_end_stream().then_some(verdict)
+}

@@ -1,0 +1,165 @@
+//! What HTTP says about the server that was called.
+
+use std::time::{Duration, SystemTime};
+
+use breakerbox::{Repeat, Verdict};
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+
+/// What the head of a response says about its server.
+///
+/// - 429 is pushback, and so is 503 with `Retry-After`: busy, not broken.
+/// - 501 and 505 are the server's last word: another one would say the same.
+/// - Any other 5xx is a failure of a request that may have been carried out.
+/// - Everything else, 404 included, means that the server did its job.
+///
+/// Pushback without a time to come back at means "not here, not now".
+#[must_use]
+pub fn verdict(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Verdict {
+    let retry_after = retry_after(headers, now);
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => Verdict::Pushback {
+            retry_after: retry_after.or(Some(Duration::ZERO)),
+        },
+        StatusCode::SERVICE_UNAVAILABLE if retry_after.is_some() => {
+            Verdict::Pushback { retry_after }
+        }
+        StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED => Verdict::Final,
+        status if status.is_server_error() => Verdict::Sent,
+        _ => Verdict::Success,
+    }
+}
+
+/// For how long `Retry-After` asks to be left alone: seconds or a date (RFC 9110,
+/// 10.2.3), which counts from `now` and is zero if it is past.
+///
+/// None without the header, or if it is malformed.
+#[must_use]
+pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// Whether a request may be sent twice.
+///
+/// By its method (RFC 9110, 9.2.2), or because it has an `Idempotency-Key`, which
+/// makes its server see to that; Go's `net/http` goes by the same. Others only if
+/// nothing was sent.
+#[must_use]
+pub fn repeat(method: &Method, headers: &HeaderMap) -> Repeat {
+    let has_key = KEYS.iter().any(|name| headers.contains_key(*name));
+    if method.is_idempotent() || has_key {
+        Repeat::Idempotent
+    } else {
+        Repeat::Unsent
+    }
+}
+
+/// The answer of a server that cannot serve now: 503, with `Retry-After` in whole
+/// seconds, rounded up, if that is known.
+#[must_use]
+pub fn unavailable<B: Default>(retry_after: Option<Duration>) -> Response<B> {
+    let mut response = Response::new(B::default());
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    if let Some(wait) = retry_after {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let seconds = HeaderValue::from(seconds);
+        response.headers_mut().insert(RETRY_AFTER, seconds);
+    }
+    response
+}
+
+const KEYS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r54_what_a_response_says_about_its_server() {
+        let later = |seconds| Verdict::Pushback {
+            retry_after: Some(Duration::from_secs(seconds)),
+        };
+        for (status, advice, expected) in [
+            (200, None, Verdict::Success),
+            (304, None, Verdict::Success),
+            (404, None, Verdict::Success),
+            (429, None, later(0)),
+            (429, Some("7"), later(7)),
+            (500, None, Verdict::Sent),
+            (500, Some("7"), Verdict::Sent),
+            (501, None, Verdict::Final),
+            (502, None, Verdict::Sent),
+            (503, None, Verdict::Sent),
+            (503, Some("7"), later(7)),
+            (503, Some("soon"), Verdict::Sent),
+            (504, None, Verdict::Sent),
+            (505, None, Verdict::Final),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let headers = headers(advice);
+            let verdict = verdict(status, &headers, SystemTime::now());
+            assert_eq!(verdict, expected, "{status} {advice:?}");
+        }
+    }
+
+    #[test]
+    fn r54_the_time_to_come_back_is_seconds_or_a_date() {
+        let now = httpdate::parse_http_date("Tue, 24 Nov 2026 08:00:00 GMT").unwrap();
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("120", Some(120)),
+            (" 120 ", Some(120)),
+            ("Tue, 24 Nov 2026 08:00:30 GMT", Some(30)),
+            ("Tue, 24 Nov 2026 07:00:00 GMT", Some(0)),
+            ("-1", None),
+            ("1.5", None),
+            ("soon", None),
+        ] {
+            let expected = expected.map(Duration::from_secs);
+            assert_eq!(retry_after(&headers(Some(text)), now), expected, "{text}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[test]
+    fn r53_what_may_be_sent_twice() {
+        let (none, mut keyed) = (HeaderMap::new(), HeaderMap::new());
+        keyed.insert("idempotency-key", HeaderValue::from_static("4711"));
+        for (method, expected) in [
+            (Method::DELETE, Repeat::Idempotent),
+            (Method::GET, Repeat::Idempotent),
+            (Method::HEAD, Repeat::Idempotent),
+            (Method::PATCH, Repeat::Unsent),
+            (Method::POST, Repeat::Unsent),
+            (Method::PUT, Repeat::Idempotent),
+        ] {
+            assert_eq!(repeat(&method, &none), expected, "{method}");
+            assert_eq!(repeat(&method, &keyed), Repeat::Idempotent, "{method}");
+        }
+    }
+
+    #[test]
+    fn unavailable_says_when_to_come_back_in_whole_seconds() {
+        for (wait, expected) in [
+            (None, None),
+            (Some(Duration::ZERO), Some("0")),
+            (Some(Duration::from_millis(1)), Some("1")),
+            (Some(Duration::from_secs(2)), Some("2")),
+        ] {
+            let response = unavailable::<()>(wait);
+            assert_eq!(response.status(), 503);
+            let advice = response.headers().get(RETRY_AFTER);
+            assert_eq!(advice.map(|value| value.to_str().unwrap()), expected);
+        }
+    }
+
+    fn headers(retry_after: Option<&str>) -> HeaderMap {
+        let value = retry_after.map(|text| (RETRY_AFTER, HeaderValue::from_str(text).unwrap()));
+        value.into_iter().collect()
+    }
+}

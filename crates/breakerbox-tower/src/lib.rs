@@ -1,0 +1,62 @@
+//! Circuit breakers and failover pools as tower middleware.
+//!
+//! A breaker around an HTTP client is easily wrong in two ways: each application
+//! of a layer makes a breaker of its own, which sees a fraction of the calls; and
+//! a response is judged by its head, so a server that breaks every body in the
+//! middle looks well. Here a layer holds one breaker, however often it is
+//! applied, and the verdict waits for the end of the body.
+//!
+//! - [`BreakerLayer`] guards any service with one breaker.
+//! - [`PoolService`] calls one of several services that stand in for one another.
+//! - [`Http`] and [`Grpc`] judge answers; [`http`], [`grpc`] and [`error_verdict`]
+//!   have the rules as plain functions, for use without tower.
+//! - [`HttpCheck`] and [`GrpcCheck`] check the health of a pool's endpoints.
+//!
+//! # Examples
+//!
+//! ```
+//! use breakerbox::{BreakerBox, BreakerConfig};
+//! use breakerbox_tower::{BreakerLayer, Http};
+//! use tower::{ServiceBuilder, service_fn};
+//! # use std::convert::Infallible;
+//! # use ::http::{Request, Response};
+//! # use http_body_util::Empty;
+//! # type Body = Empty<bytes::Bytes>;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let breakers = BreakerBox::start("checkout").await?;
+//! let catalogue = breakers.breaker("catalogue", BreakerConfig::new()).await?;
+//! # let client = service_fn(|_: Request<Body>| async { Ok::<_, Infallible>(Response::new(Body::new())) });
+//! let client = ServiceBuilder::new()
+//!     .layer(BreakerLayer::new(catalogue, Http))
+//!     .service(client);
+//! # let _: &dyn std::any::Any = &client;
+//! # Ok(())
+//! # }
+//! ```
+
+mod body;
+mod breaker;
+mod classify;
+mod error;
+pub mod grpc;
+mod grpc_check;
+pub mod http;
+mod http_check;
+mod lock;
+mod origin;
+mod pool;
+mod replay;
+mod unsettled;
+
+pub use body::WatchedBody;
+pub use breaker::{BreakerLayer, BreakerService};
+pub use classify::{ByResult, Classify, Grpc, Http};
+pub use error::error_verdict;
+pub use grpc_check::GrpcCheck;
+pub use http_check::HttpCheck;
+pub use origin::{InvalidOrigin, Origin};
+pub use pool::PoolService;
+pub use replay::{ReplayBody, ReplayError};
+pub use unsettled::Unsettled;

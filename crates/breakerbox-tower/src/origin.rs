@@ -1,0 +1,81 @@
+use std::error::Error;
+use std::fmt;
+use std::task::{Context, Poll};
+
+use http::Request;
+use http::uri::{Authority, Scheme, Uri};
+use tower_service::Service;
+
+/// A client whose requests all go to one server, whatever their URI says.
+///
+/// Clients such as hyper-util's find their server in the URI, so one client can
+/// be the endpoint of a pool once for each server. Path and query stay, and so
+/// does a `Host` header that is there.
+#[derive(Clone, Debug)]
+pub struct Origin<S> {
+    authority: Authority,
+    scheme: Scheme,
+    service: S,
+}
+
+impl<S> Origin<S> {
+    /// Sends what `service` is given to the scheme, host and port of `uri`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidOrigin`] if `uri` has no scheme or no host, or if it has a path,
+    /// which would be ignored.
+    pub fn new(service: S, uri: &Uri) -> Result<Self, InvalidOrigin> {
+        match (uri.scheme(), uri.authority(), uri.path()) {
+            (Some(scheme), Some(authority), "" | "/") => Ok(Self {
+                authority: authority.clone(),
+                scheme: scheme.clone(),
+                service,
+            }),
+            _ => Err(InvalidOrigin { uri: uri.clone() }),
+        }
+    }
+}
+
+impl<S, B> Service<Request<B>> for Origin<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        let mut parts = std::mem::take(request.uri_mut()).into_parts();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        if parts.path_and_query.is_none() {
+            parts.path_and_query = Some(http::uri::PathAndQuery::from_static("/"));
+        }
+        *request.uri_mut() = Uri::from_parts(parts).expect("it has all of its parts");
+        self.service.call(request)
+    }
+}
+
+/// A URI does not name a server.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct InvalidOrigin {
+    uri: Uri,
+}
+
+impl Error for InvalidOrigin {}
+
+impl fmt::Display for InvalidOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?} does not name a server: expected a scheme, a host and no path, \
+             such as http://10.0.0.7:8080",
+            self.uri.to_string()
+        )
+    }
+}

@@ -1,0 +1,138 @@
+use std::error::Error;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use breakerbox::{Pool, PoolError, Repeat};
+use bytes::Bytes;
+use http::Request;
+use http::request::Parts;
+use http_body::Body;
+use tower_service::Service;
+
+use crate::replay::Replay;
+use crate::{Classify, ReplayBody, Unsettled, http as rules};
+
+/// A pool of HTTP services as one: requests go to one that works.
+///
+/// Its endpoints are services for requests with a [`ReplayBody`]: hyper-util's
+/// client in an [`Origin`](crate::Origin), a tonic channel, or anything else that
+/// is cheap to clone.
+///
+/// It is always ready. Who cannot be served is told so by
+/// [`PoolError::Rejected`], and an endpoint that is not ready is waited for
+/// within the limit of an attempt.
+///
+/// # Repeating requests
+///
+/// [`http::repeat`](crate::http::repeat) says what may be sent twice. Of a body,
+/// up to 64 KiB are kept for that; a request of which more was read is not sent
+/// again, and one with a body is not hedged. The verdict comes from the end of
+/// the response's body, but what is repeated is decided by its head: by then a
+/// part of it has been handed on.
+pub struct PoolService<S, C> {
+    classify: C,
+    pool: Pool<S>,
+    repeat: RepeatBy,
+    replay_up_to: usize,
+}
+
+type RepeatBy = Arc<dyn Fn(&Parts) -> Repeat + Send + Sync>;
+
+impl<S, C> PoolService<S, C> {
+    /// The services of this pool as one; `classify` judges their answers.
+    pub fn new(pool: Pool<S>, classify: C) -> Self {
+        Self {
+            classify,
+            pool,
+            repeat: Arc::new(|head| rules::repeat(&head.method, &head.headers)),
+            replay_up_to: REPLAY_UP_TO,
+        }
+    }
+
+    /// What may be sent twice, by the head of a request, instead of
+    /// [`http::repeat`](crate::http::repeat).
+    #[must_use]
+    pub fn repeat_by(mut self, repeat: impl Fn(&Parts) -> Repeat + Send + Sync + 'static) -> Self {
+        self.repeat = Arc::new(repeat);
+        self
+    }
+
+    /// How many bytes of a request's body are kept, to send them again; 64 KiB
+    /// unless set.
+    #[must_use]
+    pub const fn replay_up_to(mut self, bytes: usize) -> Self {
+        self.replay_up_to = bytes;
+        self
+    }
+
+    /// The pool.
+    pub const fn pool(&self) -> &Pool<S> {
+        &self.pool
+    }
+}
+
+impl<S, C, B> Service<Request<B>> for PoolService<S, C>
+where
+    S: Service<Request<ReplayBody<B>>> + Clone + Send + Sync + 'static,
+    S::Error: Send + 'static,
+    S::Future: Send + 'static,
+    S::Response: Send + 'static,
+    C: Classify<S::Response, S::Error>,
+    C::Watched: Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Response = C::Watched;
+    type Error = PoolError<S::Error>;
+    type Future = Pin<Box<dyn Future<Output = Result<C::Watched, PoolError<S::Error>>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (head, body) = request.into_parts();
+        let wanted = (self.repeat)(&head);
+        let replay = Replay::new(Request::from_parts(head, body), wanted, self.replay_up_to);
+        let (classify, pool) = (self.classify.clone(), self.pool.clone());
+        Box::pin(async move {
+            let send = |mut service: S| {
+                let (request, underway) = replay.attempt();
+                async move {
+                    let _underway = underway;
+                    poll_fn(|context| service.poll_ready(context)).await?;
+                    service.call(request).await
+                }
+            };
+            let judge = |result: &Result<_, _>| classify.verdict(result);
+            let calling = pool.call_streaming(|| replay.repeat(), judge, send);
+            let (answer, permit) = calling.await?;
+            Ok(classify.watch(answer, permit.map(Unsettled::from)))
+        })
+    }
+}
+
+impl<S, C: Clone> Clone for PoolService<S, C> {
+    fn clone(&self) -> Self {
+        Self {
+            classify: self.classify.clone(),
+            pool: self.pool.clone(),
+            repeat: Arc::clone(&self.repeat),
+            replay_up_to: self.replay_up_to,
+        }
+    }
+}
+
+impl<S, C> fmt::Debug for PoolService<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolService")
+            .field("pool", &self.pool)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What linkerd keeps of a body to send it again.
+const REPLAY_UP_TO: usize = 64 * 1_024;
