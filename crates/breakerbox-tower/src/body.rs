@@ -2,7 +2,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use breakerbox::Verdict;
+use breakerbox::{Decision, Verdict};
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -12,13 +13,21 @@ pin_project! {
     /// The body of a response, which settles its call's permit at its end.
     ///
     /// Read to its end it is a success, or what gRPC's trailers say; if it breaks
-    /// it is a failure; dropped before that, the call is abandoned.
-    pub struct WatchedBody<B> {
+    /// it is a failure; dropped before that, the call is abandoned. Whoever has
+    /// seen its end meets a breaker that has decided on it.
+    pub struct WatchedBody<B: Body> {
         #[pin]
         body: B,
         kind: Kind,
+        last: Option<Last<B::Data, B::Error>>,
         unsettled: Option<Unsettled>,
     }
+}
+
+/// The last frame, held back until the breaker has decided.
+struct Last<D, E> {
+    decision: Decision,
+    frame: Option<Result<Frame<D>, E>>,
 }
 
 /// What the end of a body means.
@@ -30,21 +39,37 @@ pub(crate) enum Kind {
     Http,
 }
 
-impl<B> WatchedBody<B> {
+impl<B: Body> WatchedBody<B> {
     pub(crate) fn new(body: B, kind: Kind, unsettled: Option<Unsettled>) -> Self {
         Self {
             body,
             kind,
+            last: None,
             unsettled,
         }
     }
 }
 
 impl Kind {
-    /// The verdict on a call whose body goes on after this frame, if there is one.
-    fn of_frame<D>(self, frame: &Frame<D>) -> Option<Verdict> {
+    /// The verdict on a call, once there is one. Who reads a body need not ask
+    /// again after a frame with which it says that it is at its end.
+    fn of_frame<D, E>(
+        self,
+        frame: Option<&Result<Frame<D>, E>>,
+        is_at_end: bool,
+    ) -> Option<Verdict> {
+        match frame {
+            None => Some(self.of_end()),
+            Some(Err(_)) => Some(Verdict::Sent),
+            Some(Ok(frame)) => self
+                .of_trailers(frame.trailers_ref())
+                .or_else(|| is_at_end.then(|| self.of_end())),
+        }
+    }
+
+    fn of_trailers(self, trailers: Option<&HeaderMap>) -> Option<Verdict> {
         match self {
-            Self::Grpc => grpc::verdict(frame.trailers_ref()?),
+            Self::Grpc => grpc::verdict(trailers?),
             Self::Http => None,
         }
     }
@@ -67,42 +92,46 @@ impl<B: Body> Body for WatchedBody<B> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        let frame = ready!(this.body.as_mut().poll_frame(context));
-        let verdict = match &frame {
-            // Who reads it need not ask again once it says that it is at its end.
-            Some(Ok(frame)) => this
-                .kind
-                .of_frame(frame)
-                .or_else(|| this.body.is_end_stream().then(|| this.kind.of_end())),
-            Some(Err(_)) => Some(Verdict::Sent),
-            None => Some(this.kind.of_end()),
-        };
-        if let Some(verdict) = verdict
-            && let Some(unsettled) = this.unsettled.take()
-        {
-            // It is recorded by now. Waiting for the decision would hold up the body.
-            drop(unsettled.settle(verdict));
+        if this.last.is_none() {
+            let frame = ready!(this.body.as_mut().poll_frame(context));
+            let is_at_end = this.body.is_end_stream();
+            let verdict = this.kind.of_frame(frame.as_ref(), is_at_end);
+            match verdict.and_then(|verdict| Some((verdict, this.unsettled.take()?))) {
+                None => return Poll::Ready(frame),
+                Some((verdict, unsettled)) => {
+                    let decision = unsettled.settle(verdict);
+                    *this.last = Some(Last { decision, frame });
+                }
+            }
         }
-        Poll::Ready(frame)
+        if let Some(last) = this.last {
+            ready!(Pin::new(&mut last.decision).poll(context));
+        }
+        Poll::Ready(this.last.take().and_then(|last| last.frame))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.last.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let held = self.last.as_ref().and_then(|last| last.frame.as_ref());
+        match held.and_then(|frame| frame.as_ref().ok()?.data_ref()) {
+            // What is left of the body does not include it any more.
+            Some(_) => SizeHint::default(),
+            None => self.body.size_hint(),
+        }
     }
 }
 
-impl<B: Default> Default for WatchedBody<B> {
+impl<B: Body + Default> Default for WatchedBody<B> {
     /// A body that no call waits for.
     fn default() -> Self {
         Self::new(B::default(), Kind::Http, None)
     }
 }
 
-impl<B> fmt::Debug for WatchedBody<B> {
+impl<B: Body> fmt::Debug for WatchedBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WatchedBody")
             .field("kind", &self.kind)

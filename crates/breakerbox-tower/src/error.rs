@@ -4,12 +4,14 @@ use std::io::{self, ErrorKind};
 use breakerbox::{Rejected, Unavailable, Verdict};
 use hyper_util::client::legacy;
 
+use crate::NotMade;
+
 /// What an error of a client says about the server that was called.
 ///
 /// It looks through the causes of the error: for a connection that was never
 /// made, a request that hyper gave up before sending it, a stream that the server
-/// refused (RFC 9113, 8.7) or a breaker further down that rejected, it is
-/// [`Verdict::NotSent`]. An error of the request itself, such as an upload that
+/// refused (RFC 9113, 8.7), a service that could not be made or a breaker further
+/// down that rejected, it is [`Verdict::NotSent`]. An error of the request itself, such as an upload that
 /// broke, is [`Verdict::Final`]. Whatever else it is, the request may have
 /// arrived: [`Verdict::Sent`].
 ///
@@ -46,7 +48,7 @@ fn is_unsent(error: &(dyn Error + 'static)) -> bool {
     } else if let Some(error) = error.downcast_ref::<io::Error>() {
         is_of_connecting(error.kind())
     } else {
-        error.is::<Rejected>() || error.is::<Unavailable>()
+        error.is::<NotMade>() || error.is::<Rejected>() || error.is::<Unavailable>()
     }
 }
 

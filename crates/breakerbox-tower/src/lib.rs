@@ -10,6 +10,8 @@
 //! - [`PoolService`] calls one of several services that stand in for one another.
 //! - [`Http`] and [`Grpc`] judge answers; [`http`], [`grpc`] and [`error_verdict`]
 //!   have the rules as plain functions, for use without tower.
+//! - [`Origin`] and [`Lazy`] make endpoints of a pool: of a client and the server
+//!   it shall call, or of a make-service.
 //! - [`HttpCheck`] and [`GrpcCheck`] check the health of a pool's endpoints.
 //!
 //! # Examples
@@ -44,6 +46,7 @@ pub mod grpc;
 mod grpc_check;
 pub mod http;
 mod http_check;
+mod lazy;
 mod lock;
 mod origin;
 mod pool;
@@ -56,6 +59,7 @@ pub use classify::{ByResult, Classify, Grpc, Http};
 pub use error::error_verdict;
 pub use grpc_check::GrpcCheck;
 pub use http_check::HttpCheck;
+pub use lazy::{Lazy, LazyError, NotMade};
 pub use origin::{InvalidOrigin, Origin};
 pub use pool::PoolService;
 pub use replay::{ReplayBody, ReplayError};

@@ -46,7 +46,7 @@ impl<B: Body<Data = Bytes>> Replay<B> {
 
     /// The request for one attempt more, which takes the body over.
     pub(crate) fn attempt(&self) -> (Request<ReplayBody<B>>, Underway<B>) {
-        let (attempt, size) = lock::with(&self.tape, |tape| (tape.begin(), tape.size.clone()));
+        let (attempt, size) = lock::with(&self.tape, |tape| (tape.begin(), tape.size));
         let body = match size.exact() {
             Some(0) => ReplayBody::default(),
             _ => ReplayBody {
@@ -109,6 +109,9 @@ enum Source<B> {
     Whole(Option<Bytes>),
 }
 
+/// What a body gives when it is polled.
+type Read<E> = Option<Result<Frame<Bytes>, E>>;
+
 /// One attempt's place in the body.
 struct Reader<B> {
     attempt: u64,
@@ -118,10 +121,7 @@ struct Reader<B> {
 }
 
 impl<B: Body<Data = Bytes>> Reader<B> {
-    fn poll_frame(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ReplayError<B::Error>>>> {
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Read<ReplayError<B::Error>>> {
         let turn = lock::with(&self.tape, |tape| {
             tape.turn(self.attempt, self.piece, context.waker())
         });
@@ -142,7 +142,7 @@ impl<B: Body<Data = Bytes>> Reader<B> {
         &mut self,
         body: Pin<Box<B>>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ReplayError<B::Error>>>> {
+    ) -> Poll<Read<ReplayError<B::Error>>> {
         let mut reading = Reading {
             body: Some(body),
             tape: &self.tape,
@@ -194,7 +194,7 @@ impl<B: Body<Data = Bytes>> Body for ReplayBody<B> {
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            Source::Tape(reader) => reader.size.clone(),
+            Source::Tape(reader) => reader.size,
             Source::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
             }
@@ -235,12 +235,21 @@ pub enum ReplayError<E> {
     Superseded,
 }
 
-impl<E: Into<Box<dyn Error + Send + Sync>>> From<ReplayError<E>> for Box<dyn Error + Send + Sync> {
-    fn from(error: ReplayError<E>) -> Self {
-        match error {
-            ReplayError::Body(error) => error.into(),
-            ReplayError::Superseded => "another attempt sends the body now".into(),
+impl<E: Error + 'static> Error for ReplayError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Body(error) => Some(error),
+            Self::Superseded => None,
         }
+    }
+}
+
+impl<E> fmt::Display for ReplayError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Body(_) => "the body of the request is broken",
+            Self::Superseded => "another attempt sends the body of the request now",
+        })
     }
 }
 
@@ -382,21 +391,14 @@ struct Reading<'a, B: Body<Data = Bytes>> {
 }
 
 impl<B: Body<Data = Bytes>> Reading<'_, B> {
-    fn poll_frame(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Read<B::Error>> {
         let body = self.body.as_mut().expect("it is not back yet");
         body.as_mut().poll_frame(context)
     }
 
     /// Gives the rest back. Says whether this reader still is the one that has the
     /// body, and whether the frame was kept.
-    fn give_back(
-        mut self,
-        reader: u64,
-        polled: &Poll<Option<Result<Frame<Bytes>, B::Error>>>,
-    ) -> (bool, bool) {
+    fn give_back(mut self, reader: u64, polled: &Poll<Read<B::Error>>) -> (bool, bool) {
         let body = self.body.take().expect("it is not back yet");
         let (kept, is_reader, waiting) = lock::with(self.tape, |tape| {
             let mut kept = false;
@@ -431,3 +433,6 @@ impl<B: Body<Data = Bytes>> Drop for Reading<'_, B> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+use std::collections::VecDeque;
+use std::convert::Infallible;
+
+use http_body_util::{BodyExt, Full};
+use tokio_test::{assert_pending, assert_ready, task};
+
+use super::*;
+
+/// A body that gives what the script says, one piece a poll; None is "not yet".
+struct Script(VecDeque<Option<&'static str>>);
+
+impl Body for Script {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Read<Infallible>> {
+        match self.0.pop_front() {
+            None => Poll::Ready(None),
+            Some(None) => Poll::Pending,
+            Some(Some(text)) => Poll::Ready(Some(Ok(Frame::data(text.into())))),
+        }
+    }
+}
+
+fn replay<const N: usize>(script: [Option<&'static str>; N], limit: usize) -> Replay<Script> {
+    let script = Script(script.into());
+    Replay::new(Request::new(script), Repeat::Idempotent, limit)
+}
+
+fn body(replay: &Replay<Script>) -> ReplayBody<Script> {
+    replay.attempt().0.into_body()
+}
+
+fn read(body: &mut ReplayBody<Script>) -> Option<Result<String, ReplayError<Infallible>>> {
+    let frame = assert_ready!(task::spawn(body.frame()).poll())?;
+    Some(frame.map(|frame| String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap()))
+}
+
+fn data(text: &str) -> Option<Result<String, ReplayError<Infallible>>> {
+    Some(Ok(text.to_owned()))
+}
+
+#[test]
+fn r53_the_next_attempt_reads_what_was_read_and_then_the_rest() {
+    let replay = replay([Some("a"), Some("b"), Some("c")], 10);
+    let mut first = body(&replay);
+    assert_eq!(read(&mut first), data("a"));
+    assert_eq!(read(&mut first), data("b"));
+    let mut second = body(&replay);
+    for expected in [data("a"), data("b"), data("c"), None] {
+        assert_eq!(read(&mut second), expected);
+    }
+    let mut third = body(&replay);
+    for expected in [data("a"), data("b"), data("c"), None] {
+        assert_eq!(read(&mut third), expected);
+    }
+}
+
+#[test]
+fn r53_an_older_attempt_is_told_that_it_is_superseded() {
+    let replay = replay([Some("a"), None, Some("b")], 10);
+    let mut first = body(&replay);
+    assert_eq!(read(&mut first), data("a"));
+    assert_pending!(task::spawn(first.frame()).poll());
+    let mut second = body(&replay);
+    assert_eq!(read(&mut first), Some(Err(ReplayError::Superseded)));
+    assert_eq!(read(&mut second), data("a"));
+    assert_eq!(read(&mut second), data("b"));
+}
+
+#[test]
+fn r53_what_is_too_much_to_keep_is_read_once() {
+    let replay = replay([Some("abc"), Some("d"), Some("e")], 3);
+    let mut first = body(&replay);
+    assert_eq!(read(&mut first), data("abc"));
+    assert_eq!(replay.repeat(), Repeat::Idempotent);
+    for expected in [data("d"), data("e"), None] {
+        assert_eq!(read(&mut first), expected);
+    }
+    assert_eq!(replay.repeat(), Repeat::Never);
+}
+
+#[test]
+fn r55_a_request_with_a_body_is_not_hedged_but_one_without_is() {
+    let with_body = replay([Some("a")], 10);
+    let (_request, underway) = with_body.attempt();
+    assert_eq!(with_body.repeat(), Repeat::Unsent);
+    drop(underway);
+    assert_eq!(with_body.repeat(), Repeat::Idempotent);
+
+    let empty = Full::new(Bytes::new());
+    let without = Replay::new(Request::new(empty), Repeat::Idempotent, 10);
+    let (request, _underway) = without.attempt();
+    assert!(request.body().is_end_stream());
+    assert_eq!(without.repeat(), Repeat::Idempotent);
+}
+
+#[test]
+fn a_body_of_known_length_stays_one() {
+    let whole = Full::new(Bytes::from("order"));
+    let replay = Replay::new(Request::new(whole), Repeat::Idempotent, 10);
+    for _attempt in 0..2 {
+        let mut body = replay.attempt().0.into_body();
+        assert_eq!(body.size_hint().exact(), Some(5));
+        let frame = assert_ready!(task::spawn(body.frame()).poll());
+        assert_eq!(frame.unwrap().unwrap().into_data().unwrap(), "order");
+        assert_eq!(body.size_hint().exact(), Some(0));
+    }
+}
