@@ -72,7 +72,7 @@ enum WhileOpen {
 pub struct BreakerService<S, C> {
     layer: BreakerLayer<C>,
     /// Ready when the breaker does not reject every call any more.
-    opening: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    opening: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
     service: S,
     /// What made it ready though the service within was not asked.
     turned_away: Option<Rejected>,
