@@ -50,7 +50,10 @@ pub use flight::PoolPermit;
 pub use health_check::{CheckError, HealthCheck, TcpCheck};
 pub use snapshot::{EndpointSnapshot, PoolSnapshot};
 
-use crate::{AddError, Breaker, BreakerBox, ChildSpec, OnLimit, Restart, RestartIntensity, clock};
+use crate::{
+    AddError, Breaker, BreakerBox, ChildSpec, CommandError, OnLimit, Restart, RestartIntensity,
+    clock,
+};
 use calling::Calling;
 use owner::{Owner, PoolMessage};
 use shared::{Joins, Shared};
@@ -365,6 +368,35 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         self.assign(endpoint, Duty::Enabled).await
     }
 
+    /// Changes its configuration while it works.
+    ///
+    /// Endpoints, their breakers' states and calls under way stay as they are;
+    /// what is repeated next goes by the new limits.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::Config`] if the configuration contradicts itself, and then
+    /// the old one stays; [`CommandError::Stopped`] if the pool has no owner any
+    /// more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it may leave a part of the breakers with the old configuration.
+    pub async fn reconfigure(&self, config: PoolConfig) -> Result<(), CommandError> {
+        config
+            .check_for_contradictions()
+            .map_err(CommandError::Config)?;
+        self.tell(|reply| PoolMessage::Reconfigure(Box::new(config), reply))
+            .await
+            .ok_or(CommandError::Stopped)?;
+        for endpoint in self.endpoints() {
+            if let Some(breaker) = self.breaker(&endpoint) {
+                breaker.reconfigure(config.of_breakers()).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes all endpoints and the pool's owner from the box.
     ///
     /// Calls find no endpoint after that.
@@ -436,7 +468,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         if self.shared.find(&name).is_some() {
             return Err(PoolStartError::Duplicate(name));
         }
-        let config = self.shared.config.of_breakers();
+        let config = self.shared.config().of_breakers();
         let breaker = format!("{}/{name}", self.shared.name);
         let breaker = self.breakers.breaker(breaker, config).await;
         let breaker = breaker.map_err(PoolStartError::Breaker)?;

@@ -183,7 +183,7 @@ where
     /// When an attempt is given up, and whether that is the endpoint's fault. It
     /// is not where the call had spent its time elsewhere.
     fn limit(&self, flight: &Flight, attempt: usize) -> Option<Limit> {
-        let config = &self.shared.config;
+        let config = self.shared.config();
         let own = config.of_breakers().limit_of_calls().map(|limit| Limit {
             at: flight.since() + limit,
             blames_endpoint: true,
@@ -196,12 +196,12 @@ where
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let limit = self.shared.config.limit_of_calls()?;
+        let limit = self.shared.config().limit_of_calls()?;
         Some(self.began + limit)
     }
 
     fn may_repeat(&self, verdict: Verdict, tried: &Tried) -> bool {
-        let left = tried.count() < self.shared.config.most_attempts() as usize;
+        let left = tried.count() < self.shared.config().most_attempts() as usize;
         let in_time = self.deadline().is_none_or(|at| clock::now() < at);
         (self.repeat)().allows(verdict) && left && in_time
     }
@@ -211,7 +211,7 @@ where
     async fn try_again(&self, verdict: Verdict, tried: &Tried) -> Option<(Extra<'_>, (Flight, T))> {
         let again = async {
             sleep(self.pause(verdict, tried)).await;
-            let budget = self.shared.config.extra_budget();
+            let budget = self.shared.config().extra_budget();
             let place = self.shared.extras.take(budget).await?;
             let flight = self.shared.board(self.wish(tried), &tried.endpoints).ok()?;
             Some((place, flight))
@@ -229,13 +229,13 @@ where
             return Duration::ZERO;
         }
         let nth = u32::try_from(tried.count()).unwrap_or(u32::MAX);
-        let backoff = self.shared.config.backoff_of_retries();
+        let backoff = self.shared.config().backoff_of_retries();
         backoff.wait(nth, &mut Dice::seeded(fastrand::u64(..)))
     }
 
     /// How long to wait for the first answer before a hedge is sent, if at all.
     fn hedge_after(&self, tried: &Tried) -> Option<Duration> {
-        let config = &self.shared.config;
+        let config = self.shared.config();
         let hedge = config.hedging()?;
         let left = tried.count() < config.most_attempts() as usize;
         let latency = self.shared.quantile.current()?;
@@ -245,7 +245,7 @@ where
     /// A second attempt at another endpoint, if there is one and the budget has
     /// room now.
     fn hedge(&self, tried: &Tried) -> Option<(Extra<'_>, (Flight, T))> {
-        let budget = self.shared.config.extra_budget();
+        let budget = self.shared.config().extra_budget();
         let place = self.shared.extras.try_take(budget)?;
         let flight = self
             .shared
@@ -254,7 +254,7 @@ where
     }
 
     fn note_latency(&self, verdict: Verdict, took: Duration) {
-        if let (Some(hedge), Verdict::Success) = (self.shared.config.hedging(), verdict) {
+        if let (Some(hedge), Verdict::Success) = (self.shared.config().hedging(), verdict) {
             self.shared.quantile.record(took, hedge.quantile());
         }
     }

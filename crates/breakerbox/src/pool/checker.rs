@@ -20,7 +20,7 @@ pub(super) async fn run<T: Clone + Send + Sync + 'static>(
 ) -> Result<(), std::convert::Infallible> {
     let rounds = async {
         while let Some(slot) = shared.slot(id) {
-            let check = ask(&slot, shared.config.check_plan().limit()).await;
+            let check = ask(&slot, shared.config().check_plan().limit()).await;
             let told = |reply| PoolMessage::Checked(id, check, reply);
             match tell(&shared, told).await {
                 Some(Some(wait)) => sleep(wait).await,

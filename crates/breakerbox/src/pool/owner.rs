@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use breakerbox_core::{Check, Duty, EndpointId, EndpointSpec};
+use breakerbox_core::{Check, Duty, EndpointId, EndpointSpec, PoolConfig};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 
 use super::shared::{Joins, Shared};
@@ -35,6 +35,8 @@ pub(super) enum PoolMessage<T> {
     Forget(EndpointId, RpcReplyPort<()>),
     /// The state of any breaker may have changed.
     LookAtBreakers,
+    /// It goes by this configuration from now on.
+    Reconfigure(Box<PoolConfig>, RpcReplyPort<()>),
 }
 
 // Never sent to another node, but with this feature ractor asks for it.
@@ -118,6 +120,10 @@ impl<T: Send + Sync + 'static> Watch<T> {
                 answer(reply, ());
             }
             PoolMessage::LookAtBreakers => shared.look_at_breakers(),
+            PoolMessage::Reconfigure(config, reply) => {
+                shared.reconfigure(*config);
+                answer(reply, ());
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -27,7 +28,7 @@ use crate::{clock, lock};
 /// changes it, and callers never wait for it.
 pub(super) struct Shared<T> {
     actor: Mutex<Option<ActorRef<PoolMessage<T>>>>,
-    pub(super) config: PoolConfig,
+    config: ArcSwap<PoolConfig>,
     desk: Mutex<Desk<T>>,
     events: broadcast::Sender<PoolEvent>,
     pub(super) extras: Extras,
@@ -49,7 +50,7 @@ impl<T> Shared<T> {
         let roster = Roster::new(config, fastrand::u64(..));
         Self {
             actor: Mutex::new(None),
-            config,
+            config: ArcSwap::from_pointee(config),
             events: broadcast::Sender::new(BACKLOG),
             extras: Extras::default(),
             lineup: ArcSwap::from_pointee(Lineup::new(roster.rotation(), Vec::new())),
@@ -62,6 +63,11 @@ impl<T> Shared<T> {
             quantile: Quantile::new(),
             turns: AtomicU64::new(0),
         }
+    }
+
+    /// The configuration in force.
+    pub(super) fn config(&self) -> impl Deref<Target = Arc<PoolConfig>> {
+        self.config.load()
     }
 
     fn turn(&self) -> u64 {
@@ -190,6 +196,11 @@ impl<T> Shared<T> {
 
     pub(super) fn assign(&self, id: EndpointId, duty: Duty) {
         self.act(|desk, now| desk.roster.assign(id, duty, now));
+    }
+
+    pub(super) fn reconfigure(&self, config: PoolConfig) {
+        self.config.store(Arc::new(config));
+        self.act(|desk, now| desk.roster.reconfigure(config, now));
     }
 
     pub(super) fn checked(&self, id: EndpointId, check: Check) -> Option<std::time::Duration> {

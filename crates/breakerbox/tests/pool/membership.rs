@@ -1,11 +1,13 @@
 use std::time::Duration;
 
-use breakerbox::{Endpoint, EndpointStatus, PoolError, PoolEvent, PoolStartError, dns};
+use breakerbox::{
+    CommandError, Endpoint, EndpointStatus, Hedge, PoolError, PoolEvent, PoolStartError, Ratio, dns,
+};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
-use crate::upstream::Upstream;
-use crate::{CONFIG, breakers, settle};
+use crate::upstream::{Answer, Upstream};
+use crate::{CONFIG, QUICK, breakers, settle};
 
 #[tokio::test(start_paused = true)]
 async fn r58_endpoints_come_drain_and_go_at_run_time() {
@@ -218,4 +220,34 @@ async fn r58_a_host_name_becomes_endpoints() {
     assert!(format!("{:?}", endpoints[0]).contains("127.0.0.1:80"));
     let mut nobody = Box::pin(dns("nobody.invalid:80", Duration::from_secs(30), make));
     assert!(nobody.next().await.unwrap().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn r58_reconfiguring_keeps_the_state_of_every_endpoint() {
+    let breakers = breakers().await;
+    let (north, south) = (Upstream::new("north"), Upstream::new("south"));
+    let endpoints = [north.endpoint(), south.endpoint().tier(1)];
+    let pool = breakers.pool("prices", CONFIG, endpoints).await.unwrap();
+    north.set(Answer::Fails);
+    for _ in 0..3 {
+        assert_eq!(pool.call_idempotent(Upstream::ask).await, Ok("south"));
+    }
+    settle().await;
+    assert_eq!(pool.snapshot().endpoints[0].status, EndpointStatus::Open);
+    let once = CONFIG.attempts(1).breaker(QUICK.probes(2));
+    pool.reconfigure(once).await.unwrap();
+    assert_eq!(pool.snapshot().endpoints[0].status, EndpointStatus::Open);
+    south.set(Answer::Fails);
+    let before = north.asked() + south.asked();
+    assert!(pool.call_idempotent(Upstream::ask).await.is_err());
+    assert_eq!(north.asked() + south.asked(), before + 1, "one attempt now");
+
+    let contradiction = CONFIG
+        .attempts(1)
+        .hedge(Hedge::after_quantile(Ratio::percent(95)));
+    let refused = pool.reconfigure(contradiction).await;
+    assert!(
+        matches!(refused, Err(CommandError::Config(_))),
+        "{refused:?}"
+    );
 }
