@@ -12,6 +12,8 @@
 //!   have the rules as plain functions, for use without tower.
 //! - [`Origin`] and [`Lazy`] make endpoints of a pool: of a client and the server
 //!   it shall call, or of a make-service.
+//! - [`Gather`] reads small bodies before their response is handed on, so that a
+//!   broken one can be asked for again.
 //! - [`HttpCheck`] and [`GrpcCheck`] check the health of a pool's endpoints.
 //!
 //! # Examples
@@ -42,6 +44,7 @@ mod body;
 mod breaker;
 mod classify;
 mod error;
+mod gather;
 pub mod grpc;
 mod grpc_check;
 pub mod http;
@@ -57,6 +60,7 @@ pub use body::WatchedBody;
 pub use breaker::{BreakerLayer, BreakerService};
 pub use classify::{ByResult, Classify, Grpc, Http};
 pub use error::error_verdict;
+pub use gather::{Gather, GatherError, GatherService};
 pub use grpc_check::GrpcCheck;
 pub use http_check::HttpCheck;
 pub use lazy::{Lazy, LazyError, NotMade};

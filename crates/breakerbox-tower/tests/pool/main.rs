@@ -11,7 +11,7 @@ use breakerbox::{
     Backoff, BreakerBox, BreakerConfig, CheckPlan, Endpoint, EndpointStatus, Pool, PoolConfig,
     PoolError, TripPolicy,
 };
-use breakerbox_tower::{Http, HttpCheck, Origin, PoolService, ReplayBody, WatchedBody};
+use breakerbox_tower::{Gather, Http, HttpCheck, Origin, PoolService, ReplayBody, WatchedBody};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use http::{Method, Request, Response, Uri};
@@ -22,7 +22,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use tower::ServiceExt;
+use tower::{Layer, ServiceExt};
 
 use server::{Server, Serves, closed_port};
 
@@ -203,6 +203,25 @@ async fn r52_bodies_that_break_open_the_breaker() {
     let answer = send(&shop, Method::GET, whole("")).await;
     assert_eq!(text(answer).await, "GET /order?n=1 ");
     assert_eq!((north.requests(), south.requests()), (3, 1));
+}
+
+#[tokio::test]
+async fn r53_a_small_body_that_breaks_is_asked_for_elsewhere() {
+    let north = Server::start(Serves::LessThanPromised).await;
+    let south = Server::start(Serves::Echo).await;
+    let breakers = BreakerBox::start("test").await.unwrap();
+    let gather = Gather::up_to(1_024);
+    let endpoints = [
+        Endpoint::new("north", gather.layer(upstream(north.port))),
+        Endpoint::new("south", gather.layer(upstream(south.port))).tier(1),
+    ];
+    let pool = breakers.pool("shop", CONFIG, endpoints).await.unwrap();
+    let request = Request::get("/").body(whole("")).unwrap();
+    let shop = PoolService::new(pool, Http);
+    let answer = shop.oneshot(request).await.unwrap();
+    let body = answer.into_body().collect().await.unwrap();
+    assert_eq!(body.to_bytes(), "GET / ");
+    assert_eq!((north.requests(), south.requests()), (1, 1));
 }
 
 #[tokio::test]

@@ -35,6 +35,8 @@ pub(crate) enum Serves {
     Echo,
     /// The connection ends before the body does.
     HalfABody,
+    /// The connection ends before as much has come as was promised.
+    LessThanPromised,
     /// It reads the request and does not answer.
     Nothing,
     Status(u16),
@@ -102,22 +104,28 @@ async fn answer(
             let body = String::from_utf8_lossy(&body);
             *response.body_mut() = whole(format!("{} {} {body}", head.method, head.uri));
         }
-        Serves::HalfABody => {
-            let frames = [
-                Ok(Frame::data(Bytes::from("half"))),
-                Err(io::Error::other("as it was told")),
-            ];
-            let frames = stream::iter(frames).then(|frame| async {
-                // The first half leaves before the connection ends.
-                tokio::task::yield_now().await;
-                frame
-            });
-            *response.body_mut() = StreamBody::new(frames).boxed_unsync();
+        Serves::HalfABody => *response.body_mut() = half(),
+        Serves::LessThanPromised => {
+            response.headers_mut().insert("content-length", 8.into());
+            *response.body_mut() = half();
         }
         Serves::Nothing => std::future::pending().await,
         Serves::Status(status) => *response.status_mut() = StatusCode::from_u16(status).unwrap(),
     }
     Ok(response)
+}
+
+fn half() -> Body {
+    let frames = [
+        Ok(Frame::data(Bytes::from("half"))),
+        Err(io::Error::other("as it was told")),
+    ];
+    let frames = stream::iter(frames).then(|frame| async {
+        // The first half leaves before the connection ends.
+        tokio::task::yield_now().await;
+        frame
+    });
+    StreamBody::new(frames).boxed_unsync()
 }
 
 fn whole(text: String) -> Body {
