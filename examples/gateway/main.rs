@@ -7,12 +7,14 @@
 //! keeps its breakers; a file that is wrong changes nothing.
 //!
 //! ```text
+//! cargo run --example gateway -- --demo         # see a failover, 15 s
 //! cargo run --example gateway -- examples/gateway/gateway.toml
 //! curl localhost:8080/                          # goes to a server
 //! curl localhost:8080/.gateway/pools            # how the servers are
 //! ```
 
 mod config;
+mod demo;
 mod gateway;
 mod headers;
 mod upstream;
@@ -47,6 +49,7 @@ async fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let ended = match arguments[..] {
+        ["--demo"] => demo::run().await.map(|()| ExitCode::SUCCESS),
         ["--upstream", name, port] => try_out(name, port).await,
         [file] if !file.starts_with('-') => run(Path::new(file)).await,
         _ => {
@@ -156,5 +159,6 @@ fn causes(error: &(dyn Error + 'static)) -> String {
 
 const USAGE: &str = "\
 usage: gateway FILE.toml              serve as the file says
+       gateway --demo                 see a failover, which takes 15 s
        gateway --upstream NAME PORT   be a server to try it with, until stdin ends
 ";
