@@ -268,6 +268,20 @@ async fn r53_no_client_notices_that_a_server_half_closes_its_sockets() {
 }
 
 #[tokio::test]
+async fn r56_the_demo_fails_over_and_back_without_a_failed_request() {
+    let mut run = Command::new(example::path("gateway"));
+    let run = run.arg("--demo").output().await.unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    let errors = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{said}\n{errors}");
+    assert!(said.ends_with("every request was answered\n"), "{said}");
+    let at_the_end = said.rsplit("shop: ").next().unwrap();
+    for upstream in ["north  available", "south  available"] {
+        assert!(at_the_end.contains(upstream), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn bodies_are_streamed_both_ways() {
     let upstream = Process::upstream("north").await;
     let file = File::new("streams", &config(&[upstream.address]));

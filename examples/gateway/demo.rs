@@ -117,10 +117,12 @@ fn report(answers: &[Answer], outage: Duration, back: Duration) -> Result<(), Fa
     let slowest = answers.iter().map(|answer| answer.took).max();
     println!("  failed over after {failover:.1?}, back at north after {failback:.1?}");
     println!("  slowest answer {:.1?}", slowest.unwrap_or_default());
-    match answers.iter().find_map(|answer| answer.by.as_ref().err()) {
-        Some(error) => Err(format!("a request failed: {error}").into()),
-        None => Ok(println!("every request was answered")),
+    let mut errors = answers.iter().filter_map(|answer| answer.by.as_ref().err());
+    if let Some(error) = errors.next() {
+        return Err(format!("a request failed: {error}").into());
     }
+    println!("every request was answered");
+    Ok(())
 }
 
 async fn pools(url: &str) -> Result<String, Failure> {

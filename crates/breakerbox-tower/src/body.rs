@@ -3,6 +3,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use breakerbox::{Decision, Verdict};
+use bytes::Buf;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -20,6 +21,8 @@ pin_project! {
         body: B,
         kind: Kind,
         last: Option<Last<B::Data, B::Error>>,
+        // Bytes to come, where that is known.
+        left: Option<u64>,
         unsettled: Option<Unsettled>,
     }
 }
@@ -40,17 +43,30 @@ pub(crate) enum Kind {
 }
 
 impl<B: Body> WatchedBody<B> {
-    pub(crate) fn new(body: B, kind: Kind, unsettled: Option<Unsettled>) -> Self {
+    pub(crate) fn new(
+        body: B,
+        kind: Kind,
+        left: Option<u64>,
+        unsettled: Option<Unsettled>,
+    ) -> Self {
         Self {
             body,
             kind,
             last: None,
+            left,
             unsettled,
         }
     }
 }
 
 impl Kind {
+    /// Whether there is nothing left to read. Not every body says so by itself, and
+    /// nobody reads beyond the length that was promised.
+    pub(crate) fn is_over<B: Body>(self, body: &B, left: Option<u64>) -> bool {
+        let is_counted_out = self == Self::Http && left == Some(0);
+        is_counted_out || body.is_end_stream()
+    }
+
     /// The verdict on a call, once there is one. Who reads a body need not ask
     /// again after a frame with which it says that it is at its end.
     fn of_frame<D, E>(
@@ -74,7 +90,7 @@ impl Kind {
         }
     }
 
-    const fn of_end(self) -> Verdict {
+    pub(crate) const fn of_end(self) -> Verdict {
         match self {
             // It ended without a status.
             Self::Grpc => Verdict::Sent,
@@ -94,7 +110,11 @@ impl<B: Body> Body for WatchedBody<B> {
         let mut this = self.project();
         if this.last.is_none() {
             let frame = ready!(this.body.as_mut().poll_frame(context));
-            let is_at_end = this.body.is_end_stream();
+            if let Some(Ok(frame)) = &frame {
+                let read = frame.data_ref().map_or(0, |data| data.remaining() as u64);
+                *this.left = this.left.map(|left| left.saturating_sub(read));
+            }
+            let is_at_end = this.kind.is_over(&*this.body, *this.left);
             let verdict = this.kind.of_frame(frame.as_ref(), is_at_end);
             match verdict.and_then(|verdict| Some((verdict, this.unsettled.take()?))) {
                 None => return Poll::Ready(frame),
@@ -127,7 +147,7 @@ impl<B: Body> Body for WatchedBody<B> {
 impl<B: Body + Default> Default for WatchedBody<B> {
     /// A body that no call waits for.
     fn default() -> Self {
-        Self::new(B::default(), Kind::Http, None)
+        Self::new(B::default(), Kind::Http, None, None)
     }
 }
 

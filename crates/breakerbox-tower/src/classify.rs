@@ -2,6 +2,7 @@ use std::error::Error;
 use std::time::SystemTime;
 
 use ::http::Response;
+use ::http::header::CONTENT_LENGTH;
 use breakerbox::Verdict;
 use http_body::Body;
 
@@ -69,13 +70,13 @@ impl<B: Body, E: Error + 'static> Classify<Response<B>, E> for Http {
 
     fn verdict(&self, result: &Result<Response<B>, E>) -> Option<Verdict> {
         match result {
-            Ok(response) => http_verdict(response).or_else(|| at_end(response, Verdict::Success)),
+            Ok(response) => http_verdict(response).or_else(|| at_end(response, Kind::Http)),
             Err(error) => Some(error_verdict(error)),
         }
     }
 
     fn watch(&self, response: Response<B>, unsettled: Option<Unsettled>) -> Self::Watched {
-        response.map(|body| WatchedBody::new(body, Kind::Http, unsettled))
+        watched(response, Kind::Http, unsettled)
     }
 }
 
@@ -94,13 +95,13 @@ impl<B: Body, E: Error + 'static> Classify<Response<B>, E> for Grpc {
         match result {
             Ok(response) => http_verdict(response)
                 .or_else(|| grpc::verdict(response.headers()))
-                .or_else(|| at_end(response, Verdict::Sent)),
+                .or_else(|| at_end(response, Kind::Grpc)),
             Err(error) => Some(error_verdict(error)),
         }
     }
 
     fn watch(&self, response: Response<B>, unsettled: Option<Unsettled>) -> Self::Watched {
-        response.map(|body| WatchedBody::new(body, Kind::Grpc, unsettled))
+        watched(response, Kind::Grpc, unsettled)
     }
 }
 
@@ -111,6 +112,25 @@ fn http_verdict<B>(response: &Response<B>) -> Option<Verdict> {
 }
 
 /// The verdict on a response that has no body.
-fn at_end<B: Body>(response: &Response<B>, verdict: Verdict) -> Option<Verdict> {
-    response.body().is_end_stream().then_some(verdict)
+fn at_end<B: Body>(response: &Response<B>, kind: Kind) -> Option<Verdict> {
+    let is_over = kind.is_over(response.body(), promised(response));
+    is_over.then(|| kind.of_end())
+}
+
+fn watched<B: Body>(
+    response: Response<B>,
+    kind: Kind,
+    unsettled: Option<Unsettled>,
+) -> Response<WatchedBody<B>> {
+    let promised = promised(&response);
+    response.map(|body| WatchedBody::new(body, kind, promised, unsettled))
+}
+
+/// How many bytes its body has, where that is known.
+fn promised<B: Body>(response: &Response<B>) -> Option<u64> {
+    let known = response.body().size_hint().exact();
+    known.or_else(|| {
+        let length = response.headers().get(CONTENT_LENGTH)?;
+        length.to_str().ok()?.parse().ok()
+    })
 }

@@ -215,6 +215,29 @@ async fn r03_a_body_that_its_reader_drops_is_abandoned() {
     assert_eq!((counts.successes, counts.failures), (0, 0));
 }
 
+/// A server that knows from its headers how much it has to send reads no further,
+/// and not every body says by itself that it is at its end.
+#[tokio::test(start_paused = true)]
+async fn r03_a_body_is_at_its_end_when_as_much_has_come_as_was_promised() {
+    for (length, body) in [(8, vec![data(), data()]), (0, vec![])] {
+        let (_breakers, breaker) = breaker().await;
+        let frames_to_read = body.len();
+        let mut response = Response::new(frames(body));
+        response
+            .headers_mut()
+            .insert("content-length", length.into());
+        let mut response = Some(Ok::<_, Infallible>(response));
+        let service = service_fn(move |()| ready(response.take().unwrap()));
+        let service = BreakerLayer::new(breaker.clone(), Http).layer(service);
+        let mut body = service.oneshot(()).await.unwrap().into_body();
+        for _ in 0..frames_to_read {
+            body.frame().await.unwrap().unwrap();
+        }
+        drop(body);
+        assert_eq!(counts(&breaker).await.successes, 1, "{length} bytes");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn r03_an_answer_without_a_body_settles_at_once() {
     let (_breakers, breaker) = breaker().await;
