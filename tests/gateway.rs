@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpListener;
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -21,6 +21,7 @@ use tokio::time::{MissedTickBehavior, interval};
 struct Process {
     address: SocketAddr,
     child: Child,
+    complaints: Lines<BufReader<ChildStderr>>,
     said: Lines<BufReader<ChildStdout>>,
 }
 
@@ -31,15 +32,18 @@ impl Process {
             .env("RUST_LOG", "off")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
         let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let complaints = BufReader::new(child.stderr.take().unwrap()).lines();
         let first = said.next_line().await.unwrap().expect("it comes up");
         let address = first.trim_start_matches("listening on ").parse().unwrap();
         Self {
             address,
             child,
+            complaints,
             said,
         }
     }
@@ -312,7 +316,8 @@ async fn r58_a_reload_keeps_breakers_and_a_wrong_file_changes_nothing() {
         "listen = \"127.0.0.1:0\"\npool = {}\nroute = [{ prefix = \"/\", pool = \"shop\" }]",
     );
     gateway.signal("-HUP").await;
-    // Nothing is said on standard output, so ask until the next one is.
+    let refused = gateway.complaints.next_line().await.unwrap().unwrap();
+    assert!(refused.contains("not reloaded"), "{refused}");
     assert_eq!(get(&gateway.url("/")).await.as_deref(), Ok("south"));
 
     let third = Process::upstream("third").await;
