@@ -94,9 +94,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (head, body) = request.into_parts();
-        let wanted = (self.repeat)(&head);
-        let replay = Replay::new(Request::from_parts(head, body), wanted, self.replay_up_to);
+        let replay = Replay::new(request, &*self.repeat, self.replay_up_to);
         let (classify, pool) = (self.classify.clone(), self.pool.clone());
         Box::pin(async move {
             let send = |mut service: S| {

@@ -35,8 +35,13 @@ pub(crate) struct Replay<B> {
 
 impl<B: Body<Data = Bytes>> Replay<B> {
     /// Keeps up to `limit` bytes of the body.
-    pub(crate) fn new(request: Request<B>, wanted: Repeat, limit: usize) -> Self {
+    pub(crate) fn new(
+        request: Request<B>,
+        wanted: impl FnOnce(&Parts) -> Repeat,
+        limit: usize,
+    ) -> Self {
         let (head, body) = request.into_parts();
+        let wanted = wanted(&head);
         Self {
             head,
             tape: Arc::new(Mutex::new(Tape::new(body, limit))),

@@ -24,7 +24,7 @@ impl Body for Script {
 
 fn replay<const N: usize>(script: [Option<&'static str>; N], limit: usize) -> Replay<Script> {
     let script = Script(script.into());
-    Replay::new(Request::new(script), Repeat::Idempotent, limit)
+    Replay::new(Request::new(script), |_| Repeat::Idempotent, limit)
 }
 
 fn body(replay: &Replay<Script>) -> ReplayBody<Script> {
@@ -89,7 +89,7 @@ fn r55_a_request_with_a_body_is_not_hedged_but_one_without_is() {
     assert_eq!(with_body.repeat(), Repeat::Idempotent);
 
     let empty = Full::new(Bytes::new());
-    let without = Replay::new(Request::new(empty), Repeat::Idempotent, 10);
+    let without = Replay::new(Request::new(empty), |_| Repeat::Idempotent, 10);
     let (request, _underway) = without.attempt();
     assert!(request.body().is_end_stream());
     assert_eq!(without.repeat(), Repeat::Idempotent);
@@ -98,7 +98,7 @@ fn r55_a_request_with_a_body_is_not_hedged_but_one_without_is() {
 #[test]
 fn a_body_of_known_length_stays_one() {
     let whole = Full::new(Bytes::from("order"));
-    let replay = Replay::new(Request::new(whole), Repeat::Idempotent, 10);
+    let replay = Replay::new(Request::new(whole), |_| Repeat::Idempotent, 10);
     for _attempt in 0..2 {
         let mut body = replay.attempt().0.into_body();
         assert_eq!(body.size_hint().exact(), Some(5));
