@@ -38,6 +38,18 @@ impl Verdict {
             Self::Success => Outcome::Success,
         }
     }
+
+    /// What a breaker hears of it that belongs to no pool.
+    ///
+    /// A pool leaves a busy endpoint alone. Without one nobody does but the
+    /// breaker, so pushback is a failure there, with its advice.
+    #[must_use]
+    pub const fn outcome_without_pool(self) -> Outcome {
+        match self {
+            Self::Pushback { retry_after } => Outcome::Failure { retry_after },
+            Self::Final | Self::NotSent | Self::Sent | Self::Success => self.outcome(),
+        }
+    }
 }
 
 /// Whether a call may be made again after an attempt that did not work.
@@ -99,7 +111,10 @@ mod tests {
             retry_after: Some(Duration::from_secs(1)),
         };
         assert_eq!(busy.outcome(), Outcome::Ignored);
+        let alone = Outcome::failure_after(Duration::from_secs(1));
+        assert_eq!(busy.outcome_without_pool(), alone);
         assert_eq!(Verdict::Final.outcome(), Outcome::Ignored);
+        assert_eq!(Verdict::Final.outcome_without_pool(), Outcome::Ignored);
         assert_eq!(Verdict::NotSent.outcome(), Outcome::failure());
         assert_eq!(Verdict::Sent.outcome(), Outcome::failure());
         assert_eq!(Verdict::Success.outcome(), Outcome::Success);

@@ -7,7 +7,7 @@ use breakerbox::{Breaker, CallError, Rejected};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Classify, Unsettled, unsettled};
+use crate::{Classify, Unsettled};
 
 /// Guards services with one breaker.
 ///
@@ -135,7 +135,10 @@ where
         let future = self.service.call(request);
         let classify = self.layer.classify.clone();
         Box::pin(async move {
-            let judge = |result: &Result<_, _>| classify.verdict(result).map(unsettled::outcome);
+            let judge = |result: &Result<_, _>| {
+                let verdict = classify.verdict(result)?;
+                Some(verdict.outcome_without_pool())
+            };
             let (answer, permit) = permit.call_streaming(judge, future).await?;
             Ok(classify.watch(answer, permit.map(Unsettled::from)))
         })

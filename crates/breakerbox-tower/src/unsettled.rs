@@ -1,4 +1,4 @@
-use breakerbox::{Decision, Outcome, OwnedPermit, PoolPermit, Verdict};
+use breakerbox::{Decision, OwnedPermit, PoolPermit, Verdict};
 
 /// The permit of a call whose answer has begun, to be settled at its end.
 ///
@@ -20,7 +20,7 @@ impl Unsettled {
     /// the breaker has decided.
     pub fn settle(self, verdict: Verdict) -> Decision {
         match self.permit {
-            Permit::Breaker(permit) => permit.settle(outcome(verdict)),
+            Permit::Breaker(permit) => permit.settle(verdict.outcome_without_pool()),
             Permit::Pool(permit) => permit.settle(verdict),
         }
     }
@@ -39,16 +39,5 @@ impl From<PoolPermit> for Unsettled {
         Self {
             permit: Permit::Pool(permit),
         }
-    }
-}
-
-/// What a breaker without a pool hears.
-///
-/// A pool leaves a busy endpoint alone. Without one nobody does but the breaker,
-/// so pushback is a failure there, and the next opening as long as was asked.
-pub(crate) const fn outcome(verdict: Verdict) -> Outcome {
-    match verdict {
-        Verdict::Pushback { retry_after } => Outcome::Failure { retry_after },
-        other => other.outcome(),
     }
 }
