@@ -4,7 +4,6 @@
 //! reading one takes less than a protobuf library in every build would.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::marker::PhantomData;
 
 use async_trait::async_trait;
@@ -17,6 +16,7 @@ use http_body_util::{BodyExt, Limited};
 use tower_service::Service;
 
 use crate::grpc;
+use crate::ready::ready;
 
 /// Asks an endpoint by `grpc.health.v1.Health/Check`, through the very service
 /// that serves its calls.
@@ -61,11 +61,9 @@ where
     R: Body<Data = Bytes> + Send,
     R::Error: Into<CheckError>,
 {
-    async fn check(&self, mut endpoint: S) -> Result<(), CheckError> {
-        poll_fn(|context| endpoint.poll_ready(context))
-            .await
-            .map_err(Into::into)?;
-        let response = endpoint.call(self.request()).await.map_err(Into::into)?;
+    async fn check(&self, endpoint: S) -> Result<(), CheckError> {
+        let response = async { ready(endpoint).await?.call(self.request()).await };
+        let response = response.await.map_err(Into::into)?;
         let (head, body) = response.into_parts();
         let body = Limited::new(body, LARGEST_ANSWER).collect().await?;
         let trailers = body.trailers().unwrap_or(&head.headers);

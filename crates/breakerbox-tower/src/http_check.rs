@@ -1,11 +1,12 @@
 use std::fmt;
-use std::future::poll_fn;
 use std::marker::PhantomData;
 
 use async_trait::async_trait;
 use breakerbox::{CheckError, HealthCheck};
 use http::{Request, Response, Uri};
 use tower_service::Service;
+
+use crate::ready::ready;
 
 /// Asks an endpoint by HTTP GET, through the very service that serves its calls.
 ///
@@ -36,13 +37,11 @@ where
     B: Default + Send + 'static,
     R: Send,
 {
-    async fn check(&self, mut endpoint: S) -> Result<(), CheckError> {
+    async fn check(&self, endpoint: S) -> Result<(), CheckError> {
         let mut request = Request::new(B::default());
         *request.uri_mut() = self.uri.clone();
-        poll_fn(|context| endpoint.poll_ready(context))
-            .await
-            .map_err(Into::into)?;
-        let response = endpoint.call(request).await.map_err(Into::into)?;
+        let response = async { ready(endpoint).await?.call(request).await };
+        let response = response.await.map_err(Into::into)?;
         match response.status() {
             status if status.is_success() => Ok(()),
             status => Err(format!("{} answered {status}, expected 2xx", self.uri).into()),

@@ -1,12 +1,13 @@
 use std::error::Error;
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::sync::Mutex;
 use tower_service::Service;
+
+use crate::ready::ready;
 
 /// A service that a make-service makes when it is first called, and again when it
 /// is lost.
@@ -78,19 +79,13 @@ where
     }
 }
 
-/// The service, once it is ready.
-async fn ready<S: Service<Request>, Request>(mut service: S) -> Result<S, S::Error> {
-    poll_fn(|context| service.poll_ready(context)).await?;
-    Ok(service)
-}
-
-async fn make<M, T>(mut make: M, target: T) -> Result<M::Response, NotMade>
+async fn make<M, T>(make: M, target: T) -> Result<M::Response, NotMade>
 where
     M: Service<T>,
     M::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let made = async {
-        poll_fn(|context| make.poll_ready(context)).await?;
+        let mut make = ready(make).await?;
         make.call(target).await
     };
     made.await.map_err(|error: M::Error| NotMade {

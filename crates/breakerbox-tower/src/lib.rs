@@ -53,6 +53,7 @@ mod lazy;
 mod lock;
 mod origin;
 mod pool;
+mod ready;
 mod replay;
 mod unsettled;
 

@@ -1,6 +1,5 @@
 use std::error::Error;
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,6 +11,7 @@ use http::request::Parts;
 use http_body::Body;
 use tower_service::Service;
 
+use crate::ready::ready;
 use crate::replay::Replay;
 use crate::{Classify, ReplayBody, Unsettled, http as rules};
 
@@ -97,12 +97,11 @@ where
         let replay = Replay::new(request, &*self.repeat, self.replay_up_to);
         let (classify, pool) = (self.classify.clone(), self.pool.clone());
         Box::pin(async move {
-            let send = |mut service: S| {
+            let send = |service: S| {
                 let (request, underway) = replay.attempt();
                 async move {
                     let _underway = underway;
-                    poll_fn(|context| service.poll_ready(context)).await?;
-                    service.call(request).await
+                    ready(service).await?.call(request).await
                 }
             };
             let judge = |result: &Result<_, _>| classify.verdict(result);
