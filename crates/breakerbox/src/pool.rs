@@ -473,7 +473,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         let breaker = self.breakers.breaker(breaker, config).await;
         let breaker = breaker.map_err(PoolStartError::Breaker)?;
         let (spec, is_checked) = (endpoint.spec, endpoint.check.is_some());
-        let slot = Box::new(Slot::new(endpoint, breaker, clock::now()));
+        let slot = Box::new(Slot::new(endpoint, breaker));
         let admitted = |reply| PoolMessage::Admit(slot, spec, joins, reply);
         let id = self.tell(admitted).await.ok_or(PoolStartError::Stopped)?;
         if is_checked {

@@ -170,8 +170,8 @@ pub enum Attempt {
 pub struct Load {
     /// Calls in flight.
     pub in_flight: u32,
-    /// How long its calls take of late, in nanoseconds.
-    pub latency: u64,
+    /// How long its calls take of late, in nanoseconds; None where nobody knows.
+    pub latency: Option<u64>,
 }
 
 /// An endpoint that was chosen.
@@ -246,8 +246,8 @@ impl Tier {
     }
 
     /// The first draw gives each its share. The second one takes its place if it
-    /// is less busy, but one of less weight only as often as that weight says, or
-    /// a fast endpoint that has just come back would get everything.
+    /// is clearly less busy, but one of less weight only as often as that weight
+    /// says, or a fast endpoint that has just come back would get everything.
     fn better_of_two(
         &self,
         dice: &mut Dice,
@@ -259,7 +259,7 @@ impl Tier {
         };
         let [weight, its_weight] = [first, second].map(|place| self.members[place].weight);
         let may_win = its_weight >= weight || dice.up_to(weight - 1) < its_weight;
-        let wins = may_win && self.cost(second, other) < self.cost(first, load);
+        let wins = may_win && self.is_less_busy((second, other), (first, load));
         let (winner, loser) = if wins {
             (second, first)
         } else {
@@ -328,11 +328,23 @@ impl Tier {
         -(member.weight as f64) / part.ln()
     }
 
+    /// Whether one is clearly less busy than the other. Where the latency of one is
+    /// not known, it counts for neither.
+    ///
+    /// Small differences come and go. If they decided, of two endpoints that are
+    /// alike one would get everything, and then the other.
+    fn is_less_busy(&self, one: (usize, Load), other: (usize, Load)) -> bool {
+        let [own, others] = match (one.1.latency, other.1.latency) {
+            (Some(own), Some(others)) => [own, others],
+            _ => [1, 1],
+        };
+        4 * self.cost(one, own) < 3 * self.cost(other, others)
+    }
+
     /// Latency times calls in flight, those by weight.
-    fn cost(&self, place: usize, load: Load) -> u128 {
-        let Load { in_flight, latency } = load;
+    fn cost(&self, (place, load): (usize, Load), latency: u64) -> u128 {
         let weight = u128::from(self.members[place].weight.max(1));
-        let share = u128::from(in_flight) * u128::from(self.mean) * SCALE / weight;
+        let share = u128::from(load.in_flight) * u128::from(self.mean) * SCALE / weight;
         u128::from(latency.max(1)) * (share + SCALE)
     }
 

@@ -28,7 +28,7 @@ fn loads(roster: &Roster) -> Vec<u8> {
 
 const IDLE: Load = Load {
     in_flight: 0,
-    latency: 1_000,
+    latency: Some(1_000),
 };
 
 /// Who is picked how often, of ten thousand picks, by their order of adding.
@@ -79,7 +79,7 @@ fn r51_the_less_busy_of_two_takes_the_call() {
     );
     let slow = |seat| {
         Some(Load {
-            latency: if seat == 1 { 9_000 } else { 1_000 },
+            latency: Some(if seat == 1 { 9_000 } else { 1_000 }),
             ..IDLE
         })
     };

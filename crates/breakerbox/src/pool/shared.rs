@@ -261,6 +261,9 @@ impl<T> Shared<T> {
                 let Some(slot) = desk.slots.get(&id) else {
                     return;
                 };
+                if to.is_available() {
+                    slot.begin_anew();
+                }
                 let endpoint = Arc::clone(&slot.name);
                 tracing::info!(
                     pool.name = &*self.name, endpoint.name = &*endpoint,

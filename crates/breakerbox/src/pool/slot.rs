@@ -29,7 +29,7 @@ pub(super) struct Slot<T> {
 }
 
 impl<T> Slot<T> {
-    pub(super) fn new(endpoint: Endpoint<T>, breaker: Breaker, now: Instant) -> Self {
+    pub(super) fn new(endpoint: Endpoint<T>, breaker: Breaker) -> Self {
         Self {
             breaker,
             busy_until: AtomicU64::new(0),
@@ -37,7 +37,7 @@ impl<T> Slot<T> {
             check: endpoint.check,
             failures: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
-            latency: Latency::new(now),
+            latency: Latency::default(),
             max_in_flight: endpoint.max_in_flight,
             name: endpoint.name,
             value: endpoint.value,
@@ -51,7 +51,11 @@ impl<T> Slot<T> {
         let may = in_flight < self.max_in_flight && self.busy_until().is_none_or(|end| end <= now);
         may.then(|| Load {
             in_flight,
-            latency: self.latency.estimate(now),
+            // One call at a time may find out anew.
+            latency: match in_flight {
+                0 => self.latency.recent(now),
+                _ => self.latency.estimate(now),
+            },
         })
     }
 
@@ -59,8 +63,13 @@ impl<T> Slot<T> {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    pub(super) fn latency(&self, now: Instant) -> Duration {
-        Duration::from_nanos(self.latency.estimate(now))
+    pub(super) fn latency(&self, now: Instant) -> Option<Duration> {
+        self.latency.estimate(now).map(Duration::from_nanos)
+    }
+
+    /// It may be used again: how it did before it fell says nothing any more.
+    pub(super) fn begin_anew(&self) {
+        self.latency.forget();
     }
 
     fn busy_until(&self) -> Option<Instant> {

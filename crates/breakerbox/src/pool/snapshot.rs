@@ -34,8 +34,8 @@ pub struct EndpointSnapshot {
     pub health: Health,
     /// Calls in flight.
     pub in_flight: u32,
-    /// How long its calls take of late.
-    pub latency: Duration,
+    /// How long its calls take of late; None if no call has told.
+    pub latency: Option<Duration>,
     /// Its name.
     pub name: Arc<str>,
     /// How many of a hundred calls it gets, of those that it would get.
@@ -98,11 +98,10 @@ impl fmt::Display for EndpointSnapshot {
         if *share < 100 {
             write!(f, ", back to {share} %")?;
         }
-        let latency = humanly(self.latency);
-        write!(f, ", {} in flight, {latency}", self.in_flight)
+        write!(f, ", {} in flight", self.in_flight)?;
+        match self.latency {
+            None => Ok(()),
+            Some(latency) => write!(f, ", {:.1} ms", latency.as_secs_f64() * 1e3),
+        }
     }
-}
-
-fn humanly(span: Duration) -> String {
-    format!("{:.1} ms", span.as_secs_f64() * 1e3)
 }

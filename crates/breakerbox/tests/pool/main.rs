@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod balance;
 mod calls;
 mod failure_table;
 mod hedges;

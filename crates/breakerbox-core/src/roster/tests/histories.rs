@@ -200,7 +200,7 @@ impl Both {
         };
         let load = |seat| Load {
             in_flight: (bits >> seat) as u32 % 4,
-            latency: 1_000,
+            latency: Some(1_000),
         };
         let pick = rotation.pick(wish, next, |seat| (!is_excluded(seat)).then(|| load(seat)));
         let (plain, probes) = self.model.candidates();
