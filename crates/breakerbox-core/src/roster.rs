@@ -146,6 +146,21 @@ impl Roster {
         self.tell(id, now, |record| record.breaker = state);
     }
 
+    /// The states of so many breakers are these now, as in
+    /// [`breaker_changed`](Self::breaker_changed).
+    pub fn breakers_changed(
+        &mut self,
+        states: impl IntoIterator<Item = (EndpointId, State)>,
+        now: Instant,
+    ) {
+        for (id, state) in states {
+            if let Some(record) = self.records.get_mut(&id) {
+                record.breaker = state;
+            }
+        }
+        self.settle(now);
+    }
+
     /// A health check of an endpoint ended. Returns how long to wait before the
     /// next one, or None if there is no such endpoint.
     pub fn checked(&mut self, id: EndpointId, check: Check, now: Instant) -> Option<Duration> {
@@ -215,33 +230,33 @@ impl Roster {
         let seats: Vec<_> = self.records.keys().copied().collect();
         let seated = || self.records.values().enumerate();
         let tiers = self.loads.iter().map(|load| {
-            let may_serve = |record: &Record| {
-                let status = record.status();
-                status.is_available() || load.panics && status.is_usable_in_panic()
-            };
-            let members = seated()
-                .filter(|(_, record)| record.spec.tier == load.tier && may_serve(record))
-                .map(|(seat, record)| Member {
-                    identity: record.identity,
-                    seat,
-                    weight: record.effective_weight(),
-                });
-            Tier::new(*load, members.collect())
-        });
-        let is_probing =
-            |(_, record): &(usize, &Record)| record.status() == EndpointStatus::HalfOpen;
-        Rotation {
-            probing: seated()
-                .filter(is_probing)
+            let of_tier = seated().filter(|(_, record)| record.spec.tier == load.tier);
+            let probing = of_tier
+                .clone()
+                .filter(|(_, record)| record.may_probe(load.panics))
                 .map(|(seat, record)| Probing {
                     for_all: self.is_out_of_patience(record),
-                    seat,
-                    tier: record.spec.tier,
-                })
+                    member: Member::whole(seat, record),
+                    tier: load.tier,
+                });
+            let members = of_tier
+                .filter(|(_, record)| record.may_serve(load.panics))
+                .map(|(seat, record)| Member {
+                    weight: record.effective_weight(),
+                    ..Member::whole(seat, record)
+                });
+            (Tier::new(*load, members.collect()), probing)
+        });
+        let (tiers, probing): (Vec<_>, Vec<_>) = tiers.unzip();
+        Rotation {
+            probing: probing.into_iter().flatten().collect(),
+            returning: seated()
+                .filter(|(_, record)| record.status().ends_by_itself())
+                .map(|(seat, _)| seat)
                 .collect(),
             seats: seats.into(),
             selection: self.config.selection,
-            tiers: tiers.collect(),
+            tiers,
         }
     }
 
@@ -318,9 +333,11 @@ impl Roster {
             }
         }
         for record in self.records.values_mut() {
-            if record.ejected_until.is_none() {
+            // One that was out has not shown anything yet.
+            if !record.was_out {
                 record.ejections = record.ejections.saturating_sub(1);
             }
+            record.was_out = record.ejected_until.is_some();
             (record.calls, record.failures) = (0, 0);
         }
     }
@@ -352,6 +369,7 @@ impl Roster {
             return;
         };
         record.ejections += 1;
+        record.was_out = true;
         record.ejected_until = Some(now + ejection.lasts.wait(record.ejections, &mut self.dice));
         if let Some(from) = record.settle(failback, now) {
             let to = record.status();
@@ -367,13 +385,13 @@ impl Roster {
             let in_panic = records().filter(|it| it.status().is_usable_in_panic());
             Strength {
                 available: available().count(),
-                back: available().map(Record::effective_weight).sum(),
+                back: available().map(Record::weight_in_tier).sum(),
                 holds: available().any(Record::holds),
                 members: records().count(),
                 tier,
-                up: available().map(whole_weight).sum(),
-                usable: in_panic.map(whole_weight).sum(),
-                whole: records().map(whole_weight).sum(),
+                up: available().map(Record::whole_weight).sum(),
+                usable: in_panic.map(Record::whole_weight).sum(),
+                whole: records().map(Record::whole_weight).sum(),
             }
         };
         self.tiers().into_iter().map(strength).collect()
@@ -396,8 +414,8 @@ impl Roster {
 
     /// Until when only calls that may be made again are probes.
     fn patience_ends(record: &Record) -> Option<Instant> {
-        let is_probing = record.status() == EndpointStatus::HalfOpen;
-        is_probing.then(|| record.since() + PATIENCE)
+        // Whether its tier panics may be known later, and then it is time.
+        record.may_probe(true).then(|| record.since() + PATIENCE)
     }
 
     fn is_out_of_patience(&self, record: &Record) -> bool {
@@ -410,11 +428,6 @@ impl Roster {
         self.latest = Some(now);
         now
     }
-}
-
-/// The weight of an endpoint in hundredths, as if all of it had come back.
-fn whole_weight(record: &Record) -> u64 {
-    u64::from(record.spec.weight) * 100
 }
 
 /// A number that depends on nothing but the name: FNV-1a, which every replica

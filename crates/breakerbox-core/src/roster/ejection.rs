@@ -7,7 +7,8 @@ use crate::{Backoff, Ratio, span};
 /// One that fails every fifth call opens no breaker and answers its health
 /// checks, and still spoils every fifth order. What gives it away is its peers.
 /// The rule is Envoy's success-rate detection: an outlier is whose success rate
-/// is more than 1.9 standard deviations below its tier's mean.
+/// is more than 1.9 standard deviations below its tier's mean. Among endpoints
+/// that are nearly perfect that is a hair, so it must also be 5 points below.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use = "an ejection does nothing until a configuration has it"]
 pub struct Ejection {
@@ -22,8 +23,9 @@ impl Ejection {
     /// Looks every 10 s at endpoints with 100 calls since, if a tier has at
     /// least 5 of them (with fewer, no one can be that far from the mean).
     ///
-    /// It lasts 10 s, doubling to 300 s while it repeats, with 20 % jitter; at
-    /// most half of a tier, or one endpoint, is out at a time.
+    /// It lasts 10 s, doubling to 300 s while it repeats, with 20 % jitter; a
+    /// sweep in which an endpoint was not out at any time takes one back. At most
+    /// half of a tier, or one endpoint, is out at a time.
     pub const fn of_outliers() -> Self {
         Self {
             at_most: Ratio::percent(50),
@@ -117,10 +119,13 @@ fn limit(rates: impl ExactSizeIterator<Item = i64> + Clone) -> i64 {
     let mean = rates.clone().sum::<i64>() / count;
     let squares: i64 = rates.map(|rate| (rate - mean).pow(2)).sum();
     let deviation = (squares / count).isqrt();
-    mean - deviation * DEVIATIONS_IN_TENTHS / 10
+    mean - (deviation * DEVIATIONS_IN_TENTHS / 10).max(GAP)
 }
 
 const DEVIATIONS_IN_TENTHS: i64 = 19;
+
+/// Of a million.
+const GAP: i64 = 50_000;
 
 #[cfg(test)]
 mod tests {
@@ -143,6 +148,9 @@ mod tests {
             (&[0, 0, 0, 20], &[]),
             (&[20, 20, 20, 20, 20], &[]),
             (&[1, 2, 1, 0, 2], &[]),
+            (&[0, 0, 0, 0, 1], &[]),
+            (&[0, 0, 0, 0, 6], &[]),
+            (&[0, 0, 0, 0, 7], &[4]),
             (&[0, 0, 0, 0, 0, 0, 0, 0, 30, 50], &[9]),
             (&[0; 5], &[]),
         ] {

@@ -57,7 +57,7 @@ impl Failback {
     /// For one that was never out, but may be cold.
     pub(super) fn begin_new(self, now: Instant) -> Comeback {
         self.ramp
-            .map_or(Comeback::Done, |ramp| Comeback::Climbing(ramp.begin(now)))
+            .map_or(Comeback::Done, |ramp| Comeback::Joining(ramp.begin(now)))
     }
 }
 
@@ -66,16 +66,31 @@ impl Failback {
 pub(super) enum Comeback {
     Climbing(Climb),
     Done,
-    Holding { ramp: Ramp, until: Instant },
+    Holding {
+        ramp: Ramp,
+        until: Instant,
+    },
+    /// It was never out.
+    Joining(Climb),
 }
 
 impl Comeback {
     /// How many of a hundred calls it gets, of those that it would get.
     pub(super) fn share(&self) -> u8 {
         match self {
-            Self::Climbing(climb) => climb.share(),
+            Self::Climbing(climb) | Self::Joining(climb) => climb.share(),
             Self::Done => 100,
             Self::Holding { ramp, until } => ramp.begin(*until).share(),
+        }
+    }
+
+    /// How much of a hundred of its weight counts for its tier. One that joins is
+    /// spared beside the others, but what it stands for is there: nothing has
+    /// failed, so no other tier shall help out.
+    pub(super) fn share_of_tier(&self) -> u8 {
+        match self {
+            Self::Joining(_) => 100,
+            Self::Climbing(_) | Self::Done | Self::Holding { .. } => self.share(),
         }
     }
 
@@ -86,18 +101,21 @@ impl Comeback {
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         match self {
-            Self::Climbing(climb) => Some(climb.next_deadline()),
+            Self::Climbing(climb) | Self::Joining(climb) => Some(climb.next_deadline()),
             Self::Done => None,
             Self::Holding { until, .. } => Some(*until),
         }
     }
 
     pub(super) fn advance(self, now: Instant) -> Self {
-        let climb = match self {
-            Self::Climbing(climb) => climb,
-            Self::Holding { ramp, until } if until <= now => ramp.begin(until),
-            Self::Done | Self::Holding { .. } => return self,
-        };
-        climb.climb(now).map_or(Self::Done, Self::Climbing)
+        match self {
+            Self::Climbing(climb) => climb.climb(now).map_or(Self::Done, Self::Climbing),
+            Self::Holding { ramp, until } if until <= now => {
+                let climb = ramp.begin(until).climb(now);
+                climb.map_or(Self::Done, Self::Climbing)
+            }
+            Self::Joining(climb) => climb.climb(now).map_or(Self::Done, Self::Joining),
+            Self::Done | Self::Holding { .. } => self,
+        }
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Strength {
     pub(super) tier: u8,
     /// Of what is available, as if all of it had come back.
     pub(super) up: u64,
-    /// Of what is available, as far as it has come back.
+    /// Of what is available, as far as it has come back after a failure.
     pub(super) back: u64,
     /// Of what is usable in panic.
     pub(super) usable: u64,
@@ -45,8 +45,9 @@ pub(super) fn divide(tiers: &[Strength], rules: &Rules) -> Vec<TierLoad> {
         let worth = |tier| rules.worth(part(tier), tier.whole);
         tiers.iter().map(worth).collect()
     };
-    let is_short = worth(|tier| tier.up).iter().sum::<u64>() < WHOLE;
-    let mut parts = worth(|tier| tier.back);
+    let up = worth(|tier| tier.up);
+    let is_short = up.iter().sum::<u64>() < WHOLE;
+    let mut parts = fill(worth(|tier| tier.back), &up);
     if parts.iter().all(|part| *part == 0) {
         parts = worth(|tier| tier.usable);
     }
@@ -83,6 +84,18 @@ impl Rules {
     fn panics(&self, tier: &Strength) -> bool {
         !self.panic_below.is_zero() && !self.panic_below.is_reached_by(tier.up, tier.whole)
     }
+}
+
+/// Where what has come back does not carry all, nobody can be spared: the best
+/// tiers take more, up to all that is up.
+fn fill(mut parts: Vec<u64>, up: &[u64]) -> Vec<u64> {
+    let mut lacking = WHOLE.saturating_sub(parts.iter().sum());
+    for (part, up) in parts.iter_mut().zip(up) {
+        let more = lacking.min(up.saturating_sub(*part));
+        *part += more;
+        lacking -= more;
+    }
+    parts
 }
 
 fn spill(parts: &[u64]) -> Vec<u8> {
@@ -177,6 +190,24 @@ mod tests {
             (&[30], &[100]),
         ] {
             assert_eq!(loads(available, &RULES), golden, "{available:?}");
+        }
+    }
+
+    #[test]
+    fn r56_where_nobody_has_come_back_yet_the_best_tier_takes_over() {
+        for (available, back, golden) in [
+            (&[100, 100][..], &[10, 10][..], &[86, 14][..]),
+            (&[100, 100], &[10, 100], &[14, 86]),
+            (&[50, 100], &[5, 20], &[70, 30]),
+            (&[50, 10], &[5, 10], &[83, 17]),
+            (&[0, 100], &[0, 10], &[0, 100]),
+        ] {
+            let mut tiers = tiers(available);
+            for (tier, back) in tiers.iter_mut().zip(back) {
+                tier.back = *back as u64 * 100;
+            }
+            let loads: Vec<_> = divide(&tiers, &RULES).iter().map(|it| it.load).collect();
+            assert_eq!(loads, golden, "{available:?}, of which {back:?} are back");
         }
     }
 

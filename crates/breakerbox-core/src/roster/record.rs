@@ -21,6 +21,8 @@ pub(super) struct Record {
     since: Instant,
     pub(super) spec: EndpointSpec,
     status: EndpointStatus,
+    /// Whether it was ejected at some time since the last sweep.
+    pub(super) was_out: bool,
 }
 
 impl Record {
@@ -38,6 +40,7 @@ impl Record {
             since: now,
             spec,
             status: EndpointStatus::Available,
+            was_out: false,
         }
     }
 
@@ -70,6 +73,31 @@ impl Record {
     /// Its weight, in hundredths, as far as it has come back.
     pub(super) fn effective_weight(&self) -> u64 {
         u64::from(self.spec.weight) * u64::from(self.comeback.share())
+    }
+
+    /// Its weight, in hundredths, as if all of it had come back.
+    pub(super) fn whole_weight(&self) -> u64 {
+        u64::from(self.spec.weight) * 100
+    }
+
+    /// What it counts for in its tier, in hundredths.
+    pub(super) fn weight_in_tier(&self) -> u64 {
+        u64::from(self.spec.weight) * u64::from(self.comeback.share_of_tier())
+    }
+
+    /// Whether calls may go to it, also if its tier panics.
+    pub(super) const fn may_serve(&self, panics: bool) -> bool {
+        let is_closed = matches!(self.breaker, State::Closed);
+        self.status.is_available() || panics && is_closed && self.status.is_usable_in_panic()
+    }
+
+    /// Whether its breaker needs a call, and may get one.
+    pub(super) const fn may_probe(&self, panics: bool) -> bool {
+        match self.status {
+            EndpointStatus::HalfOpen => true,
+            EndpointStatus::Unhealthy => panics && matches!(self.breaker, State::HalfOpen),
+            _ => false,
+        }
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {

@@ -18,6 +18,7 @@ mod weighted;
 
 use std::sync::Arc;
 
+use super::record::Record;
 use super::{EndpointId, Selection, TierLoad};
 use crate::{Dice, Repeat};
 use stride::Stride;
@@ -27,6 +28,8 @@ use weighted::Weighted;
 #[derive(Clone, Debug)]
 pub struct Rotation {
     pub(super) probing: Vec<Probing>,
+    /// The seats of those who may be used, or will be after a while.
+    pub(super) returning: Vec<usize>,
     pub(super) seats: Arc<[EndpointId]>,
     pub(super) selection: Selection,
     pub(super) tiers: Vec<Tier>,
@@ -37,6 +40,12 @@ impl Rotation {
     #[must_use]
     pub fn seats(&self) -> &[EndpointId] {
         &self.seats
+    }
+
+    /// The seats of all but those that wait for something other than time to be
+    /// used: an operator, or a health check.
+    pub fn returning(&self) -> impl Iterator<Item = usize> {
+        self.returning.iter().copied()
     }
 
     /// What each tier can carry and gets, the best one first.
@@ -58,7 +67,8 @@ impl Rotation {
         let (mut turn, mut dice) = (turn, Dice::seeded(wish.bits));
         let shun = match wish.attempt {
             Attempt::First => {
-                let probe = self.probe(wish, &mut dice, &mut look);
+                let is_home = |it: &Probing| wish.key.is_none_or(|key| self.is_home(it, key));
+                let probe = self.probe(wish, is_home, &mut dice, &mut look);
                 if probe.is_some() {
                     return probe;
                 }
@@ -71,30 +81,41 @@ impl Rotation {
             .in_order(first, shun)
             .find_map(|tier| self.pick_of(tier, wish, &mut dice, &mut turn, &mut look));
         // What has failed once is no probe, unless there is nothing else to be.
-        picked.or_else(|| self.probe(wish, &mut dice, &mut look))
+        picked.or_else(|| self.probe(wish, |_| true, &mut dice, &mut look))
     }
 
-    /// An endpoint whose breaker would like to know whether it is up again.
+    /// An endpoint whose breaker would like to know whether it is up again: the
+    /// first that may be chosen, from a random one on.
     fn probe(
         &self,
         wish: Wish,
+        is_wanted: impl Fn(&Probing) -> bool,
         dice: &mut Dice,
         look: &mut impl FnMut(usize) -> Option<Load>,
     ) -> Option<Pick> {
-        if self.probing.is_empty() {
-            return None;
-        }
-        let chosen = &self.probing[below(dice.draw(), self.probing.len())];
-        if wish.repeat == Repeat::Never && !chosen.for_all {
-            return None;
-        }
-        look(chosen.seat)?;
+        let (before, from) = self
+            .probing
+            .split_at(below(dice.draw(), self.probing.len()));
+        let may = |it: &&Probing| (it.for_all || wish.repeat != Repeat::Never) && is_wanted(it);
+        let chosen = from
+            .iter()
+            .chain(before)
+            .filter(may)
+            .find(|it| look(it.member.seat).is_some())?;
         Some(Pick {
             instead_of: None,
-            seat: chosen.seat,
+            seat: chosen.member.seat,
             tier: chosen.tier,
             why: Why::Probe,
         })
+    }
+
+    /// Whether a key would belong to an endpoint if it were up.
+    fn is_home(&self, probing: &Probing, key: u64) -> bool {
+        let mut tiers = self.tiers.iter();
+        let tier = tiers.find(|tier| tier.load.tier == probing.tier);
+        let score = probing.member.score(key);
+        tier.is_none_or(|tier| tier.members.iter().all(|it| it.score(key) < score))
     }
 
     fn draw_tier(&self, bits: u64) -> Option<usize> {
@@ -209,7 +230,7 @@ pub enum Why {
 pub(super) struct Probing {
     /// Whether calls that may not be made again are probes as well.
     pub(super) for_all: bool,
-    pub(super) seat: usize,
+    pub(super) member: Member,
     pub(super) tier: u8,
 }
 
@@ -219,6 +240,24 @@ pub(super) struct Member {
     pub(super) identity: u64,
     pub(super) seat: usize,
     pub(super) weight: u64,
+}
+
+impl Member {
+    /// With all of its weight.
+    pub(super) fn whole(seat: usize, record: &Record) -> Self {
+        Self {
+            identity: record.identity,
+            seat,
+            weight: record.whole_weight(),
+        }
+    }
+
+    /// Who scores best with a key, by weight, is whom it belongs to.
+    fn score(&self, key: u64) -> f64 {
+        let hash = spread(key ^ self.identity) >> 11;
+        let part = (hash as f64 + 0.5) / (1_u64 << 53) as f64;
+        -(self.weight as f64) / part.ln()
+    }
 }
 
 /// A tier and those of it who may be picked.
@@ -313,19 +352,16 @@ impl Tier {
     /// best one takes it (Thaler and Ravishankar, 1998; weights by Schindelhauer
     /// and Schomaker, 2005). When one leaves, nobody else's keys move.
     fn by_key(&self, key: u64, look: &mut impl FnMut(usize) -> Option<Load>) -> Option<Pick> {
-        let mut order: Vec<_> = (0..self.members.len()).collect();
-        order.sort_by(|a, b| self.score(*b, key).total_cmp(&self.score(*a, key)));
-        let found = order
-            .into_iter()
-            .find(|place| look(self.members[*place].seat).is_some())?;
-        Some(self.pick(found, Why::Key, None))
-    }
-
-    fn score(&self, place: usize, key: u64) -> f64 {
-        let member = &self.members[place];
-        let hash = spread(key ^ member.identity) >> 11;
-        let part = (hash as f64 + 0.5) / (1_u64 << 53) as f64;
-        -(member.weight as f64) / part.ln()
+        let scores: Vec<_> = self.members.iter().map(|it| it.score(key)).collect();
+        let mut left: Vec<_> = (0..self.members.len()).collect();
+        loop {
+            let score = |nth: &usize| scores[left[*nth]];
+            let best = (0..left.len()).max_by(|a, b| score(a).total_cmp(&score(b)))?;
+            let best = left.swap_remove(best);
+            if look(self.members[best].seat).is_some() {
+                return Some(self.pick(best, Why::Key, None));
+            }
+        }
     }
 
     /// Whether one is clearly less busy than the other. Where the latency of one is

@@ -259,10 +259,32 @@ fn r52_an_ejection_lasts_longer_each_time_and_is_forgotten_sweep_by_sweep() {
     let until = epoch() + 60 * SECOND;
     assert_eq!(of(&roster).status, EndpointStatus::Ejected { until });
     assert_eq!(of(&roster).ejections, 2);
-    for sweep in [40, 50, 60, 70] {
+    for sweep in [40, 50, 60] {
+        roster.handle_deadline(epoch() + sweep * SECOND);
+    }
+    assert_eq!(of(&roster).ejections, 2, "it has shown nothing yet");
+    for sweep in [70, 80] {
         roster.handle_deadline(epoch() + sweep * SECOND);
     }
     assert_eq!(of(&roster).ejections, 0);
+}
+
+#[test]
+fn r52_who_is_an_outlier_again_and_again_is_out_for_longer_each_time() {
+    let lasts = crate::Backoff::exponential(10 * SECOND, 300 * SECOND);
+    let config = PoolConfig::new().ejection(Ejection::of_outliers().lasts(lasts));
+    let (mut roster, ids) = of_one_tier(config, 10);
+    let mut out = BTreeMap::new();
+    for sweep in 1..=60 {
+        brown_out(&mut roster, &ids);
+        roster.handle_deadline(epoch() + 10 * sweep * SECOND);
+        let it = roster.endpoints().next().unwrap();
+        if !it.status.is_available() {
+            *out.entry(it.ejections).or_insert(0) += 1;
+        }
+    }
+    let doubled = [(1, 1), (2, 2), (3, 4), (4, 8), (5, 16)];
+    assert_eq!(out.into_iter().take(5).collect::<Vec<_>>(), doubled);
 }
 
 #[test]
@@ -340,6 +362,65 @@ fn r56_a_strict_primary_takes_over_again_once_it_holds() {
         [100, 0],
         "where nobody holds, it is better than none"
     );
+}
+
+#[test]
+fn r50_endpoints_that_join_hand_nothing_on_to_the_next_tier() {
+    let mut roster = Roster::new(PoolConfig::new(), 1);
+    roster.join("old", EndpointSpec::new(), epoch());
+    roster.join("standby", EndpointSpec::new().tier(1), epoch());
+    assert_eq!(loads(&roster), [100, 0], "all are new");
+    for nth in 0..3 {
+        roster.join(&format!("new{nth}"), EndpointSpec::new(), epoch() + SECOND);
+    }
+    assert_eq!(loads(&roster), [100, 0], "most are new");
+    roster.remove(EndpointId(0), epoch() + 2 * SECOND);
+    assert_eq!(loads(&roster), [100, 0], "the old one is gone");
+}
+
+#[test]
+fn r54_a_probe_is_anybody_who_needs_one() {
+    let (mut roster, ids) = of_one_tier(PoolConfig::new(), 10);
+    roster.breakers_changed(ids.iter().map(|id| (*id, State::HalfOpen)), epoch());
+    for free in 0..10 {
+        let look = |seat| (seat == free).then_some(IDLE);
+        let picked = picks(&roster.rotation(), Repeat::Idempotent, look);
+        assert_eq!(picked, BTreeMap::from([(free, 10_000)]));
+    }
+}
+
+#[test]
+fn r51_only_calls_of_its_own_keys_probe_an_endpoint() {
+    let (mut roster, ids) = of_one_tier(PoolConfig::new(), 10);
+    let pick = |roster: &Roster, key| {
+        let wish = Wish {
+            attempt: Attempt::First,
+            bits: key,
+            key: Some(key),
+            repeat: Repeat::Idempotent,
+        };
+        let pick = roster.rotation().pick(wish, || 0, |_| Some(IDLE));
+        pick.map(|pick| pick.seat)
+    };
+    let all = |roster: &Roster| (0..1_000).map(|key| pick(roster, key)).collect::<Vec<_>>();
+    let before = all(&roster);
+    roster.breaker_changed(ids[3], State::HalfOpen, epoch());
+    assert_eq!(all(&roster), before);
+}
+
+#[test]
+fn r52_who_is_half_open_is_only_probed_also_in_panic() {
+    let (mut roster, ids) = of_one_tier(PoolConfig::new(), 2);
+    for id in &ids {
+        for _ in 0..3 {
+            roster.checked(*id, Check::Failed, epoch());
+        }
+    }
+    roster.breaker_changed(ids[0], State::HalfOpen, epoch());
+    let picked = picks(&roster.rotation(), Repeat::Never, |_| Some(IDLE));
+    assert_eq!(picked, BTreeMap::from([(1, 10_000)]));
+    let picked = picks(&roster.rotation(), Repeat::Idempotent, |_| Some(IDLE));
+    assert_eq!(picked, BTreeMap::from([(0, 10_000)]), "as a probe");
 }
 
 #[test]

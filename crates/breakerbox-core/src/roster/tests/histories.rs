@@ -214,7 +214,11 @@ impl Both {
                 };
                 prop_assert!(whom.contains(&pick.seat), "{pick:?} of {whom:?}");
             }
-            None => prop_assert!(plain.iter().all(|seat| is_excluded(*seat))),
+            None => {
+                prop_assert!(plain.iter().all(|seat| is_excluded(*seat)));
+                let may_probe = wish.repeat == Repeat::Idempotent;
+                prop_assert!(!may_probe || probes.iter().all(|seat| is_excluded(*seat)));
+            }
         }
         Ok(())
     }

@@ -24,6 +24,7 @@ pub(super) struct Facts {
     pub(super) id: EndpointId,
     is_available: bool,
     pub(super) spec: EndpointSpec,
+    was_out: bool,
 }
 
 /// Since when an endpoint has come back.
@@ -70,6 +71,7 @@ impl Model {
             id,
             is_available: true,
             spec,
+            was_out: false,
         });
         self.pass(now);
     }
@@ -128,14 +130,16 @@ impl Model {
                 if out < quota && available.count() > 1 {
                     let facts = &mut self.facts[nth];
                     facts.ejections += 1;
+                    facts.was_out = true;
                     facts.ejected_until = Some(self.now + LASTS.longest(facts.ejections));
                 }
             }
         }
         for facts in &mut self.facts {
-            if !facts.is_ejected(self.now) {
+            if !facts.was_out {
                 facts.ejections = facts.ejections.saturating_sub(1);
             }
+            facts.was_out = facts.is_ejected(self.now);
             (facts.calls, facts.failures) = (0, 0);
         }
     }
@@ -163,7 +167,7 @@ impl Model {
             .map(|(rate, _)| (rate - mean).powi(2))
             .sum::<f64>()
             / count;
-        let limit = mean - 1.9 * variance.sqrt();
+        let limit = mean - (1.9 * variance.sqrt()).max(0.05);
         let mut outliers: Vec<_> = judged
             .into_iter()
             .filter(|(rate, _)| *rate < limit)
@@ -200,7 +204,10 @@ impl Model {
                 0
             }
         };
-        let back = |it: &Facts| up(it) / 100 * it.share(self.now);
+        let back = |it: &Facts| match it.began {
+            Began::Always | Began::Joined(_) => up(it),
+            Began::Back(_) => up(it) / 100 * it.share(self.now),
+        };
         let usable = |it: &Facts| if self.may_in_panic(it) { weight(it) } else { 0 };
         let health = |of: &dyn Fn(&Facts) -> u64| -> Vec<u64> {
             let worth = |tier: &u8| (140 * sum(*tier, of) / sum(*tier, &weight)).min(100);
@@ -208,6 +215,11 @@ impl Model {
         };
         let short = health(&up).iter().sum::<u64>() < 100;
         let mut parts = health(&back);
+        for (nth, up) in health(&up).into_iter().enumerate() {
+            while parts[nth] < up && parts.iter().sum::<u64>() < 100 {
+                parts[nth] += 1;
+            }
+        }
         if parts.iter().sum::<u64>() == 0 {
             parts = health(&usable);
         }
@@ -244,13 +256,16 @@ impl Model {
         let loads = self.loads();
         let panics = |tier| loads.iter().any(|load| load.0 == tier && load.2);
         let all = || 0..self.facts.len();
-        let plain = all().filter(|nth| {
+        let may = |nth: &usize| {
             let it = &self.facts[*nth];
-            it.status(self.now).is_available() || panics(it.spec.tier) && self.may_in_panic(it)
-        });
-        let probes =
-            all().filter(|nth| self.facts[*nth].status(self.now) == EndpointStatus::HalfOpen);
-        (plain.collect(), probes.collect())
+            let status = it.status(self.now);
+            status.is_available()
+                || status == EndpointStatus::HalfOpen
+                || panics(it.spec.tier) && self.may_in_panic(it)
+        };
+        all()
+            .filter(may)
+            .partition(|nth| self.facts[*nth].breaker == State::Closed)
     }
 
     fn may_in_panic(&self, it: &Facts) -> bool {
