@@ -26,7 +26,7 @@ pub enum Event {
         /// What callers get.
         choice: Orphaned,
     },
-    /// The operator put an override in force, or ended it.
+    /// The operator put an override in force, or it ended, by command or expiry.
     Overridden {
         /// Its name.
         breaker: Arc<str>,

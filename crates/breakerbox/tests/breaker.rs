@@ -446,6 +446,25 @@ async fn r16_an_override_survives_a_crash_and_expires_on_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn r16_the_end_of_an_override_is_told_once_also_by_expiry() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    let mut events = breaker.events();
+    let drill = || Override::forced_open("drill").expires_after(OPEN_FOR);
+    breaker.force(drill()).await.unwrap();
+    advance(OPEN_FOR).await;
+    breaker.force(drill()).await.unwrap();
+    breaker.release().await.unwrap();
+    for is_begin in [true, false, true, false] {
+        let Some(Event::Overridden { word, .. }) = events.next().await else {
+            panic!()
+        };
+        assert_eq!(word.is_some(), is_begin);
+    }
+    let more = timeout(OPEN_FOR * 2, events.next()).await;
+    assert!(more.is_err(), "{more:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn r17_reconfiguring_keeps_state_permits_and_counts() {
     let (_box, breaker) = breaker(CONFIG).await;
     fail(&breaker).await;

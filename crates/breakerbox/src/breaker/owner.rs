@@ -162,9 +162,15 @@ impl Custody {
     /// Enters what is new and tells listeners what has changed.
     fn settle_up(&mut self) {
         let ledger = self.ledger.as_mut().expect(IN_HAND);
+        let was_overridden = ledger.circuit().overriding().is_some();
         ledger.settle_up(self.shared.reports(), self.shared.call_path(), clock::now());
         while let Some(transition) = ledger.circuit_mut().poll_transition() {
             self.shared.tell_transition(transition);
+        }
+        if was_overridden && ledger.circuit().overriding().is_none() {
+            let word = None;
+            self.shared
+                .tell(|breaker| Event::Overridden { breaker, word });
         }
     }
 
