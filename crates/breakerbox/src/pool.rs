@@ -28,6 +28,7 @@ mod health_check;
 mod latency;
 mod lineup;
 mod owner;
+mod peak;
 mod quantile;
 mod shared;
 mod slot;

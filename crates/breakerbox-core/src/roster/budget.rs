@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::Ratio;
 
 /// How many retries and hedges a pool may have in flight.
@@ -5,7 +7,9 @@ use crate::Ratio;
 /// A limit per call is no limit: with three attempts each, an outage triples
 /// the load on whatever is left. So retries and hedges share a budget, which
 /// grows with the calls in flight. Shape and defaults are Envoy's
-/// (`retry_budget`).
+/// (`retry_budget`), but a retry that finds it used up waits for its turn, for up
+/// to a second, and it goes by the most calls in flight within the last second:
+/// when a server dies, those at it fail at once and are in flight no more.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use = "a budget does nothing until a configuration has it"]
 pub struct Budget {
@@ -14,9 +18,16 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// A `share` of the calls in flight, but `at_least` so many.
+    /// A `share` of the calls in flight, those that wait for it left out, but
+    /// `at_least` so many.
     pub const fn new(share: Ratio, at_least: u32) -> Self {
         Self { at_least, share }
+    }
+
+    /// How long a retry waits for its turn.
+    #[must_use]
+    pub const fn patience(self) -> Duration {
+        Duration::from_secs(1)
     }
 
     /// How many may be in flight beside `active` calls.

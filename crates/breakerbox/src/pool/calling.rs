@@ -43,11 +43,11 @@ where
         C: Fn(&Result<A, E>) -> Option<Verdict>,
         F: Future<Output = Result<A, E>>,
     {
-        let _active = self.shared.extras.enter();
         let flight = self.shared.board(self.wish(&Tried::default()), &[]);
         let (flight, value) = flight.map_err(PoolError::Rejected)?;
-        let future = make(value);
-        let ended = self.fly(flight, 1, &AtomicBool::new(false), future).await;
+        let _active = self.shared.extras.enter(flight.since());
+        let round = Round::new(&flight);
+        let ended = self.fly(flight, 1, &round, make(value)).await;
         ended.called
     }
 
@@ -57,17 +57,13 @@ where
         C: Fn(&Result<A, E>) -> Option<Verdict>,
         F: Future<Output = Result<A, E>>,
     {
-        let _active = self.shared.extras.enter();
         let mut tried = Tried::default();
         let flight = self.shared.board(self.wish(&tried), &[]);
         let mut flight = flight.map_err(PoolError::Rejected)?;
         let mut extra = None;
         loop {
-            let ended = self.round(flight, &mut tried, &make).await;
+            let ended = self.play(flight, &mut tried, &make).await;
             drop(extra.take());
-            if !self.may_repeat(ended.verdict, &tried) {
-                return ended.called;
-            }
             let Some((place, next)) = self.try_again(ended.verdict, &tried).await else {
                 return ended.called;
             };
@@ -76,7 +72,7 @@ where
     }
 
     /// An attempt, and a hedge beside it if it takes long.
-    async fn round<A, E, F>(
+    async fn play<A, E, F>(
         &self,
         (flight, value): (Flight, T),
         tried: &mut Tried,
@@ -87,8 +83,9 @@ where
         F: Future<Output = Result<A, E>>,
     {
         tried.note(&flight);
-        let decided = AtomicBool::new(false);
-        let first = self.fly(flight, tried.count(), &decided, make(value));
+        let _active = self.shared.extras.enter(flight.since());
+        let round = Round::new(&flight);
+        let first = self.fly(flight, tried.count(), &round, make(value));
         let Some(delay) = self.hedge_after(tried) else {
             return first.await;
         };
@@ -102,8 +99,8 @@ where
             return first.await;
         };
         tried.note(&hedge);
-        let second = Box::pin(self.fly(hedge, tried.count(), &decided, make(value)));
-        better(first, second, &decided, (self.repeat)()).await
+        let second = Box::pin(self.fly(hedge, tried.count(), &round, make(value)));
+        better(first, second, &round.decided, (self.repeat)()).await
     }
 
     /// One attempt: the call, its limit, its verdict.
@@ -111,7 +108,7 @@ where
         &self,
         flight: Flight,
         attempt: usize,
-        decided: &AtomicBool,
+        round: &Round,
         future: F,
     ) -> Ended<A, E>
     where
@@ -126,7 +123,7 @@ where
         );
         let limit = self.limit(&flight, attempt);
         let flight = Loser {
-            decided,
+            decided: &round.decided,
             flight: Some(flight),
         };
         let ended = match limit {
@@ -137,17 +134,24 @@ where
         };
         let flight = flight.back();
         match ended {
-            Ok(result) => self.land(flight, result).await,
+            Ok(result) => self.land(flight, round, result).await,
             Err(limit) => give_up(flight, limit).await,
         }
     }
 
     /// The call has ended, or its answer has begun.
-    async fn land<A, E>(&self, mut flight: Flight, result: Result<A, E>) -> Ended<A, E>
+    async fn land<A, E>(
+        &self,
+        mut flight: Flight,
+        round: &Round,
+        result: Result<A, E>,
+    ) -> Ended<A, E>
     where
         C: Fn(&Result<A, E>) -> Option<Verdict>,
     {
-        let took = clock::now().saturating_duration_since(flight.since());
+        // If a hedge were timed by itself, the calls that are slow would count as
+        // fast, and more and more would be hedged.
+        let took = clock::now().saturating_duration_since(round.began);
         match ((self.classify)(&result), result) {
             (None, Ok(answer)) => {
                 self.note_latency(Verdict::Success, took);
@@ -206,13 +210,20 @@ where
         (self.repeat)().allows(verdict) && left && in_time
     }
 
-    /// The next attempt, with its place in the budget, if the deadline leaves
-    /// time for both.
+    /// The next attempt, with its place in the budget, if there may be one and the
+    /// deadline leaves time for both.
     async fn try_again(&self, verdict: Verdict, tried: &Tried) -> Option<(Extra<'_>, (Flight, T))> {
+        if !self.may_repeat(verdict, tried) {
+            return None;
+        }
         let again = async {
             sleep(self.pause(verdict, tried)).await;
             let budget = self.shared.config().extra_budget();
             let place = self.shared.extras.take(budget).await?;
+            // What it sends may have been used up meanwhile.
+            if !(self.repeat)().allows(verdict) {
+                return None;
+            }
             let flight = self.shared.board(self.wish(tried), &tried.endpoints).ok()?;
             Some((place, flight))
         };
@@ -223,9 +234,10 @@ where
     }
 
     /// How long to wait before the next attempt. What never reached an endpoint,
-    /// and what one handed back, goes on at once.
+    /// and what one handed back, goes on to another one at once.
     fn pause(&self, verdict: Verdict, tried: &Tried) -> Duration {
-        if verdict != Verdict::Sent {
+        let has_another = || self.shared.has_another(self.wish(tried), &tried.endpoints);
+        if verdict != Verdict::Sent && has_another() {
             return Duration::ZERO;
         }
         let nth = u32::try_from(tried.count()).unwrap_or(u32::MAX);
@@ -245,6 +257,10 @@ where
     /// A second attempt at another endpoint, if there is one and the budget has
     /// room now.
     fn hedge(&self, tried: &Tried) -> Option<(Extra<'_>, (Flight, T))> {
+        // What it sends may have been used up meanwhile.
+        if (self.repeat)() != Repeat::Idempotent {
+            return None;
+        }
         let budget = self.shared.config().extra_budget();
         let place = self.shared.extras.try_take(budget)?;
         let flight = self
@@ -256,6 +272,23 @@ where
     fn note_latency(&self, verdict: Verdict, took: Duration) {
         if let (Some(hedge), Verdict::Success) = (self.shared.config().hedging(), verdict) {
             self.shared.quantile.record(took, hedge.quantile());
+        }
+    }
+}
+
+/// An attempt, and perhaps a hedge beside it.
+struct Round {
+    /// With the first of them.
+    began: Instant,
+    /// One of them has won.
+    decided: AtomicBool,
+}
+
+impl Round {
+    fn new(first: &Flight) -> Self {
+        Self {
+            began: first.since(),
+            decided: AtomicBool::new(false),
         }
     }
 }

@@ -1,31 +1,42 @@
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use breakerbox_core::Budget;
 use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::peak::Peak;
+use crate::clock;
 
 /// The calls of a pool in flight, and the retries and hedges among their attempts.
 ///
-/// A retry that finds the budget used up waits for its turn: what makes it wait
-/// is that others repeat their calls already, and they will soon be done. A
-/// hedge does not wait, because it is worth nothing later.
+/// A retry that finds the budget used up waits for its turn, for a while: others
+/// repeat their calls already, and will soon be done. A hedge does not wait,
+/// because it is worth nothing later. Who waits is not in flight, or the budget
+/// would grow with those who wait for it.
+///
+/// When a server dies, all that were in flight there fail at once, and would find
+/// a budget of nothing in flight. So it is a share of the most of late.
 #[derive(Debug, Default)]
 pub(super) struct Extras {
     active: AtomicU64,
-    extra: AtomicU64,
     /// Told of each extra attempt that ends.
     ended: Notify,
+    extra: AtomicU64,
+    of_late: Peak,
 }
 
 impl Extras {
-    /// One more call, until this is dropped.
-    pub(super) fn enter(&self) -> Active<'_> {
-        self.active.fetch_add(1, Ordering::Relaxed);
+    /// A call has an attempt in flight, until this is dropped.
+    pub(super) fn enter(&self, now: Instant) -> Active<'_> {
+        let active = self.active.fetch_add(1, Ordering::Relaxed) + 1;
+        self.of_late.raise(active, now);
         Active { extras: self }
     }
 
     /// One more attempt, if the budget has room for it now.
     pub(super) fn try_take(&self, budget: Budget) -> Option<Extra<'_>> {
-        let limit = budget.limit(self.active());
+        let limit = self.limit(budget);
         let one_more = |extra| (extra < limit).then_some(extra + 1);
         self.extra
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
@@ -33,26 +44,33 @@ impl Extras {
         Some(Extra { extras: self })
     }
 
-    /// One more attempt, once the budget has room for it; None if it never has.
+    /// One more attempt, once the budget has room for it; None if it has none for
+    /// so long that the call had better fail.
     ///
     /// # Cancel safety
     ///
     /// Dropping it gives up its turn to the next.
     pub(super) async fn take(&self, budget: Budget) -> Option<Extra<'_>> {
-        loop {
-            let ended = self.ended.notified();
-            if let Some(extra) = self.try_take(budget) {
-                // Who ends wakes one, but there may be room for more.
-                self.ended.notify_one();
-                return Some(extra);
+        let turn = async {
+            loop {
+                let ended = self.ended.notified();
+                let taken = self.try_take(budget);
+                if taken.is_some() || self.limit(budget) == 0 {
+                    // Who ends wakes one, but there may be room for more.
+                    self.ended.notify_one();
+                    return taken;
+                }
+                ended.await;
             }
-            if budget.limit(self.active()) == 0 {
-                return None;
-            }
-            ended.await;
-        }
+        };
+        timeout(budget.patience(), turn).await.ok().flatten()
     }
 
+    fn limit(&self, budget: Budget) -> u64 {
+        budget.limit(self.active().max(self.of_late.most(clock::now())))
+    }
+
+    /// Calls with an attempt in flight.
     pub(super) fn active(&self) -> u64 {
         self.active.load(Ordering::Relaxed)
     }
@@ -62,7 +80,7 @@ impl Extras {
     }
 }
 
-/// A call in flight.
+/// A call with an attempt in flight.
 #[derive(Debug)]
 pub(super) struct Active<'a> {
     extras: &'a Extras,

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use breakerbox_core::{EndpointId, Verdict};
@@ -30,15 +31,16 @@ impl Flight {
         T: Clone + Send + Sync + 'static,
     {
         let slot: Arc<Slot<T>> = boarded.slot;
-        let value = slot.value.clone();
         let flight = Self {
-            berth: slot,
+            berth: Arc::clone(&slot) as Arc<dyn Berth>,
             id: boarded.id,
             permit: Some(boarded.permit),
             since,
             tier: boarded.tier,
             took: None,
         };
+        // Which may panic, and then the flight has ended.
+        let value = slot.value.clone();
         (flight, value)
     }
 
@@ -96,8 +98,14 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         self.berth.leave();
-        // Its caller is gone; the permit counts as abandoned.
-        if self.permit.is_some() {
+        if self.permit.is_none() {
+            return;
+        }
+        if thread::panicking() {
+            let now = clock::now();
+            self.berth.hear(Verdict::Sent, self.until(now), now);
+        } else {
+            // Its caller is gone; the permit counts as abandoned.
             self.hear_no_end();
         }
     }

@@ -47,9 +47,16 @@ impl Latency {
         });
     }
 
-    /// A call takes so long already, or came to nothing.
-    pub(super) fn at_least(&self, took: Duration, now: Instant) {
+    /// A call came to nothing after so long.
+    pub(super) fn penalize(&self, took: Duration, now: Instant) {
         self.update(now, |old, age| halve(old, age).max(nanos(took)));
+    }
+
+    /// A call would have taken at least so long. By itself that tells nothing.
+    pub(super) fn at_least(&self, took: Duration, now: Instant) {
+        if self.estimate(now).is_some() {
+            self.penalize(took, now);
+        }
     }
 
     /// What has been seen says nothing about what is to come.
@@ -148,8 +155,15 @@ mod tests {
     fn r51_a_failure_never_makes_an_endpoint_look_fast() {
         let (now, latency) = (Instant::now(), Latency::default());
         latency.observe(SECOND, now);
-        latency.at_least(Duration::ZERO, now);
+        latency.penalize(Duration::ZERO, now);
         assert!(estimate(&latency, now) > 9 * SECOND / 10);
+    }
+
+    #[test]
+    fn r51_a_call_that_was_given_up_at_once_says_nothing() {
+        let (now, latency) = (Instant::now(), Latency::default());
+        latency.at_least(Duration::ZERO, now);
+        assert_eq!(latency.estimate(now), None);
     }
 
     #[test]

@@ -29,10 +29,6 @@ impl<T> Lineup<T> {
         Self { rotation, slots }
     }
 
-    pub(super) fn slots(&self) -> impl Iterator<Item = &Arc<Slot<T>>> {
-        self.slots.iter()
-    }
-
     /// Chooses an endpoint and takes its breaker's leave. Who rejects is passed
     /// over, and so is who was tried, as long as there is somebody else.
     pub(super) fn board(
@@ -65,13 +61,29 @@ impl<T> Lineup<T> {
             });
             let pick = pick?;
             match self.slots[pick.seat].enter() {
-                Ok(permit) => {
+                Some(permit) => {
                     let passed_over = without.len() + rejecting.len();
                     return Some(self.boarded(&pick, permit, passed_over));
                 }
-                Err(_rejected) => rejecting.push(pick.seat),
+                None => rejecting.push(pick.seat),
             }
         }
+    }
+
+    /// Whether there is somebody else to board.
+    pub(super) fn has_another(
+        &self,
+        wish: Wish,
+        without: &[EndpointId],
+        turn: impl FnMut() -> u64,
+        now: Instant,
+    ) -> bool {
+        let pick = self.rotation.pick(wish, turn, |seat| {
+            let slot = &self.slots[seat];
+            let may = !without.contains(&self.id(seat)) && slot.breaker.rejection().is_none();
+            slot.load(now).filter(|_| may)
+        });
+        pick.is_some()
     }
 
     fn boarded(&self, pick: &Pick, permit: OwnedPermit, passed_over: usize) -> Boarded<T> {
@@ -89,7 +101,10 @@ impl<T> Lineup<T> {
 
     /// The soonest that an endpoint is worth another try, where that is known.
     pub(super) fn retry_at(&self, now: Instant) -> Option<Instant> {
-        self.slots().filter_map(|slot| slot.retry_at(now)).min()
+        let returning = self.rotation.returning();
+        returning
+            .filter_map(|seat| self.slots[seat].retry_at(now))
+            .min()
     }
 
     fn id(&self, seat: usize) -> EndpointId {

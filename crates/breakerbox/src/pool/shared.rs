@@ -9,7 +9,7 @@ use breakerbox_core::{
     Check, Duty, EndpointId, EndpointSpec, PoolConfig, Roster, RosterChange, Wish,
 };
 use ractor::ActorRef;
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 use super::error::Unavailable;
 use super::explain::{Memory, PickRecord};
@@ -36,6 +36,8 @@ pub(super) struct Shared<T> {
     pub(super) memory: Memory,
     pub(super) name: Arc<str>,
     pub(super) quantile: Quantile,
+    /// Told of each new configuration.
+    pub(super) reconfigured: Notify,
     turns: AtomicU64,
 }
 
@@ -61,6 +63,7 @@ impl<T> Shared<T> {
             memory: Memory::default(),
             name,
             quantile: Quantile::new(),
+            reconfigured: Notify::new(),
             turns: AtomicU64::new(0),
         }
     }
@@ -147,6 +150,12 @@ impl<T: Clone + Send + Sync + 'static> Shared<T> {
         Some(self.depart(boarded, tried.len() + 1, now))
     }
 
+    /// Whether there is an endpoint that was not tried.
+    pub(super) fn has_another(&self, wish: Wish, tried: &[EndpointId]) -> bool {
+        let lineup = self.lineup.load();
+        lineup.has_another(wish, tried, || self.turn(), clock::now())
+    }
+
     fn depart(&self, boarded: Boarded<T>, attempt: usize, now: Instant) -> (Flight, T) {
         self.memory.note(|| PickRecord {
             at: now,
@@ -172,6 +181,7 @@ impl<T> Shared<T> {
                 Joins::AtStart => desk.roster.add(&slot.name, spec, now),
                 Joins::Later => desk.roster.join(&slot.name, spec, now),
             };
+            desk.roster.breaker_changed(id, slot.state(), now);
             desk.slots.insert(id, slot);
             id
         });
@@ -201,6 +211,7 @@ impl<T> Shared<T> {
     pub(super) fn reconfigure(&self, config: PoolConfig) {
         self.config.store(Arc::new(config));
         self.act(|desk, now| desk.roster.reconfigure(config, now));
+        self.reconfigured.notify_waiters();
     }
 
     pub(super) fn checked(&self, id: EndpointId, check: Check) -> Option<std::time::Duration> {
@@ -215,9 +226,8 @@ impl<T> Shared<T> {
     /// The state of any breaker may have changed.
     pub(super) fn look_at_breakers(&self) {
         self.act(|desk, now| {
-            for (id, slot) in &desk.slots {
-                desk.roster.breaker_changed(*id, slot.state(), now);
-            }
+            let states = desk.slots.iter().map(|(id, slot)| (*id, slot.state()));
+            desk.roster.breakers_changed(states, now);
         });
     }
 

@@ -7,7 +7,7 @@ use breakerbox_core::{Load, State, Verdict};
 use super::latency::Latency;
 use super::{Endpoint, HealthCheck};
 use crate::moment::Moment;
-use crate::{Breaker, OwnedPermit, Rejected};
+use crate::{Breaker, OwnedPermit};
 
 /// An endpoint as its pool's callers share it.
 ///
@@ -83,11 +83,17 @@ impl<T> Slot<T> {
         busy.max(self.breaker.retry_at())
     }
 
-    /// Takes part in one call more, if its breaker admits it.
-    pub(super) fn enter(&self) -> Result<OwnedPermit, Rejected> {
-        let permit = self.breaker.try_acquire_owned()?;
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        Ok(permit)
+    /// Takes part in one call more, if it may and its breaker admits it.
+    pub(super) fn enter(&self) -> Option<OwnedPermit> {
+        let one_more = |calls| (calls < self.max_in_flight).then(|| calls + 1);
+        self.in_flight
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+            .ok()?;
+        let permit = self.breaker.try_acquire_owned().ok();
+        if permit.is_none() {
+            self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        }
+        permit
     }
 
     /// Calls and failures since this was last asked.
@@ -136,7 +142,7 @@ impl<T: Send + Sync> Berth for Slot<T> {
             Verdict::Success | Verdict::Final => self.latency.observe(took, now),
             Verdict::NotSent | Verdict::Sent => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
-                self.latency.at_least(took.max(PENALTY), now);
+                self.latency.penalize(took.max(PENALTY), now);
             }
             Verdict::Pushback { retry_after } => self.back_off(retry_after, now),
         }

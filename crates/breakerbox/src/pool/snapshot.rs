@@ -10,7 +10,7 @@ use super::slot::Slot;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PoolSnapshot {
-    /// Calls in flight.
+    /// Calls with an attempt in flight.
     pub active: u64,
     /// Its endpoints, in the order in which they were added.
     pub endpoints: Vec<EndpointSnapshot>,

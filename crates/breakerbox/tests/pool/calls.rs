@@ -1,10 +1,12 @@
 use std::time::Duration;
 
 use breakerbox::{
-    Budget, EndpointStatus, Hedge, Override, PoolConfig, PoolError, PoolStartError, Ratio, Tiering,
+    Budget, EndpointStatus, Hedge, Override, PoolConfig, PoolError, PoolStartError, Ratio, Repeat,
+    Tiering,
 };
 use futures_util::FutureExt;
-use tokio::time::Instant;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::upstream::{Answer, Upstream, classify};
 use crate::{CONFIG, QUICK, breakers, settle};
@@ -123,7 +125,7 @@ async fn r53_retries_wait_for_the_budget_and_all_calls_work() {
     let breakers = breakers().await;
     let (north, south) = (Upstream::new("north"), Upstream::new("south"));
     north.set(Answer::Fails);
-    south.takes(Duration::from_millis(100));
+    south.takes(Duration::from_millis(50));
     let breaker = QUICK.trip_on(breakerbox::TripPolicy::consecutive_failures(1_000));
     let config = CONFIG
         .breaker(breaker)
@@ -145,6 +147,93 @@ async fn r53_retries_wait_for_the_budget_and_all_calls_work() {
         south.most_at_once()
     );
     assert_eq!(pool.snapshot().extra, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r53_what_goes_on_failing_is_not_amplified_beyond_the_budget() {
+    let breakers = breakers().await;
+    let names = ["north", "south", "west"];
+    let upstreams = names.map(|name| Upstream::new(name).that(Answer::Fails));
+    let breaker = QUICK.trip_on(breakerbox::TripPolicy::consecutive_failures(1_000_000));
+    let endpoints = upstreams.each_ref().map(Upstream::endpoint);
+    for upstream in &upstreams {
+        upstream.takes(SECOND / 10);
+    }
+    let config = CONFIG.breaker(breaker);
+    let pool = breakers.pool("prices", config, endpoints).await.unwrap();
+    let mut calls = JoinSet::new();
+    for _ in 0..4_000 {
+        let pool = pool.clone();
+        calls.spawn(async move {
+            let begun = Instant::now();
+            assert!(pool.call_idempotent(Upstream::ask).await.is_err());
+            assert!(begun.elapsed() < 4 * SECOND, "{:?}", begun.elapsed());
+        });
+        sleep(SECOND / 200).await;
+    }
+    while let Some(ended) = calls.join_next().await {
+        ended.unwrap();
+    }
+    let asked: u32 = upstreams.iter().map(Upstream::asked).sum();
+    assert!(asked < 4_000 * 13 / 10, "{asked} requests for 4,000 calls");
+    assert!(asked > 4_000 * 11 / 10, "the budget is used: {asked}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn r53_who_waits_for_a_budget_that_is_gone_gives_up() {
+    let breakers = breakers().await;
+    let north = Upstream::new("north").that(Answer::Fails);
+    let config = CONFIG.budget(Budget::new(Ratio::percent(20), 0));
+    let pool = breakers
+        .pool("prices", config, [north.endpoint()])
+        .await
+        .unwrap();
+    let calls = (0..10).map(|_| pool.call_idempotent(Upstream::ask));
+    let all = timeout(5 * SECOND, futures_util::future::join_all(calls)).await;
+    assert!(
+        all.expect("nobody waits for ever")
+            .iter()
+            .all(Result::is_err)
+    );
+    assert_eq!(pool.snapshot().extra, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r53_the_only_endpoint_is_not_asked_again_at_once() {
+    let breakers = breakers().await;
+    let north = Upstream::new("north").that(Answer::RefusesConnections);
+    let pool = breakers
+        .pool("prices", CONFIG, [north.endpoint()])
+        .await
+        .unwrap();
+    let begun = Instant::now();
+    let error = pool.call_unsent(classify, Upstream::ask).await.unwrap_err();
+    assert_eq!(error, PoolError::Failed(Answer::RefusesConnections));
+    assert_eq!((north.asked(), begun.elapsed()), (3, SECOND / 20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r53_what_is_used_up_during_a_pause_is_not_sent_again() {
+    let breakers = breakers().await;
+    let north = Upstream::new("north").that(Answer::Fails);
+    let pool = breakers
+        .pool("prices", CONFIG, [north.endpoint()])
+        .await
+        .unwrap();
+    let used_up = std::cell::Cell::new(false);
+    let repeat = || match used_up.get() {
+        true => Repeat::Never,
+        false => Repeat::Idempotent,
+    };
+    let classify = |result: &Result<_, _>| Some(classify(result));
+    let call = pool.call_streaming(repeat, classify, Upstream::ask);
+    let use_up = async {
+        sleep(SECOND / 100).await;
+        used_up.set(true);
+    };
+    let (result, ()) = tokio::join!(call, use_up);
+    assert_eq!(result.err(), Some(PoolError::Failed(Answer::Fails)));
+    assert_eq!(north.asked(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,7 +280,8 @@ async fn r54_where_all_are_busy_a_call_is_told_when_to_come_back() {
     let Err(PoolError::Rejected(unavailable)) = ask().await else {
         panic!("it asked not to be asked");
     };
-    assert_eq!(unavailable.retry_after(), Some(30 * SECOND));
+    let paused = SECOND / 40;
+    assert_eq!(unavailable.retry_after(), Some(30 * SECOND - paused));
     assert_eq!((unavailable.pool(), north.asked()), ("prices", 1));
 }
 

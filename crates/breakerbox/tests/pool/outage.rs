@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use breakerbox::{EndpointStatus, Failback, PoolError, PoolEvent, Ramp, Ratio, State};
+use breakerbox::{EndpointStatus, Failback, Override, PoolError, PoolEvent, Ramp, Ratio, State};
 use tokio::time::{Instant, advance, sleep};
 
 use crate::upstream::{Answer, Upstream};
@@ -33,6 +33,44 @@ async fn r52_when_every_breaker_rejects_calls_fail_at_once_with_the_soonest_retr
         "of the first one"
     );
     assert_eq!(north.asked() + south.asked(), asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r52_the_soonest_retry_is_of_somebody_whom_time_brings_back() {
+    let breakers = breakers().await;
+    let (north, south) = (Upstream::new("north"), Upstream::new("south"));
+    let endpoints = [north.endpoint(), south.endpoint().tier(1)];
+    let pool = breakers.pool("prices", CONFIG, endpoints).await.unwrap();
+    for (upstream, pause) in [(&north, SECOND), (&south, SECOND)] {
+        upstream.set(Answer::Fails);
+        for _ in 0..3 {
+            let _failed = pool.call(Upstream::ask).await;
+        }
+        settle().await;
+        sleep(pause).await;
+    }
+    assert!(pool.disable("north").await);
+    let Err(PoolError::Rejected(unavailable)) = pool.call(Upstream::ask).await else {
+        panic!("nobody may be asked");
+    };
+    assert_eq!(unavailable.retry_after(), Some(9 * SECOND), "of south");
+}
+
+#[tokio::test(start_paused = true)]
+async fn r52_an_override_that_expires_frees_its_endpoint() {
+    let breakers = breakers().await;
+    let north = Upstream::new("north");
+    let pool = breakers
+        .pool("prices", CONFIG, [north.endpoint()])
+        .await
+        .unwrap();
+    let drill = Override::forced_open("drill").expires_after(5 * SECOND);
+    pool.breaker("north").unwrap().force(drill).await.unwrap();
+    settle().await;
+    assert!(pool.call(Upstream::ask).await.is_err());
+    sleep(5 * SECOND).await;
+    settle().await;
+    assert_eq!(pool.call(Upstream::ask).await, Ok("north"));
 }
 
 #[tokio::test(start_paused = true)]
