@@ -11,49 +11,11 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::net::lookup_host;
 use tokio::time::sleep;
 
-use super::{Endpoint, Pool, PoolMessage, PoolStartError, Shared};
+use super::{Endpoint, Pool, PoolStartError, Shared};
 use crate::breaker_box::WeakBreakerBox;
 use crate::{AddError, BreakerBox, CancellationToken, ChildSpec};
 
 impl<T: Clone + Send + Sync + 'static> Pool<T> {
-    /// Makes these its endpoints: adds who is new, removes who is missing, and
-    /// gives the others their tier and weight.
-    ///
-    /// Whoever stays keeps breaker, value and all that is known of it.
-    ///
-    /// # Errors
-    ///
-    /// [`PoolStartError::Empty`] and [`PoolStartError::Duplicate`], and then
-    /// nothing has changed; otherwise as [`add`](Self::add), and then those before
-    /// were added and nobody was removed.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping it may leave a part of it done.
-    pub async fn update(
-        &self,
-        endpoints: impl IntoIterator<Item = Endpoint<T>>,
-    ) -> Result<(), PoolStartError> {
-        let endpoints: Vec<_> = endpoints.into_iter().collect();
-        let names = names(&endpoints)?;
-        for endpoint in endpoints {
-            match self.shared.find(&endpoint.name) {
-                None => self.add(endpoint).await?,
-                Some((id, _)) => {
-                    let spec = endpoint.spec;
-                    self.tell(|reply| PoolMessage::Adjust(id, spec, reply))
-                        .await;
-                }
-            }
-        }
-        for gone in self.endpoints() {
-            if !names.contains(&gone) {
-                self.remove(&gone).await;
-            }
-        }
-        Ok(())
-    }
-
     /// Follows a stream of complete sets, each as in [`update`](Self::update).
     ///
     /// An update that is empty, contradicts itself or is an error changes nothing
@@ -188,20 +150,6 @@ async fn apply<T, E>(
     if let Some(error) = refused {
         tracing::warn!(pool.name = &*shared.name, error, "endpoints not updated");
     }
-}
-
-/// Their names, unless there is none or one of them twice.
-fn names<T>(endpoints: &[Endpoint<T>]) -> Result<BTreeSet<Arc<str>>, PoolStartError> {
-    let mut names = BTreeSet::new();
-    for endpoint in endpoints {
-        if !names.insert(Arc::clone(&endpoint.name)) {
-            return Err(PoolStartError::Duplicate(Arc::clone(&endpoint.name)));
-        }
-    }
-    if names.is_empty() {
-        return Err(PoolStartError::Empty);
-    }
-    Ok(names)
 }
 
 const AGAIN: Backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60))
