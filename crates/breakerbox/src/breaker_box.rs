@@ -124,9 +124,27 @@ impl BreakerBox {
     ) -> Result<Breaker, BreakerError> {
         let name = name.into();
         let _one_at_a_time = self.inner.changing.lock().await;
-        if let Some(existing) = self.existing(&name, config) {
-            return existing;
+        match self.existing(&name, config) {
+            Some(existing) => existing,
+            None => self.make(name, config).await,
         }
+    }
+
+    /// A breaker of this name that nobody else has;
+    /// [`BreakerError::Taken`] if there is one.
+    pub(crate) async fn new_breaker(
+        &self,
+        name: Arc<str>,
+        config: BreakerConfig,
+    ) -> Result<Breaker, BreakerError> {
+        let _one_at_a_time = self.inner.changing.lock().await;
+        match self.find(&name) {
+            Some(_) => Err(BreakerError::Taken(name)),
+            None => self.make(name, config).await,
+        }
+    }
+
+    async fn make(&self, name: Arc<str>, config: BreakerConfig) -> Result<Breaker, BreakerError> {
         self.inner.make_room().await?;
         let shared = Shared::new(Arc::clone(&name), config, self.inner.bus.clone())
             .map_err(BreakerError::Config)?;

@@ -88,6 +88,13 @@ impl CheckPlan {
         self
     }
 
+    /// How long to wait before the first check of an endpoint: somewhere between
+    /// none and the interval on the edge.
+    #[must_use]
+    pub fn first_wait(&self, dice: &mut Dice) -> Duration {
+        Duration::from_nanos(dice.up_to(nanos(self.edge)))
+    }
+
     /// How long a check may take.
     #[must_use]
     pub const fn limit(&self) -> Duration {
@@ -157,9 +164,12 @@ impl Pulse {
         } else {
             plan.interval
         };
-        let nanos = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
-        longest - Duration::from_nanos(dice.up_to(plan.jitter.of(nanos)))
+        longest - Duration::from_nanos(dice.up_to(plan.jitter.of(nanos(longest))))
     }
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use breakerbox_core::{Check, EndpointId};
+use breakerbox_core::{Check, Dice, EndpointId};
 use futures_util::FutureExt;
 use ractor::RpcReplyPort;
 use tokio::time::{sleep, timeout};
@@ -19,15 +19,23 @@ pub(super) async fn run<T: Clone + Send + Sync + 'static>(
     stop: CancellationToken,
 ) -> Result<(), std::convert::Infallible> {
     let rounds = async {
+        let mut is_first = true;
         while let Some(slot) = shared.slot(id) {
-            let check = ask(&slot, shared.config().check_plan().limit()).await;
+            let (plan, reconfigured) =
+                (shared.config().check_plan(), shared.reconfigured.notified());
+            if is_first {
+                // All endpoints are checked from now on, but not all now.
+                sleep(plan.first_wait(&mut Dice::seeded(fastrand::u64(..)))).await;
+            }
+            let check = ask(&slot, plan.limit()).await;
             let told = |reply| PoolMessage::Checked(id, check, reply);
-            match tell(&shared, told).await {
-                Some(Some(wait)) => sleep(wait).await,
+            let wait = match tell(&shared, told).await {
+                Some(Some(wait)) => wait,
                 Some(None) => return,
                 // Its owner is being restarted, or is gone with the box.
-                None => sleep(OWNER_IS_AWAY).await,
-            }
+                None => OWNER_IS_AWAY,
+            };
+            is_first = timeout(wait, reconfigured).await.is_ok();
         }
     };
     stop.run_until_cancelled(rounds).await;

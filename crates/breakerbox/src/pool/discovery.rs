@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -9,17 +10,17 @@ use std::time::Duration;
 use breakerbox_core::{Backoff, Ratio};
 use futures_util::{Stream, StreamExt, stream};
 use tokio::net::lookup_host;
-use tokio::time::sleep;
+use tokio::time::{sleep, sleep_until};
 
 use super::{Endpoint, Pool, PoolStartError, Shared};
 use crate::breaker_box::WeakBreakerBox;
-use crate::{AddError, BreakerBox, CancellationToken, ChildSpec};
+use crate::{AddError, CancellationToken, ChildSpec, clock};
 
 impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// Follows a stream of complete sets, each as in [`update`](Self::update).
     ///
     /// An update that is empty, contradicts itself or is an error changes nothing
-    /// and is logged. `source` is asked for another stream when one has ended, a
+    /// and is logged; after one, the stream is asked on a second later. `source` is asked for another stream when one has ended, a
     /// second later and up to a minute later. It is a child of the box's tree,
     /// named `pool/discovery`.
     ///
@@ -113,44 +114,40 @@ where
 {
     let follow = async {
         let mut updates = pin!(updates);
-        while let Some(update) = updates.next().await {
-            apply(breakers.upgrade(), &shared, update).await;
+        loop {
+            let asked = clock::now();
+            let update = updates.next().await?;
+            let pool = Pool {
+                breakers: breakers.upgrade()?,
+                key: None,
+                shared: Arc::clone(&shared),
+            };
+            if let Err(error) = apply(&pool, update).await {
+                tracing::warn!(pool.name = pool.name(), error, "endpoints not updated");
+                // Who fails at once would be asked again and again.
+                sleep_until((asked + AT_MOST_EVERY).into()).await;
+            }
         }
     };
-    match stop.run_until_cancelled(follow).await {
+    let ended: Option<Option<Infallible>> = stop.run_until_cancelled(follow).await;
+    match ended {
         None => Ok(()),
-        Some(()) => Err("the stream of endpoints has ended"),
+        Some(_) => Err("the stream of endpoints has ended"),
     }
 }
 
-async fn apply<T, E>(
-    breakers: Option<BreakerBox>,
-    shared: &Arc<Shared<T>>,
-    update: Result<Vec<Endpoint<T>>, E>,
-) where
+async fn apply<T, E>(pool: &Pool<T>, update: Result<Vec<Endpoint<T>>, E>) -> Result<(), String>
+where
     T: Clone + Send + Sync + 'static,
     E: fmt::Display,
 {
-    let Some(breakers) = breakers else {
-        return;
-    };
-    let pool = Pool {
-        breakers,
-        key: None,
-        shared: Arc::clone(shared),
-    };
-    let refused = match update {
-        Ok(endpoints) => pool
-            .update(endpoints)
-            .await
-            .err()
-            .map(|error| error.to_string()),
-        Err(error) => Some(error.to_string()),
-    };
-    if let Some(error) = refused {
-        tracing::warn!(pool.name = &*shared.name, error, "endpoints not updated");
-    }
+    let endpoints = update.map_err(|error| error.to_string())?;
+    let updated = pool.update(endpoints).await;
+    updated.map_err(|error| error.to_string())
 }
+
+/// How often an update may be refused.
+const AT_MOST_EVERY: Duration = Duration::from_secs(1);
 
 const AGAIN: Backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60))
     .jitter(Ratio::percent(20));

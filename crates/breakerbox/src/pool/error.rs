@@ -124,7 +124,8 @@ impl fmt::Display for PoolStartError {
             Self::Stopped => f.write_str("the box has ended"),
             Self::Taken(name) => write!(
                 f,
-                "the box's supervisor has a child {name:?}: give the pool another name"
+                "the box's supervisor has a child {name:?} already: \
+                 give the pool or its endpoint another name"
             ),
         }
     }

@@ -1,15 +1,18 @@
 use std::collections::BTreeSet;
+use std::future::pending;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use breakerbox_core::{Backoff, Duty, EndpointId, PoolConfig};
 use ractor::RpcReplyPort;
+use tokio::task::JoinError;
 
 use super::owner::PoolMessage;
 use super::shared::Joins;
 use super::slot::Slot;
 use super::{Endpoint, Pool, PoolStartError, checker, discovery};
-use crate::{AddError, ChildSpec, CommandError, Restart};
+use crate::{AddError, BreakerError, ChildSpec, CommandError, Restart};
 
 impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// Adds an endpoint, whose share of the calls ramps up.
@@ -17,33 +20,26 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// # Errors
     ///
     /// [`PoolStartError`] if its breaker cannot be made, or if the pool has an
-    /// endpoint of its name.
+    /// endpoint of its name; then nothing of it is left.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it may leave the endpoint added.
+    /// Dropping it does not take the command back.
     pub async fn add(&self, endpoint: Endpoint<T>) -> Result<(), PoolStartError> {
-        self.admit(endpoint, Joins::Later).await
+        self.change(|pool| async move { pool.admit(endpoint, Joins::Later).await })
+            .await
     }
 
     /// Removes an endpoint; calls that are under way go on. False if there is none
-    /// of this name.
+    /// of this name, or the pool has no owner any more.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it may leave the endpoint removed.
+    /// Dropping it does not take the command back.
     pub async fn remove(&self, endpoint: &str) -> bool {
-        let Some((id, slot)) = self.shared.find(endpoint) else {
-            return false;
-        };
-        if slot.check.is_some() {
-            // An error means that the box has ended, and the check with it.
-            let check = self.check_name(endpoint);
-            let _ended = self.breakers.supervisor().remove(&check).await;
-        }
-        self.tell(|reply| PoolMessage::Forget(id, reply)).await;
-        self.breakers.remove(slot.breaker.name()).await;
-        true
+        let endpoint: Arc<str> = endpoint.into();
+        self.change(|pool| async move { pool.dismiss(&endpoint).await })
+            .await
     }
 
     /// Sends an endpoint no new calls until it is [`enable`](Self::enable)d. False
@@ -83,25 +79,18 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// # Errors
     ///
     /// [`CommandError::Config`] if the configuration contradicts itself, and then
-    /// the old one stays; [`CommandError::Stopped`] if the pool has no owner any
-    /// more.
+    /// the old one stays; [`CommandError::Stopped`] if the pool or one of its
+    /// breakers has no owner any more, and then the others have changed.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it may leave a part of the breakers with the old configuration.
+    /// Dropping it does not take the command back.
     pub async fn reconfigure(&self, config: PoolConfig) -> Result<(), CommandError> {
         config
             .check_for_contradictions()
             .map_err(CommandError::Config)?;
-        self.tell(|reply| PoolMessage::Reconfigure(Box::new(config), reply))
+        self.change(move |pool| async move { pool.go_by(config).await })
             .await
-            .ok_or(CommandError::Stopped)?;
-        for endpoint in self.endpoints() {
-            if let Some(breaker) = self.breaker(&endpoint) {
-                breaker.reconfigure(config.of_breakers()).await?;
-            }
-        }
-        Ok(())
     }
 
     /// Removes all endpoints and the pool's owner from the box.
@@ -110,15 +99,18 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping it may leave some of them.
+    /// Dropping it does not take the command back.
     pub async fn close(&self) {
-        // Each error means that there is none, or that the box has ended.
-        let discovery = discovery::discovery_name(&self.shared.name);
-        let _none = self.breakers.supervisor().remove(&discovery).await;
-        for endpoint in self.shared.names() {
-            self.remove(&endpoint).await;
-        }
-        let _ended = self.breakers.supervisor().remove(&self.shared.name).await;
+        self.change(|pool| async move {
+            // Each error means that there is none, or that the box has ended.
+            let discovery = discovery::discovery_name(&pool.shared.name);
+            let _none = pool.breakers.supervisor().remove(&discovery).await;
+            for endpoint in pool.shared.names() {
+                pool.dismiss(&endpoint).await;
+            }
+            let _ended = pool.breakers.supervisor().remove(&pool.shared.name).await;
+        })
+        .await;
     }
 
     /// Makes these its endpoints: adds who is new, removes who is missing, and
@@ -134,29 +126,47 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping it may leave a part of it done.
+    /// Dropping it does not take the command back.
     pub async fn update(
         &self,
         endpoints: impl IntoIterator<Item = Endpoint<T>>,
     ) -> Result<(), PoolStartError> {
         let endpoints: Vec<_> = endpoints.into_iter().collect();
         let names = names(&endpoints)?;
-        for endpoint in endpoints {
-            match self.shared.find(&endpoint.name) {
-                None => self.add(endpoint).await?,
-                Some((id, _)) => {
-                    let spec = endpoint.spec;
-                    self.tell(|reply| PoolMessage::Adjust(id, spec, reply))
-                        .await;
+        self.change(|pool| async move {
+            for endpoint in endpoints {
+                pool.admit_or_adjust(endpoint).await?;
+            }
+            for gone in pool.endpoints() {
+                if !names.contains(&gone) {
+                    pool.dismiss(&gone).await;
                 }
             }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Makes one change after the other, and each of them to its end, whether its
+    /// caller still waits or not: half of one would be an endpoint without checks,
+    /// or a breaker without an endpoint.
+    async fn change<R, F>(&self, change: impl FnOnce(Self) -> F + Send + 'static) -> R
+    where
+        R: Send + 'static,
+        F: Future<Output = R> + Send,
+    {
+        let pool = self.clone();
+        let changing = tokio::spawn(async move {
+            let shared = Arc::clone(&pool.shared);
+            let _one_at_a_time = shared.changing.lock().await;
+            change(pool).await
+        });
+        match changing.await.map_err(JoinError::try_into_panic) {
+            Ok(changed) => changed,
+            Err(Ok(panic)) => resume_unwind(panic),
+            // The runtime ends, and so does whoever waits.
+            Err(Err(_cancelled)) => pending().await,
         }
-        for gone in self.endpoints() {
-            if !names.contains(&gone) {
-                self.remove(&gone).await;
-            }
-        }
-        Ok(())
     }
 
     pub(super) async fn admit(
@@ -169,17 +179,68 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
             return Err(PoolStartError::Duplicate(name));
         }
         let config = self.shared.config().of_breakers();
-        let breaker = format!("{}/{name}", self.shared.name);
-        let breaker = self.breakers.breaker(breaker, config).await;
-        let breaker = breaker.map_err(PoolStartError::Breaker)?;
+        let breaker: Arc<str> = format!("{}/{name}", self.shared.name).into();
+        let made = self.breakers.new_breaker(Arc::clone(&breaker), config);
+        let made = made.await.map_err(|error| match error {
+            BreakerError::Taken(name) => PoolStartError::Taken(name),
+            error => PoolStartError::Breaker(error),
+        })?;
         let (spec, is_checked) = (endpoint.spec, endpoint.check.is_some());
-        let slot = Box::new(Slot::new(endpoint, breaker));
+        let slot = Box::new(Slot::new(endpoint, made));
         let admitted = |reply| PoolMessage::Admit(slot, spec, joins, reply);
-        let id = self.tell(admitted).await.ok_or(PoolStartError::Stopped)?;
-        if is_checked {
-            self.start_checks(id, &name).await?;
+        let Some(id) = self.tell(admitted).await else {
+            self.breakers.remove(&breaker).await;
+            return Err(PoolStartError::Stopped);
+        };
+        let checked = match is_checked {
+            true => self.start_checks(id, &name).await,
+            false => Ok(()),
+        };
+        if checked.is_err() {
+            self.dismiss(&name).await;
         }
-        Ok(())
+        checked
+    }
+
+    async fn admit_or_adjust(&self, endpoint: Endpoint<T>) -> Result<(), PoolStartError> {
+        let Some((id, _)) = self.shared.find(&endpoint.name) else {
+            return self.admit(endpoint, Joins::Later).await;
+        };
+        let spec = endpoint.spec;
+        self.tell(|reply| PoolMessage::Adjust(id, spec, reply))
+            .await
+            .ok_or(PoolStartError::Stopped)
+    }
+
+    async fn dismiss(&self, endpoint: &str) -> bool {
+        let Some((id, slot)) = self.shared.find(endpoint) else {
+            return false;
+        };
+        // First of all, so that no call meets a breaker without an owner.
+        let told = self.tell(|reply| PoolMessage::Forget(id, reply)).await;
+        if told.is_none() {
+            return false;
+        }
+        if slot.check.is_some() {
+            // An error means that the box has ended, and the check with it.
+            let check = self.check_name(endpoint);
+            let _ended = self.breakers.supervisor().remove(&check).await;
+        }
+        self.breakers.remove(slot.breaker.name()).await;
+        true
+    }
+
+    async fn go_by(&self, config: PoolConfig) -> Result<(), CommandError> {
+        self.tell(|reply| PoolMessage::Reconfigure(Box::new(config), reply))
+            .await
+            .ok_or(CommandError::Stopped)?;
+        let mut all = Ok(());
+        for endpoint in self.endpoints() {
+            if let Some(breaker) = self.breaker(&endpoint) {
+                all = all.and(breaker.reconfigure(config.of_breakers()).await);
+            }
+        }
+        all
     }
 
     async fn start_checks(&self, id: EndpointId, endpoint: &str) -> Result<(), PoolStartError> {

@@ -157,7 +157,7 @@ async fn forward<T: Send + Sync + 'static>(
             Event::Changed { breaker, .. }
             | Event::Orphaned { breaker, .. }
             | Event::Overridden { breaker, .. }
-                if breaker.starts_with(&*pool) =>
+                if is_of(&pool, &breaker) =>
             {
                 PoolMessage::BreakerChanged(breaker)
             }
@@ -167,6 +167,11 @@ async fn forward<T: Send + Sync + 'static>(
             return;
         }
     }
+}
+
+fn is_of(pool: &str, breaker: &str) -> bool {
+    let rest = breaker.strip_prefix(pool);
+    rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Replies to whoever asked, who may have stopped waiting.

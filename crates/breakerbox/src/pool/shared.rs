@@ -28,6 +28,8 @@ use crate::{clock, lock};
 /// changes it, and callers never wait for it.
 pub(super) struct Shared<T> {
     actor: Mutex<Option<ActorRef<PoolMessage<T>>>>,
+    /// Held while a change is made.
+    pub(super) changing: tokio::sync::Mutex<()>,
     config: ArcSwap<PoolConfig>,
     desk: Mutex<Desk<T>>,
     events: broadcast::Sender<PoolEvent>,
@@ -52,6 +54,7 @@ impl<T> Shared<T> {
         let roster = Roster::new(config, fastrand::u64(..));
         Self {
             actor: Mutex::new(None),
+            changing: tokio::sync::Mutex::new(()),
             config: ArcSwap::from_pointee(config),
             events: broadcast::Sender::new(BACKLOG),
             extras: Extras::default(),

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::upstream::{Answer, Upstream, classify};
-use crate::{CONFIG, QUICK, breakers, settle};
+use crate::{CONFIG, QUICK, alone, breakers, settle};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -200,12 +200,8 @@ async fn r53_who_waits_for_a_budget_that_is_gone_gives_up() {
 
 #[tokio::test(start_paused = true)]
 async fn r53_the_only_endpoint_is_not_asked_again_at_once() {
-    let breakers = breakers().await;
-    let north = Upstream::new("north").that(Answer::RefusesConnections);
-    let pool = breakers
-        .pool("prices", CONFIG, [north.endpoint()])
-        .await
-        .unwrap();
+    let (north, pool) = alone().await;
+    north.set(Answer::RefusesConnections);
     let begun = Instant::now();
     let error = pool.call_unsent(classify, Upstream::ask).await.unwrap_err();
     assert_eq!(error, PoolError::Failed(Answer::RefusesConnections));
@@ -214,12 +210,8 @@ async fn r53_the_only_endpoint_is_not_asked_again_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn r53_what_is_used_up_during_a_pause_is_not_sent_again() {
-    let breakers = breakers().await;
-    let north = Upstream::new("north").that(Answer::Fails);
-    let pool = breakers
-        .pool("prices", CONFIG, [north.endpoint()])
-        .await
-        .unwrap();
+    let (north, pool) = alone().await;
+    north.set(Answer::Fails);
     let used_up = std::cell::Cell::new(false);
     let repeat = || match used_up.get() {
         true => Repeat::Never,
@@ -268,12 +260,8 @@ async fn r54_pushback_is_obeyed_and_is_no_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn r54_where_all_are_busy_a_call_is_told_when_to_come_back() {
-    let breakers = breakers().await;
-    let north = Upstream::new("north").that(Answer::Busy(30 * SECOND));
-    let pool = breakers
-        .pool("prices", CONFIG, [north.endpoint()])
-        .await
-        .unwrap();
+    let (north, pool) = alone().await;
+    north.set(Answer::Busy(30 * SECOND));
     let ask = || pool.call_idempotent_with(classify, Upstream::ask);
     let busy = Answer::Busy(30 * SECOND);
     assert_eq!(ask().await, Err(PoolError::Failed(busy)), "its own answer");
@@ -287,12 +275,8 @@ async fn r54_where_all_are_busy_a_call_is_told_when_to_come_back() {
 
 #[tokio::test(start_paused = true)]
 async fn r54_the_only_endpoint_is_tried_again() {
-    let breakers = breakers().await;
-    let north = Upstream::new("north").that(Answer::Fails);
-    let pool = breakers
-        .pool("prices", CONFIG, [north.endpoint()])
-        .await
-        .unwrap();
+    let (north, pool) = alone().await;
+    north.set(Answer::Fails);
     let error = pool.call_idempotent(Upstream::ask).await.unwrap_err();
     assert_eq!(error, PoolError::Failed(Answer::Fails));
     assert_eq!(north.asked(), 3);

@@ -4,6 +4,7 @@
 
 mod balance;
 mod calls;
+mod changes;
 mod failure_table;
 mod hedges;
 mod membership;
@@ -13,7 +14,9 @@ mod upstream;
 
 use std::time::Duration;
 
-use breakerbox::{Backoff, BreakerBox, BreakerConfig, PoolConfig, Ratio, TripPolicy};
+use breakerbox::{Backoff, BreakerBox, BreakerConfig, Pool, PoolConfig, Ratio, TripPolicy};
+
+use upstream::Upstream;
 
 /// Opens on the third failure in a row, for ten seconds; one probe.
 const QUICK: BreakerConfig = BreakerConfig::new()
@@ -28,6 +31,14 @@ const CONFIG: PoolConfig = PoolConfig::new()
 
 async fn breakers() -> BreakerBox {
     BreakerBox::start("test").await.unwrap()
+}
+
+/// North, and a pool of nobody else.
+async fn alone() -> (Upstream, Pool<Upstream>) {
+    let north = Upstream::new("north");
+    let breakers = breakers().await;
+    let pool = breakers.pool("prices", CONFIG, [north.endpoint()]).await;
+    (north, pool.unwrap())
 }
 
 /// Lets everybody do what they have to.

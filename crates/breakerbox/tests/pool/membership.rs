@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
 use crate::upstream::{Answer, Upstream};
-use crate::{CONFIG, QUICK, breakers, settle};
+use crate::{CONFIG, QUICK, alone, breakers, settle};
 
 #[tokio::test(start_paused = true)]
 async fn r58_endpoints_come_drain_and_go_at_run_time() {
@@ -49,12 +49,7 @@ async fn r58_endpoints_come_drain_and_go_at_run_time() {
 
 #[tokio::test(start_paused = true)]
 async fn r58_a_disabled_endpoint_gets_nothing_until_it_is_enabled() {
-    let breakers = breakers().await;
-    let north = Upstream::new("north");
-    let pool = breakers
-        .pool("prices", CONFIG, [north.endpoint()])
-        .await
-        .unwrap();
+    let (_, pool) = alone().await;
     assert!(pool.disable("north").await);
     assert_eq!(
         pool.snapshot().endpoints[0].status,
@@ -139,12 +134,7 @@ async fn r58_an_update_adds_removes_and_keeps() {
 
 #[tokio::test(start_paused = true)]
 async fn r58_an_empty_or_contradictory_update_changes_nothing() {
-    let breakers = breakers().await;
-    let north = Upstream::new("north");
-    let pool = breakers
-        .pool("prices", CONFIG, [north.endpoint()])
-        .await
-        .unwrap();
+    let (_, pool) = alone().await;
     assert_eq!(pool.update([]).await, Err(PoolStartError::Empty));
     let twins = ["west", "west"].map(|name| Upstream::new(name).endpoint());
     let refused = pool.update(twins).await;

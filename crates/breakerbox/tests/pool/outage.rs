@@ -4,7 +4,7 @@ use breakerbox::{EndpointStatus, Failback, Override, PoolError, PoolEvent, Ramp,
 use tokio::time::{Instant, advance, sleep};
 
 use crate::upstream::{Answer, Upstream};
-use crate::{CONFIG, breakers, settle};
+use crate::{CONFIG, alone, breakers, settle};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -58,12 +58,7 @@ async fn r52_the_soonest_retry_is_of_somebody_whom_time_brings_back() {
 
 #[tokio::test(start_paused = true)]
 async fn r52_an_override_that_expires_frees_its_endpoint() {
-    let breakers = breakers().await;
-    let north = Upstream::new("north");
-    let pool = breakers
-        .pool("prices", CONFIG, [north.endpoint()])
-        .await
-        .unwrap();
+    let (_, pool) = alone().await;
     let drill = Override::forced_open("drill").expires_after(5 * SECOND);
     pool.breaker("north").unwrap().force(drill).await.unwrap();
     settle().await;

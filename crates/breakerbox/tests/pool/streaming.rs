@@ -3,7 +3,7 @@ use std::cell::Cell;
 use breakerbox::{EndpointStatus, PoolError, Repeat, Verdict};
 
 use crate::upstream::{Answer, Upstream, classify};
-use crate::{CONFIG, breakers, settle};
+use crate::{CONFIG, alone, breakers, settle};
 
 /// A good answer is only the beginning of one.
 fn begun<R>(result: &Result<R, Answer>) -> Option<Verdict> {
@@ -12,12 +12,7 @@ fn begun<R>(result: &Result<R, Answer>) -> Option<Verdict> {
 
 #[tokio::test(start_paused = true)]
 async fn r51_a_streamed_answer_is_in_flight_until_its_end() {
-    let breakers = breakers().await;
-    let north = Upstream::new("north");
-    let pool = breakers
-        .pool("prices", CONFIG, [north.endpoint()])
-        .await
-        .unwrap();
+    let (_, pool) = alone().await;
     let (_, permit) = pool
         .call_streaming(|| Repeat::Idempotent, begun, Upstream::ask)
         .await
@@ -33,12 +28,7 @@ async fn r51_a_streamed_answer_is_in_flight_until_its_end() {
 
 #[tokio::test(start_paused = true)]
 async fn r52_streams_that_break_open_the_breaker() {
-    let breakers = breakers().await;
-    let north = Upstream::new("north");
-    let pool = breakers
-        .pool("prices", CONFIG, [north.endpoint()])
-        .await
-        .unwrap();
+    let (_, pool) = alone().await;
     for _ in 0..3 {
         let streaming = pool.call_streaming(|| Repeat::Idempotent, begun, Upstream::ask);
         let (_, permit) = streaming.await.unwrap();
@@ -50,12 +40,7 @@ async fn r52_streams_that_break_open_the_breaker() {
 
 #[tokio::test(start_paused = true)]
 async fn r03_a_stream_that_nobody_reads_to_its_end_is_abandoned() {
-    let breakers = breakers().await;
-    let north = Upstream::new("north");
-    let pool = breakers
-        .pool("prices", CONFIG, [north.endpoint()])
-        .await
-        .unwrap();
+    let (_, pool) = alone().await;
     let streaming = pool.call_streaming(|| Repeat::Idempotent, begun, Upstream::ask);
     drop(streaming.await.unwrap());
     assert_eq!(pool.snapshot().endpoints[0].in_flight, 0);
