@@ -28,6 +28,19 @@ pub fn two_workers() -> Runtime {
         .expect("the system gives two threads")
 }
 
+/// A runtime on this thread, wherever that is pinned.
+///
+/// # Panics
+///
+/// If the system has no more file descriptors.
+#[must_use]
+pub fn one_worker() -> Runtime {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("the system has file descriptors left")
+}
+
 /// Bytes of memory that this process has in use.
 ///
 /// # Panics

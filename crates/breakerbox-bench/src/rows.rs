@@ -11,6 +11,7 @@ use crate::work::Pattern;
 
 mod closed;
 mod failing;
+mod http;
 mod open;
 mod pool;
 mod system;
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Row> {
     closed::add(&mut rows);
     open::add(&mut rows);
     pool::add(&mut rows);
+    http::add(&mut rows);
     failing::add(&mut rows);
     system::add(&mut rows);
     rows

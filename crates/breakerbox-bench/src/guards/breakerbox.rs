@@ -91,25 +91,42 @@ impl Shop {
     /// If the box has ended.
     #[must_use]
     pub fn pool(&self, endpoints: usize) -> Pool<()> {
-        // Relaxed: only a number for each.
-        let name = self.made.fetch_add(1, Ordering::Relaxed).to_string();
-        let endpoints = (0..endpoints).map(|nth| Endpoint::new(nth.to_string(), ()));
-        let pool = self.breakers.pool(name, PoolConfig::new(), endpoints);
+        let pool = self.pool_of(std::iter::repeat_n((), endpoints));
         self.runtime.block_on(async {
-            let pool = pool.await.expect("the box makes a pool");
             for _ in 0..20 * pool.endpoints().len() {
                 let _worked = pool.call(|()| ready(false)).await;
             }
-            pool
-        })
+        });
+        pool
+    }
+
+    /// A new pool of these in one tier.
+    ///
+    /// # Panics
+    ///
+    /// If the box has ended.
+    #[must_use]
+    pub fn pool_of<T>(&self, values: impl IntoIterator<Item = T>) -> Pool<T>
+    where
+        T: Clone + Send + Sync + 'static,
+    {
+        let endpoints = values.into_iter().enumerate();
+        let endpoints = endpoints.map(|(nth, value)| Endpoint::new(nth.to_string(), value));
+        let pool = self
+            .breakers
+            .pool(self.new_name(), PoolConfig::new(), endpoints);
+        self.runtime.block_on(pool).expect("the box makes a pool")
     }
 
     fn configured(&self, config: BreakerConfig) -> Breaker {
-        // Relaxed: only a number for each.
-        let name = self.made.fetch_add(1, Ordering::Relaxed).to_string();
         self.runtime
-            .block_on(self.breakers.breaker(name, config))
+            .block_on(self.breakers.breaker(self.new_name(), config))
             .expect("the box makes a breaker")
+    }
+
+    fn new_name(&self) -> String {
+        // Relaxed: only a number for each.
+        self.made.fetch_add(1, Ordering::Relaxed).to_string()
     }
 }
 
