@@ -12,19 +12,22 @@
 //!    that it is superseded.
 //! 2. The body that was given is polled outside of the lock.
 
+mod tape;
+
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use breakerbox::Repeat;
 use bytes::Bytes;
+use http::Request;
 use http::request::Parts;
-use http::{HeaderMap, Request};
 use http_body::{Body, Frame, SizeHint};
 
 use crate::lock;
+use tape::{Read, Reading, Tape, Turn};
 
 /// A request, and what is known of its body.
 pub(crate) struct Replay<B> {
@@ -113,9 +116,6 @@ enum Source<B> {
     Tape(Reader<B>),
     Whole(Option<Bytes>),
 }
-
-/// What a body gives when it is polled.
-type Read<E> = Option<Result<Frame<Bytes>, E>>;
 
 /// One attempt's place in the body.
 struct Reader<B> {
@@ -255,187 +255,6 @@ impl<E> fmt::Display for ReplayError<E> {
             Self::Body(_) => "the body of the request is broken",
             Self::Superseded => "another attempt sends the body of the request now",
         })
-    }
-}
-
-/// What has been read of a body, and the rest.
-struct Tape<B> {
-    /// Who reads it now.
-    attempt: u64,
-    is_underway: bool,
-    /// Too much was read to keep it.
-    is_unkept: bool,
-    limit: usize,
-    pieces: Vec<Piece>,
-    rest: Rest<B>,
-    size: SizeHint,
-    /// Who wants to read on while somebody else still does.
-    waiting: Option<Waker>,
-}
-
-enum Rest<B> {
-    /// Somebody is reading, outside of the lock.
-    Away,
-    Ended,
-    Here(Pin<Box<B>>),
-    /// It broke, or whoever read it panicked.
-    Lost,
-}
-
-#[derive(Clone)]
-enum Piece {
-    Data(Bytes),
-    Trailers(HeaderMap),
-}
-
-impl Piece {
-    fn of(frame: &Frame<Bytes>) -> Option<Self> {
-        let data = frame.data_ref().cloned().map(Self::Data);
-        data.or_else(|| frame.trailers_ref().cloned().map(Self::Trailers))
-    }
-
-    fn frame(self) -> Frame<Bytes> {
-        match self {
-            Self::Data(data) => Frame::data(data),
-            Self::Trailers(trailers) => Frame::trailers(trailers),
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::Data(data) => data.len(),
-            Self::Trailers(_) => 0,
-        }
-    }
-}
-
-/// What a reader has to do.
-enum Turn<B> {
-    Again(Piece),
-    End,
-    Gone,
-    Read(Pin<Box<B>>),
-    Wait,
-}
-
-impl<B: Body<Data = Bytes>> Tape<B> {
-    fn new(body: B, limit: usize) -> Self {
-        let size = match body.is_end_stream() {
-            true => SizeHint::with_exact(0),
-            false => body.size_hint(),
-        };
-        Self {
-            attempt: 0,
-            is_underway: false,
-            is_unkept: false,
-            limit,
-            pieces: Vec::new(),
-            rest: Rest::Here(Box::pin(body)),
-            size,
-            waiting: None,
-        }
-    }
-
-    /// Another attempt has the body now.
-    fn begin(&mut self) -> u64 {
-        self.attempt += 1;
-        self.is_underway = true;
-        self.attempt
-    }
-
-    /// Whether an attempt that began now would miss something.
-    const fn is_incomplete(&self) -> bool {
-        matches!(self.rest, Rest::Lost) || self.is_unkept
-    }
-
-    fn turn(&mut self, attempt: u64, piece: usize, waker: &Waker) -> Turn<B> {
-        if attempt != self.attempt {
-            return Turn::Gone;
-        }
-        if let Some(piece) = self.pieces.get(piece) {
-            return Turn::Again(piece.clone());
-        }
-        match std::mem::replace(&mut self.rest, Rest::Away) {
-            Rest::Away => {
-                self.waiting = Some(waker.clone());
-                Turn::Wait
-            }
-            Rest::Ended => {
-                self.rest = Rest::Ended;
-                Turn::End
-            }
-            Rest::Here(body) => Turn::Read(body),
-            Rest::Lost => {
-                self.rest = Rest::Lost;
-                Turn::Gone
-            }
-        }
-    }
-
-    /// Takes note of what was read. False if it is not kept.
-    fn keep(&mut self, frame: &Frame<Bytes>) -> bool {
-        let piece = Piece::of(frame).filter(|piece| {
-            let kept: usize = self.pieces.iter().map(Piece::len).sum();
-            !self.is_unkept && kept + piece.len() <= self.limit
-        });
-        let Some(piece) = piece else {
-            self.is_unkept = true;
-            self.pieces.clear();
-            return false;
-        };
-        self.pieces.push(piece);
-        true
-    }
-}
-
-/// The rest of a body, taken from its tape, which has it back in any case.
-struct Reading<'a, B: Body<Data = Bytes>> {
-    /// None once it is back.
-    body: Option<Pin<Box<B>>>,
-    tape: &'a Mutex<Tape<B>>,
-}
-
-impl<B: Body<Data = Bytes>> Reading<'_, B> {
-    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Read<B::Error>> {
-        let body = self.body.as_mut().expect("it is not back yet");
-        body.as_mut().poll_frame(context)
-    }
-
-    /// Gives the rest back. Says whether this reader still is the one that has the
-    /// body, and whether the frame was kept.
-    fn give_back(mut self, reader: u64, polled: &Poll<Read<B::Error>>) -> (bool, bool) {
-        let body = self.body.take().expect("it is not back yet");
-        let (kept, is_reader, waiting) = lock::with(self.tape, |tape| {
-            let mut kept = false;
-            tape.rest = match polled {
-                Poll::Pending => Rest::Here(body),
-                Poll::Ready(None) => Rest::Ended,
-                Poll::Ready(Some(Err(_))) => Rest::Lost,
-                Poll::Ready(Some(Ok(frame))) => {
-                    kept = tape.keep(frame);
-                    Rest::Here(body)
-                }
-            };
-            (kept, tape.attempt == reader, tape.waiting.take())
-        });
-        if let Some(waiting) = waiting {
-            waiting.wake();
-        }
-        (is_reader, kept)
-    }
-}
-
-impl<B: Body<Data = Bytes>> Drop for Reading<'_, B> {
-    fn drop(&mut self) {
-        if self.body.is_some() {
-            let waiting = lock::with(self.tape, |tape| {
-                tape.rest = Rest::Lost;
-                tape.waiting.take()
-            });
-            if let Some(waiting) = waiting {
-                waiting.wake();
-            }
-        }
     }
 }
 
