@@ -10,7 +10,9 @@
 //!
 //! 1. At most one attempt reads the body; an older one that still tries is told
 //!    that it is superseded.
-//! 2. The body that was given is polled outside of the lock.
+//! 2. An attempt reads the body from its beginning to its end, or gets an error:
+//!    what looks like a whole request never is a part of one.
+//! 3. The body that was given is polled outside of the lock.
 
 mod tape;
 
@@ -136,8 +138,9 @@ impl<B: Body<Data = Bytes>> Reader<B> {
                 Poll::Ready(Some(Ok(self.pass(piece.frame()))))
             }
             Turn::End => Poll::Ready(None),
-            Turn::Gone => Poll::Ready(Some(Err(ReplayError::Superseded))),
+            Turn::Lost => Poll::Ready(Some(Err(ReplayError::Lost))),
             Turn::Read(body) => self.read_on(body, context),
+            Turn::Superseded => Poll::Ready(Some(Err(ReplayError::Superseded))),
             Turn::Wait => Poll::Pending,
         }
     }
@@ -236,6 +239,9 @@ impl<B> fmt::Debug for ReplayBody<B> {
 pub enum ReplayError<E> {
     /// The body that the caller gave is broken.
     Body(E),
+    /// A part of it is gone: it was too much to keep for another attempt, or the
+    /// body broke while an older attempt was reading it.
+    Lost,
     /// Another attempt sends the body now.
     Superseded,
 }
@@ -244,7 +250,7 @@ impl<E: Error + 'static> Error for ReplayError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Body(error) => Some(error),
-            Self::Superseded => None,
+            Self::Lost | Self::Superseded => None,
         }
     }
 }
@@ -253,6 +259,7 @@ impl<E> fmt::Display for ReplayError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Body(_) => "the body of the request is broken",
+            Self::Lost => "a part of the body of the request is gone",
             Self::Superseded => "another attempt sends the body of the request now",
         })
     }

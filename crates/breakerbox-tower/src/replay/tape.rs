@@ -13,12 +13,12 @@ pub(super) struct Tape<B> {
     /// Who reads it now.
     pub(super) attempt: u64,
     pub(super) is_underway: bool,
-    /// Too much was read to keep it.
-    is_unkept: bool,
     limit: usize,
     pieces: Vec<Piece>,
     rest: Rest<B>,
     pub(super) size: SizeHint,
+    /// The attempt that read too much to keep it. No other one can have it all.
+    unkept_by: Option<u64>,
     /// Who wants to read on while somebody else still does.
     waiting: Option<Waker>,
 }
@@ -66,8 +66,9 @@ pub(super) type Read<E> = Option<Result<Frame<Bytes>, E>>;
 pub(super) enum Turn<B> {
     Again(Piece),
     End,
-    Gone,
+    Lost,
     Read(Pin<Box<B>>),
+    Superseded,
     Wait,
 }
 
@@ -80,11 +81,11 @@ impl<B: Body<Data = Bytes>> Tape<B> {
         Self {
             attempt: 0,
             is_underway: false,
-            is_unkept: false,
             limit,
             pieces: Vec::new(),
             rest: Rest::Here(Box::pin(body)),
             size,
+            unkept_by: None,
             waiting: None,
         }
     }
@@ -98,12 +99,15 @@ impl<B: Body<Data = Bytes>> Tape<B> {
 
     /// Whether an attempt that began now would miss something.
     pub(super) const fn is_incomplete(&self) -> bool {
-        matches!(self.rest, Rest::Lost) || self.is_unkept
+        matches!(self.rest, Rest::Lost) || self.unkept_by.is_some()
     }
 
     pub(super) fn turn(&mut self, attempt: u64, piece: usize, waker: &Waker) -> Turn<B> {
         if attempt != self.attempt {
-            return Turn::Gone;
+            return Turn::Superseded;
+        }
+        if self.unkept_by.is_some_and(|reader| reader != attempt) {
+            return Turn::Lost;
         }
         if let Some(piece) = self.pieces.get(piece) {
             return Turn::Again(piece.clone());
@@ -120,19 +124,19 @@ impl<B: Body<Data = Bytes>> Tape<B> {
             Rest::Here(body) => Turn::Read(body),
             Rest::Lost => {
                 self.rest = Rest::Lost;
-                Turn::Gone
+                Turn::Lost
             }
         }
     }
 
-    /// Takes note of what was read. False if it is not kept.
-    fn keep(&mut self, frame: &Frame<Bytes>) -> bool {
+    /// Takes note of what `reader` read. False if it is not kept.
+    fn keep(&mut self, reader: u64, frame: &Frame<Bytes>) -> bool {
         let piece = Piece::of(frame).filter(|piece| {
             let kept: usize = self.pieces.iter().map(Piece::len).sum();
-            !self.is_unkept && kept + piece.len() <= self.limit
+            self.unkept_by.is_none() && kept + piece.len() <= self.limit
         });
         let Some(piece) = piece else {
-            self.is_unkept = true;
+            self.unkept_by = Some(reader);
             self.pieces.clear();
             return false;
         };
@@ -165,7 +169,7 @@ impl<B: Body<Data = Bytes>> Reading<'_, B> {
                 Poll::Ready(None) => Rest::Ended,
                 Poll::Ready(Some(Err(_))) => Rest::Lost,
                 Poll::Ready(Some(Ok(frame))) => {
-                    kept = tape.keep(frame);
+                    kept = tape.keep(reader, frame);
                     Rest::Here(body)
                 }
             };

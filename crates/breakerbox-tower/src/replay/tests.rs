@@ -1,7 +1,8 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
-use http_body_util::{BodyExt, Full};
+use futures_util::stream;
+use http_body_util::{BodyExt, Full, StreamBody};
 use tokio_test::{assert_pending, assert_ready, task};
 
 use super::*;
@@ -22,6 +23,29 @@ impl Body for Script {
     }
 }
 
+/// A body during whose next reading something else happens.
+struct Meanwhile {
+    hook: Hook,
+    script: Script,
+}
+
+type Hook = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
+
+impl Body for Meanwhile {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(hook) = lock::with(&self.hook, Option::take) {
+            hook();
+        }
+        Pin::new(&mut self.script).poll_frame(context)
+    }
+}
+
 fn replay<const N: usize>(script: [Option<&'static str>; N], limit: usize) -> Replay<Script> {
     let script = Script(script.into());
     Replay::new(Request::new(script), |_| Repeat::Idempotent, limit)
@@ -31,12 +55,15 @@ fn body(replay: &Replay<Script>) -> ReplayBody<Script> {
     replay.attempt().0.into_body()
 }
 
-fn read(body: &mut ReplayBody<Script>) -> Option<Result<String, ReplayError<Infallible>>> {
+fn read<B>(body: &mut ReplayBody<B>) -> Option<Result<String, ReplayError<B::Error>>>
+where
+    B: Body<Data = Bytes>,
+{
     let frame = assert_ready!(task::spawn(body.frame()).poll())?;
     Some(frame.map(|frame| String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap()))
 }
 
-fn data(text: &str) -> Option<Result<String, ReplayError<Infallible>>> {
+fn data<E>(text: &str) -> Option<Result<String, ReplayError<E>>> {
     Some(Ok(text.to_owned()))
 }
 
@@ -78,6 +105,60 @@ fn r53_what_is_too_much_to_keep_is_read_once() {
         assert_eq!(read(&mut first), expected);
     }
     assert_eq!(replay.repeat(), Repeat::Never);
+}
+
+#[test]
+fn r53_an_attempt_that_would_miss_a_part_of_the_body_fails() {
+    let replay = replay([Some("abc"), Some("d"), Some("e")], 3);
+    let (request, underway) = replay.attempt();
+    let mut first = request.into_body();
+    assert_eq!(read(&mut first), data("abc"));
+    // It was answered, and its connection goes on with the upload.
+    drop(underway);
+    assert_eq!(replay.repeat(), Repeat::Idempotent);
+    assert_eq!(read(&mut first), data("d"));
+    let mut second = body(&replay);
+    assert_eq!(read(&mut second), Some(Err(ReplayError::Lost)));
+}
+
+#[test]
+fn r53_an_attempt_fails_that_misses_what_an_older_one_was_reading() {
+    let next = Arc::new(Mutex::new(None));
+    let replay = Arc::new(Replay::new(
+        Request::new(Meanwhile {
+            hook: Arc::clone(&next),
+            script: Script([Some("abc"), Some("d"), Some("e")].into()),
+        }),
+        |_| Repeat::Idempotent,
+        3,
+    ));
+    let mut first = replay.attempt().0.into_body();
+    assert_eq!(read(&mut first), data("abc"));
+    let second = Arc::new(Mutex::new(None));
+    let begin = {
+        let (replay, second) = (Arc::clone(&replay), Arc::clone(&second));
+        move || *second.lock().unwrap() = Some(replay.attempt().0.into_body())
+    };
+    *next.lock().unwrap() = Some(Box::new(begin));
+    assert_eq!(read(&mut first), Some(Err(ReplayError::Superseded)));
+    let mut second = second.lock().unwrap().take().unwrap();
+    assert_eq!(read(&mut second), Some(Err(ReplayError::Lost)));
+}
+
+#[test]
+fn r53_an_attempt_fails_whose_body_broke_for_an_older_one() {
+    let body = StreamBody::new(stream::iter([
+        Ok(Frame::data(Bytes::from_static(b"a"))),
+        Err("broken"),
+    ]));
+    let replay = Replay::new(Request::new(body), |_| Repeat::Idempotent, 10);
+    let mut first = replay.attempt().0.into_body();
+    assert_eq!(read(&mut first), data("a"));
+    assert_eq!(read(&mut first), Some(Err(ReplayError::Body("broken"))));
+    assert_eq!(replay.repeat(), Repeat::Never);
+    let mut second = replay.attempt().0.into_body();
+    assert_eq!(read(&mut second), data("a"));
+    assert_eq!(read(&mut second), Some(Err(ReplayError::Lost)));
 }
 
 #[test]
