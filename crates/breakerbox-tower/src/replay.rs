@@ -8,8 +8,8 @@
 //!
 //! # Invariants
 //!
-//! 1. At most one attempt reads the body; an older one that still tries is told
-//!    that it is superseded.
+//! 1. At most one attempt reads the body; an older one is woken and told that it
+//!    is superseded.
 //! 2. An attempt reads the body from its beginning to its end, or gets an error:
 //!    what looks like a whole request never is a part of one.
 //! 3. The body that was given is polled outside of the lock.
@@ -29,7 +29,7 @@ use http::request::Parts;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::lock;
-use tape::{Read, Reading, Tape, Turn};
+use tape::{Given, Read, Reading, Tape, Turn};
 
 /// A request, and what is known of its body.
 pub(crate) struct Replay<B> {
@@ -56,7 +56,10 @@ impl<B: Body<Data = Bytes>> Replay<B> {
 
     /// The request for one attempt more, which takes the body over.
     pub(crate) fn attempt(&self) -> (Request<ReplayBody<B>>, Underway<B>) {
-        let (attempt, size) = lock::with(&self.tape, |tape| (tape.begin(), tape.size));
+        let ((attempt, before), size) = lock::with(&self.tape, |tape| (tape.begin(), tape.size));
+        if let Some(before) = before {
+            before.wake();
+        }
         let body = match size.exact() {
             Some(0) => ReplayBody::default(),
             _ => ReplayBody {
@@ -151,15 +154,10 @@ impl<B: Body<Data = Bytes>> Reader<B> {
         body: Pin<Box<B>>,
         context: &mut Context<'_>,
     ) -> Poll<Read<ReplayError<B::Error>>> {
-        let mut reading = Reading {
-            body: Some(body),
-            tape: &self.tape,
-        };
-        let polled = reading.poll_frame(context);
-        let (is_reader, kept) = reading.give_back(self.attempt, &polled);
-        if !is_reader {
+        let (polled, given) = Reading::new(&self.tape, self.attempt, body).poll_frame(context);
+        let Given::Back { kept } = given else {
             return Poll::Ready(Some(Err(ReplayError::Superseded)));
-        }
+        };
         polled.map(|frame| {
             self.piece += usize::from(kept);
             let frame = frame?.map(|frame| self.pass(frame));

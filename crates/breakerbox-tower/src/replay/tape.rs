@@ -19,7 +19,7 @@ pub(super) struct Tape<B> {
     pub(super) size: SizeHint,
     /// The attempt that read too much to keep it. No other one can have it all.
     unkept_by: Option<u64>,
-    /// Who wants to read on while somebody else still does.
+    /// Wakes whoever has the body now, once it was told to wait.
     waiting: Option<Waker>,
 }
 
@@ -90,11 +90,12 @@ impl<B: Body<Data = Bytes>> Tape<B> {
         }
     }
 
-    /// Another attempt has the body now.
-    pub(super) fn begin(&mut self) -> u64 {
+    /// Another attempt has the body now. Who had it is to be woken, to hear that it
+    /// is superseded: nothing else would, and its connection would wait for ever.
+    pub(super) fn begin(&mut self) -> (u64, Option<Waker>) {
         self.attempt += 1;
         self.is_underway = true;
-        self.attempt
+        (self.attempt, self.waiting.take())
     }
 
     /// Whether an attempt that began now would miss something.
@@ -148,38 +149,61 @@ impl<B: Body<Data = Bytes>> Tape<B> {
 /// The rest of a body, taken from its tape, which has it back in any case.
 pub(super) struct Reading<'a, B: Body<Data = Bytes>> {
     /// None once it is back.
-    pub(super) body: Option<Pin<Box<B>>>,
-    pub(super) tape: &'a Mutex<Tape<B>>,
+    body: Option<Pin<Box<B>>>,
+    reader: u64,
+    tape: &'a Mutex<Tape<B>>,
 }
 
-impl<B: Body<Data = Bytes>> Reading<'_, B> {
-    pub(super) fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Read<B::Error>> {
-        let body = self.body.as_mut().expect("it is not back yet");
-        body.as_mut().poll_frame(context)
+impl<'a, B: Body<Data = Bytes>> Reading<'a, B> {
+    pub(super) const fn new(tape: &'a Mutex<Tape<B>>, reader: u64, body: Pin<Box<B>>) -> Self {
+        Self {
+            body: Some(body),
+            reader,
+            tape,
+        }
     }
 
-    /// Gives the rest back. Says whether this reader still is the one that has the
-    /// body, and whether the frame was kept.
-    pub(super) fn give_back(mut self, reader: u64, polled: &Poll<Read<B::Error>>) -> (bool, bool) {
+    pub(super) fn poll_frame(mut self, context: &mut Context<'_>) -> (Poll<Read<B::Error>>, Given) {
+        let body = self.body.as_mut().expect("it is not back yet");
+        let polled = body.as_mut().poll_frame(context);
+        let given = self.give_back(&polled, context.waker());
+        (polled, given)
+    }
+
+    fn give_back(mut self, polled: &Poll<Read<B::Error>>, waker: &Waker) -> Given {
         let body = self.body.take().expect("it is not back yet");
-        let (kept, is_reader, waiting) = lock::with(self.tape, |tape| {
+        let (given, waiting) = lock::with(self.tape, |tape| {
             let mut kept = false;
             tape.rest = match polled {
                 Poll::Pending => Rest::Here(body),
                 Poll::Ready(None) => Rest::Ended,
                 Poll::Ready(Some(Err(_))) => Rest::Lost,
                 Poll::Ready(Some(Ok(frame))) => {
-                    kept = tape.keep(reader, frame);
+                    kept = tape.keep(self.reader, frame);
                     Rest::Here(body)
                 }
             };
-            (kept, tape.attempt == reader, tape.waiting.take())
+            if tape.attempt != self.reader {
+                return (Given::Superseded, tape.waiting.take());
+            }
+            if polled.is_pending() {
+                tape.waiting = Some(waker.clone());
+            }
+            (Given::Back { kept }, None)
         });
         if let Some(waiting) = waiting {
             waiting.wake();
         }
-        (is_reader, kept)
+        given
     }
+}
+
+/// What has become of a body that was given back.
+pub(super) enum Given {
+    /// Its reader still has it.
+    Back { kept: bool },
+    /// Another attempt has it.
+    Superseded,
 }
 
 impl<B: Body<Data = Bytes>> Drop for Reading<'_, B> {

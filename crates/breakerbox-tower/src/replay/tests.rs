@@ -51,6 +51,15 @@ fn replay<const N: usize>(script: [Option<&'static str>; N], limit: usize) -> Re
     Replay::new(Request::new(script), |_| Repeat::Idempotent, limit)
 }
 
+/// A request whose body is "abc", "d", "e".
+fn meanwhile(hook: &Hook, limit: usize) -> Replay<Meanwhile> {
+    let body = Meanwhile {
+        hook: Arc::clone(hook),
+        script: Script([Some("abc"), Some("d"), Some("e")].into()),
+    };
+    Replay::new(Request::new(body), |_| Repeat::Idempotent, limit)
+}
+
 fn body(replay: &Replay<Script>) -> ReplayBody<Script> {
     replay.attempt().0.into_body()
 }
@@ -96,6 +105,66 @@ fn r53_an_older_attempt_is_told_that_it_is_superseded() {
 }
 
 #[test]
+fn r53_an_older_attempt_that_waits_is_woken_to_hear_that_it_is_superseded() {
+    let replay = replay([Some("a"), None, Some("b")], 10);
+    let mut first = body(&replay);
+    assert_eq!(read(&mut first), data("a"));
+    let mut waits = task::spawn(first.frame());
+    assert_pending!(waits.poll());
+    let _second = body(&replay);
+    assert!(waits.is_woken());
+    let told = assert_ready!(waits.poll()).unwrap();
+    assert_eq!(told.unwrap_err(), ReplayError::Superseded);
+}
+
+/// The second attempt waits while the first one reads; then there is a third.
+#[test]
+fn r53_an_attempt_that_waits_for_an_older_one_is_woken_when_it_is_superseded() {
+    let hook = Hook::default();
+    let replay = Arc::new(meanwhile(&hook, 10));
+    let mut first = replay.attempt().0.into_body();
+    assert_eq!(read(&mut first), data("abc"));
+    let begin = {
+        let replay = Arc::clone(&replay);
+        move || {
+            let mut second = replay.attempt().0.into_body();
+            assert_eq!(read(&mut second), data("abc"));
+            let mut waits = task::spawn(second.frame());
+            assert_pending!(waits.poll());
+            let mut third = replay.attempt().0.into_body();
+            assert!(waits.is_woken());
+            assert_eq!(read(&mut third), data("abc"));
+        }
+    };
+    *hook.lock().unwrap() = Some(Box::new(begin));
+    assert_eq!(read(&mut first), Some(Err(ReplayError::Superseded)));
+}
+
+#[test]
+fn r53_an_attempt_that_waits_for_an_older_one_is_woken_when_that_has_read() {
+    let hook = Hook::default();
+    let replay = Arc::new(meanwhile(&hook, 10));
+    let mut first = replay.attempt().0.into_body();
+    assert_eq!(read(&mut first), data("abc"));
+    let second = Arc::new(Mutex::new(None));
+    let begin = {
+        let (replay, second) = (Arc::clone(&replay), Arc::clone(&second));
+        move || {
+            let mut body = replay.attempt().0.into_body();
+            assert_eq!(read(&mut body), data("abc"));
+            let mut waits = task::spawn(body);
+            assert_pending!(waits.enter(|context, body| body.poll_frame(context)));
+            *second.lock().unwrap() = Some(waits);
+        }
+    };
+    *hook.lock().unwrap() = Some(Box::new(begin));
+    assert_eq!(read(&mut first), Some(Err(ReplayError::Superseded)));
+    let mut second = second.lock().unwrap().take().unwrap();
+    assert!(second.is_woken());
+    assert_eq!(read(&mut second), data("d"));
+}
+
+#[test]
 fn r53_what_is_too_much_to_keep_is_read_once() {
     let replay = replay([Some("abc"), Some("d"), Some("e")], 3);
     let mut first = body(&replay);
@@ -123,15 +192,8 @@ fn r53_an_attempt_that_would_miss_a_part_of_the_body_fails() {
 
 #[test]
 fn r53_an_attempt_fails_that_misses_what_an_older_one_was_reading() {
-    let next = Arc::new(Mutex::new(None));
-    let replay = Arc::new(Replay::new(
-        Request::new(Meanwhile {
-            hook: Arc::clone(&next),
-            script: Script([Some("abc"), Some("d"), Some("e")].into()),
-        }),
-        |_| Repeat::Idempotent,
-        3,
-    ));
+    let hook = Hook::default();
+    let replay = Arc::new(meanwhile(&hook, 3));
     let mut first = replay.attempt().0.into_body();
     assert_eq!(read(&mut first), data("abc"));
     let second = Arc::new(Mutex::new(None));
@@ -139,7 +201,7 @@ fn r53_an_attempt_fails_that_misses_what_an_older_one_was_reading() {
         let (replay, second) = (Arc::clone(&replay), Arc::clone(&second));
         move || *second.lock().unwrap() = Some(replay.attempt().0.into_body())
     };
-    *next.lock().unwrap() = Some(Box::new(begin));
+    *hook.lock().unwrap() = Some(Box::new(begin));
     assert_eq!(read(&mut first), Some(Err(ReplayError::Superseded)));
     let mut second = second.lock().unwrap().take().unwrap();
     assert_eq!(read(&mut second), Some(Err(ReplayError::Lost)));
