@@ -62,6 +62,10 @@ impl<S, C> PoolService<S, C> {
 
     /// How many bytes of a request's body are kept, to send them again; 64 KiB
     /// unless set.
+    ///
+    /// A piece of a body counts as 64 bytes at least, so this limits the memory
+    /// also of one that comes byte by byte. A header in its trailers counts as 32
+    /// bytes more than its text.
     #[must_use]
     pub const fn replay_up_to(mut self, bytes: usize) -> Self {
         self.replay_up_to = bytes;

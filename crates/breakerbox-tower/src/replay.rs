@@ -39,7 +39,8 @@ pub(crate) struct Replay<B> {
 }
 
 impl<B: Body<Data = Bytes>> Replay<B> {
-    /// Keeps up to `limit` bytes of the body.
+    /// Keeps what counts for up to `limit` bytes of the body, as long as there may be
+    /// another attempt: until it is dropped.
     pub(crate) fn new(
         request: Request<B>,
         wanted: impl FnOnce(&Parts) -> Repeat,
@@ -92,6 +93,12 @@ impl<B: Body<Data = Bytes>> Replay<B> {
                 self.wanted
             }
         })
+    }
+}
+
+impl<B> Drop for Replay<B> {
+    fn drop(&mut self) {
+        lock::with(&self.tape, Tape::finish);
     }
 }
 

@@ -13,14 +13,24 @@ pub(super) struct Tape<B> {
     /// Who reads it now.
     pub(super) attempt: u64,
     pub(super) is_underway: bool,
-    limit: usize,
-    pieces: Vec<Piece>,
+    keeping: Keeping,
+    /// What the pieces may cost yet.
+    left: usize,
+    pub(super) pieces: Vec<Piece>,
     rest: Rest<B>,
     pub(super) size: SizeHint,
     /// The attempt that read too much to keep it. No other one can have it all.
     unkept_by: Option<u64>,
     /// Wakes whoever has the body now, once it was told to wait.
     waiting: Option<Waker>,
+}
+
+/// For whom pieces are kept.
+enum Keeping {
+    /// For the current attempt: what an older one is reading, and nothing else.
+    ForCurrent,
+    /// For attempts that may yet begin.
+    ForLater,
 }
 
 enum Rest<B> {
@@ -35,27 +45,33 @@ enum Rest<B> {
 #[derive(Clone)]
 pub(super) enum Piece {
     Data(Bytes),
-    Trailers(HeaderMap),
+    Trailers(Box<HeaderMap>),
 }
 
 impl Piece {
     fn of(frame: &Frame<Bytes>) -> Option<Self> {
         let data = frame.data_ref().cloned().map(Self::Data);
-        data.or_else(|| frame.trailers_ref().cloned().map(Self::Trailers))
+        data.or_else(|| Some(Self::Trailers(Box::new(frame.trailers_ref()?.clone()))))
     }
 
     pub(super) fn frame(self) -> Frame<Bytes> {
         match self {
             Self::Data(data) => Frame::data(data),
-            Self::Trailers(trailers) => Frame::trailers(trailers),
+            Self::Trailers(trailers) => Frame::trailers(*trailers),
         }
     }
 
-    fn len(&self) -> usize {
-        match self {
+    /// What it counts for. Bodies can come byte by byte, and then the place that a
+    /// piece takes is most of it.
+    fn cost(&self) -> usize {
+        let len = match self {
             Self::Data(data) => data.len(),
-            Self::Trailers(_) => 0,
-        }
+            Self::Trailers(trailers) => trailers
+                .iter()
+                .map(|(name, value)| name.as_str().len() + value.len() + HEADER)
+                .sum(),
+        };
+        len.max(PIECE)
     }
 }
 
@@ -81,7 +97,8 @@ impl<B: Body<Data = Bytes>> Tape<B> {
         Self {
             attempt: 0,
             is_underway: false,
-            limit,
+            keeping: Keeping::ForLater,
+            left: limit,
             pieces: Vec::new(),
             rest: Rest::Here(Box::pin(body)),
             size,
@@ -132,17 +149,35 @@ impl<B: Body<Data = Bytes>> Tape<B> {
 
     /// Takes note of what `reader` read. False if it is not kept.
     fn keep(&mut self, reader: u64, frame: &Frame<Bytes>) -> bool {
-        let piece = Piece::of(frame).filter(|piece| {
-            let kept: usize = self.pieces.iter().map(Piece::len).sum();
-            self.unkept_by.is_none() && kept + piece.len() <= self.limit
-        });
-        let Some(piece) = piece else {
+        if frame.data_ref().is_some_and(Bytes::is_empty) {
+            // Nobody will miss it.
+            return false;
+        }
+        let piece = Piece::of(frame).filter(|_| self.keeps_from(reader));
+        let kept = piece.and_then(|piece| Some((self.left.checked_sub(piece.cost())?, piece)));
+        let Some((left, piece)) = kept else {
             self.unkept_by = Some(reader);
-            self.pieces.clear();
+            self.pieces = Vec::new();
             return false;
         };
+        self.left = left;
         self.pieces.push(piece);
         true
+    }
+
+    fn keeps_from(&self, reader: u64) -> bool {
+        let is_wanted = match self.keeping {
+            Keeping::ForCurrent => reader != self.attempt,
+            Keeping::ForLater => true,
+        };
+        is_wanted && self.unkept_by.is_none()
+    }
+}
+
+impl<B> Tape<B> {
+    /// No other attempt will begin.
+    pub(super) const fn finish(&mut self) {
+        self.keeping = Keeping::ForCurrent;
     }
 }
 
@@ -219,3 +254,8 @@ impl<B: Body<Data = Bytes>> Drop for Reading<'_, B> {
         }
     }
 }
+
+/// The least that a piece counts for: about what it takes besides its bytes.
+const PIECE: usize = 64;
+/// What a header counts for besides its text, as in HTTP/2 (RFC 9113, 6.5.2).
+const HEADER: usize = 32;

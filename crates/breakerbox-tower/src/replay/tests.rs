@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 
 use futures_util::stream;
+use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, Full, StreamBody};
 use tokio_test::{assert_pending, assert_ready, task};
 
@@ -60,6 +61,14 @@ fn meanwhile(hook: &Hook, limit: usize) -> Replay<Meanwhile> {
     Replay::new(Request::new(body), |_| Repeat::Idempotent, limit)
 }
 
+fn replay_of<I>(frames: I, limit: usize) -> Replay<impl Body<Data = Bytes, Error = Infallible>>
+where
+    I: IntoIterator<Item = Result<Frame<Bytes>, Infallible>>,
+{
+    let body = StreamBody::new(stream::iter(frames));
+    Replay::new(Request::new(body), |_| Repeat::Idempotent, limit)
+}
+
 fn body(replay: &Replay<Script>) -> ReplayBody<Script> {
     replay.attempt().0.into_body()
 }
@@ -78,7 +87,7 @@ fn data<E>(text: &str) -> Option<Result<String, ReplayError<E>>> {
 
 #[test]
 fn r53_the_next_attempt_reads_what_was_read_and_then_the_rest() {
-    let replay = replay([Some("a"), Some("b"), Some("c")], 10);
+    let replay = replay([Some("a"), Some("b"), Some("c")], ENOUGH);
     let mut first = body(&replay);
     assert_eq!(read(&mut first), data("a"));
     assert_eq!(read(&mut first), data("b"));
@@ -94,7 +103,7 @@ fn r53_the_next_attempt_reads_what_was_read_and_then_the_rest() {
 
 #[test]
 fn r53_an_older_attempt_is_told_that_it_is_superseded() {
-    let replay = replay([Some("a"), None, Some("b")], 10);
+    let replay = replay([Some("a"), None, Some("b")], ENOUGH);
     let mut first = body(&replay);
     assert_eq!(read(&mut first), data("a"));
     assert_pending!(task::spawn(first.frame()).poll());
@@ -106,7 +115,7 @@ fn r53_an_older_attempt_is_told_that_it_is_superseded() {
 
 #[test]
 fn r53_an_older_attempt_that_waits_is_woken_to_hear_that_it_is_superseded() {
-    let replay = replay([Some("a"), None, Some("b")], 10);
+    let replay = replay([Some("a"), None, Some("b")], ENOUGH);
     let mut first = body(&replay);
     assert_eq!(read(&mut first), data("a"));
     let mut waits = task::spawn(first.frame());
@@ -121,7 +130,7 @@ fn r53_an_older_attempt_that_waits_is_woken_to_hear_that_it_is_superseded() {
 #[test]
 fn r53_an_attempt_that_waits_for_an_older_one_is_woken_when_it_is_superseded() {
     let hook = Hook::default();
-    let replay = Arc::new(meanwhile(&hook, 10));
+    let replay = Arc::new(meanwhile(&hook, ENOUGH));
     let mut first = replay.attempt().0.into_body();
     assert_eq!(read(&mut first), data("abc"));
     let begin = {
@@ -143,7 +152,7 @@ fn r53_an_attempt_that_waits_for_an_older_one_is_woken_when_it_is_superseded() {
 #[test]
 fn r53_an_attempt_that_waits_for_an_older_one_is_woken_when_that_has_read() {
     let hook = Hook::default();
-    let replay = Arc::new(meanwhile(&hook, 10));
+    let replay = Arc::new(meanwhile(&hook, ENOUGH));
     let mut first = replay.attempt().0.into_body();
     assert_eq!(read(&mut first), data("abc"));
     let second = Arc::new(Mutex::new(None));
@@ -166,7 +175,7 @@ fn r53_an_attempt_that_waits_for_an_older_one_is_woken_when_that_has_read() {
 
 #[test]
 fn r53_what_is_too_much_to_keep_is_read_once() {
-    let replay = replay([Some("abc"), Some("d"), Some("e")], 3);
+    let replay = replay([Some("abc"), Some("d"), Some("e")], 64);
     let mut first = body(&replay);
     assert_eq!(read(&mut first), data("abc"));
     assert_eq!(replay.repeat(), Repeat::Idempotent);
@@ -178,7 +187,7 @@ fn r53_what_is_too_much_to_keep_is_read_once() {
 
 #[test]
 fn r53_an_attempt_that_would_miss_a_part_of_the_body_fails() {
-    let replay = replay([Some("abc"), Some("d"), Some("e")], 3);
+    let replay = replay([Some("abc"), Some("d"), Some("e")], 64);
     let (request, underway) = replay.attempt();
     let mut first = request.into_body();
     assert_eq!(read(&mut first), data("abc"));
@@ -193,7 +202,7 @@ fn r53_an_attempt_that_would_miss_a_part_of_the_body_fails() {
 #[test]
 fn r53_an_attempt_fails_that_misses_what_an_older_one_was_reading() {
     let hook = Hook::default();
-    let replay = Arc::new(meanwhile(&hook, 3));
+    let replay = Arc::new(meanwhile(&hook, 64));
     let mut first = replay.attempt().0.into_body();
     assert_eq!(read(&mut first), data("abc"));
     let second = Arc::new(Mutex::new(None));
@@ -213,7 +222,7 @@ fn r53_an_attempt_fails_whose_body_broke_for_an_older_one() {
         Ok(Frame::data(Bytes::from_static(b"a"))),
         Err("broken"),
     ]));
-    let replay = Replay::new(Request::new(body), |_| Repeat::Idempotent, 10);
+    let replay = Replay::new(Request::new(body), |_| Repeat::Idempotent, ENOUGH);
     let mut first = replay.attempt().0.into_body();
     assert_eq!(read(&mut first), data("a"));
     assert_eq!(read(&mut first), Some(Err(ReplayError::Body("broken"))));
@@ -225,14 +234,14 @@ fn r53_an_attempt_fails_whose_body_broke_for_an_older_one() {
 
 #[test]
 fn r55_a_request_with_a_body_is_not_hedged_but_one_without_is() {
-    let with_body = replay([Some("a")], 10);
+    let with_body = replay([Some("a")], ENOUGH);
     let (_request, underway) = with_body.attempt();
     assert_eq!(with_body.repeat(), Repeat::Unsent);
     drop(underway);
     assert_eq!(with_body.repeat(), Repeat::Idempotent);
 
     let empty = Full::new(Bytes::new());
-    let without = Replay::new(Request::new(empty), |_| Repeat::Idempotent, 10);
+    let without = Replay::new(Request::new(empty), |_| Repeat::Idempotent, ENOUGH);
     let (request, _underway) = without.attempt();
     assert!(request.body().is_end_stream());
     assert_eq!(without.repeat(), Repeat::Idempotent);
@@ -241,7 +250,7 @@ fn r55_a_request_with_a_body_is_not_hedged_but_one_without_is() {
 #[test]
 fn a_body_of_known_length_stays_one() {
     let whole = Full::new(Bytes::from("order"));
-    let replay = Replay::new(Request::new(whole), |_| Repeat::Idempotent, 10);
+    let replay = Replay::new(Request::new(whole), |_| Repeat::Idempotent, ENOUGH);
     for _attempt in 0..2 {
         let mut body = replay.attempt().0.into_body();
         assert_eq!(body.size_hint().exact(), Some(5));
@@ -250,3 +259,74 @@ fn a_body_of_known_length_stays_one() {
         assert_eq!(body.size_hint().exact(), Some(0));
     }
 }
+
+#[test]
+fn a_piece_counts_as_64_bytes_at_least_and_an_empty_one_for_nothing() {
+    let (large, larger) = (Bytes::from(vec![0; 192]), Bytes::from(vec![0; 193]));
+    let small = Bytes::from_static(b"x");
+    for (what, pieces, expected) in [
+        ("as much as is kept", vec![large], Repeat::Idempotent),
+        ("more than is kept", vec![larger], Repeat::Never),
+        ("three", vec![small.clone(); 3], Repeat::Idempotent),
+        ("four", vec![small; 4], Repeat::Never),
+        ("empty", vec![Bytes::new(); 10_000], Repeat::Idempotent),
+    ] {
+        let frames = pieces
+            .into_iter()
+            .map(|data| Ok::<_, Infallible>(Frame::data(data)));
+        let replay = replay_of(frames, 192);
+        let body = replay.attempt().0.into_body();
+        assert!(assert_ready!(task::spawn(body.collect()).poll()).is_ok());
+        assert_eq!(replay.repeat(), expected, "{what}");
+    }
+}
+
+#[test]
+fn trailers_count_as_much_as_over_http_2() {
+    for (limit, expected) in [(134, Repeat::Idempotent), (133, Repeat::Never)] {
+        let mut trailers = HeaderMap::new();
+        trailers.insert("x", HeaderValue::from_static("1"));
+        trailers.insert("y", HeaderValue::from_str(&"2".repeat(67)).unwrap());
+        let frames = [Ok::<_, Infallible>(Frame::trailers(trailers))];
+        let replay = replay_of(frames, limit);
+        let body = replay.attempt().0.into_body();
+        assert!(assert_ready!(task::spawn(body.collect()).poll()).is_ok());
+        assert_eq!(replay.repeat(), expected, "{limit}");
+    }
+}
+
+#[test]
+fn nothing_is_kept_once_the_call_has_its_answer() {
+    let replay = replay([Some("a"), Some("b"), Some("c")], ENOUGH);
+    let tape = Arc::clone(&replay.tape);
+    let mut only = body(&replay);
+    assert_eq!(read(&mut only), data("a"));
+    drop(replay);
+    for expected in [data("b"), data("c"), None] {
+        assert_eq!(read(&mut only), expected);
+        assert!(lock::with(&tape, |tape| tape.pieces.is_empty()));
+    }
+}
+
+#[test]
+fn r53_the_last_attempt_still_reads_what_older_ones_have_read() {
+    let hook = Hook::default();
+    let replay = meanwhile(&hook, ENOUGH);
+    let mut first = replay.attempt().0.into_body();
+    assert_eq!(read(&mut first), data("abc"));
+    let last = Arc::new(Mutex::new(None));
+    let begin = {
+        let last = Arc::clone(&last);
+        // The call has its answer while the first attempt is reading.
+        move || *last.lock().unwrap() = Some(replay.attempt().0.into_body())
+    };
+    *hook.lock().unwrap() = Some(Box::new(begin));
+    assert_eq!(read(&mut first), Some(Err(ReplayError::Superseded)));
+    let mut last = last.lock().unwrap().take().unwrap();
+    for expected in [data("abc"), data("d"), data("e"), None] {
+        assert_eq!(read(&mut last), expected);
+    }
+}
+
+/// Enough to keep all that these tests send.
+const ENOUGH: usize = 1_024;

@@ -128,7 +128,7 @@ async fn r53_a_put_is_sent_again_with_its_body() {
 async fn r53_a_put_whose_body_was_too_large_to_keep_is_not_sent_again() {
     let north = Server::start(Serves::Status(500)).await;
     let south = Server::start(Serves::Echo).await;
-    let shop = shop(CONFIG, north.port, south.port).await.replay_up_to(4);
+    let shop = shop(CONFIG, north.port, south.port).await.replay_up_to(64);
     let answer = send(
         &shop,
         Method::PUT,
