@@ -4,16 +4,16 @@ use std::io::{self, ErrorKind};
 use breakerbox::{Rejected, Unavailable, Verdict};
 use hyper_util::client::legacy;
 
-use crate::NotMade;
+use crate::{BrokenBody, NotMade};
 
 /// What an error of a client says about the server that was called.
 ///
-/// It looks through the causes of the error: for a connection that was never
-/// made, a request that hyper gave up before sending it, a stream that the server
-/// refused (RFC 9113, 8.7), a service that could not be made or a breaker further
-/// down that rejected, it is [`Verdict::NotSent`]. An error of the request itself, such as an upload that
-/// broke, is [`Verdict::Final`]. Whatever else it is, the request may have
-/// arrived: [`Verdict::Sent`].
+/// It looks through the causes of the error. Nothing was sent
+/// ([`Verdict::NotSent`]) where a connection or a service could not be made, where
+/// hyper gave the request back, where the server refused its stream (RFC 9113,
+/// 8.7), and where a breaker further down rejected. An error of the request
+/// itself, such as an upload that broke, is [`Verdict::Final`]. Whatever else it
+/// is, the request may have arrived: [`Verdict::Sent`].
 ///
 /// It knows the errors of hyper and of hyper-util's client, and so those of
 /// reqwest and tonic, which are built on them.
@@ -24,27 +24,57 @@ pub fn error_verdict(error: &(dyn Error + 'static)) -> Verdict {
         .unwrap_or(Verdict::Sent)
 }
 
-/// What this one error says, whatever its causes.
+/// What this one error says, whatever its causes. Those of hyper's and h2's errors
+/// must not be asked: on a connection that exists, an unreachable host is an error
+/// after the request was sent.
 fn telling(error: &(dyn Error + 'static)) -> Option<Verdict> {
-    if is_unsent(error) {
+    if let Some(error) = error.downcast_ref() {
+        Some(of_hyper(error))
+    } else if let Some(error) = error.downcast_ref() {
+        Some(of_h2(error))
+    } else if error.is::<BrokenBody>() {
+        Some(Verdict::Sent)
+    } else if is_unsent(error) {
         Some(Verdict::NotSent)
-    } else if error
-        .downcast_ref::<hyper::Error>()
-        .is_some_and(hyper::Error::is_user)
-    {
-        Some(Verdict::Final)
     } else {
         None
+    }
+}
+
+fn of_hyper(error: &hyper::Error) -> Verdict {
+    if error.is_canceled() {
+        Verdict::NotSent
+    } else if is_dispatch_gone(error) {
+        Verdict::Sent
+    } else if error.is_user() {
+        Verdict::Final
+    } else {
+        let source = error.source().and_then(|source| source.downcast_ref());
+        source.map_or(Verdict::Sent, of_h2)
+    }
+}
+
+/// Whether the task of the connection ended with the request in its hands. hyper
+/// calls that an error of the user's, and has no other way to tell it apart.
+fn is_dispatch_gone(error: &hyper::Error) -> bool {
+    error.is_user() && error.to_string() == "dispatch task is gone"
+}
+
+fn of_h2(error: &h2::Error) -> Verdict {
+    let is_ours = !error.is_remote() && !error.is_library();
+    if error.is_remote() && error.reason() == Some(h2::Reason::REFUSED_STREAM) {
+        Verdict::NotSent
+    } else if error.is_reset() && is_ours {
+        // So hyper ends the stream of an upload that broke.
+        Verdict::Final
+    } else {
+        Verdict::Sent
     }
 }
 
 fn is_unsent(error: &(dyn Error + 'static)) -> bool {
     if let Some(error) = error.downcast_ref::<legacy::Error>() {
         error.is_connect()
-    } else if let Some(error) = error.downcast_ref::<hyper::Error>() {
-        error.is_canceled()
-    } else if let Some(error) = error.downcast_ref::<h2::Error>() {
-        error.is_remote() && error.reason() == Some(h2::Reason::REFUSED_STREAM)
     } else if let Some(error) = error.downcast_ref::<io::Error>() {
         is_of_connecting(error.kind())
     } else {
@@ -52,50 +82,14 @@ fn is_unsent(error: &(dyn Error + 'static)) -> bool {
     }
 }
 
-/// Kinds that can only come while a connection is being made.
+/// Kinds that can only come while a connection is being made. A host or a network
+/// can become unreachable later, too.
 const fn is_of_connecting(kind: ErrorKind) -> bool {
     matches!(
         kind,
-        ErrorKind::AddrNotAvailable
-            | ErrorKind::ConnectionRefused
-            | ErrorKind::HostUnreachable
-            | ErrorKind::NetworkUnreachable
+        ErrorKind::AddrNotAvailable | ErrorKind::ConnectionRefused
     )
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn r53_only_what_comes_while_connecting_was_surely_not_sent() {
-        for (kind, verdict) in [
-            (ErrorKind::BrokenPipe, Verdict::Sent),
-            (ErrorKind::ConnectionRefused, Verdict::NotSent),
-            (ErrorKind::ConnectionReset, Verdict::Sent),
-            (ErrorKind::HostUnreachable, Verdict::NotSent),
-            (ErrorKind::TimedOut, Verdict::Sent),
-            (ErrorKind::UnexpectedEof, Verdict::Sent),
-        ] {
-            let error = io::Error::from(kind);
-            assert_eq!(error_verdict(&error), verdict, "{kind:?}");
-            let wrapped = Wrapped(error);
-            assert_eq!(error_verdict(&wrapped), verdict, "{kind:?}, wrapped");
-        }
-    }
-
-    #[derive(Debug)]
-    struct Wrapped(io::Error);
-
-    impl Error for Wrapped {
-        fn source(&self) -> Option<&(dyn Error + 'static)> {
-            Some(&self.0)
-        }
-    }
-
-    impl std::fmt::Display for Wrapped {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("wrapped")
-        }
-    }
-}
+mod tests;

@@ -57,10 +57,10 @@ where
     S::Error: Send + 'static,
     S::Future: Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     type Response = Gathered<B>;
-    type Error = GatherError<S::Error, B::Error>;
+    type Error = GatherError<S::Error>;
     type Future = Pin<Box<dyn Future<Output = Result<Gathered<B>, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
@@ -75,7 +75,7 @@ where
             let (head, body) = future.await.map_err(GatherError::Failed)?.into_parts();
             let is_small = body.size_hint().exact().is_some_and(|size| size <= up_to);
             let body = match is_small {
-                true => Either::Left(body.collect().await.map_err(GatherError::Body)?),
+                true => Either::Left(body.collect().await.map_err(broken)?),
                 false => Either::Right(body),
             };
             Ok(Response::from_parts(head, body))
@@ -83,16 +83,23 @@ where
     }
 }
 
+fn broken<E>(error: impl Into<Box<dyn Error + Send + Sync>>) -> GatherError<E> {
+    GatherError::Body(BrokenBody {
+        source: error.into(),
+    })
+}
+
 /// There is no response, or not all of it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum GatherError<E, B> {
-    /// The body broke.
-    Body(B),
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum GatherError<E> {
+    /// The response has begun, but its body broke.
+    Body(BrokenBody),
     /// The service failed.
     Failed(E),
 }
 
-impl<E: Error + 'static, B: Error + 'static> Error for GatherError<E, B> {
+impl<E: Error + 'static> Error for GatherError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Body(error) => Some(error),
@@ -101,11 +108,32 @@ impl<E: Error + 'static, B: Error + 'static> Error for GatherError<E, B> {
     }
 }
 
-impl<E, B> fmt::Display for GatherError<E, B> {
+impl<E> fmt::Display for GatherError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Body(_) => "the body of the response broke",
+            Self::Body(_) => "there is only a part of the response",
             Self::Failed(_) => "the service failed",
         })
+    }
+}
+
+/// The body of a response broke.
+///
+/// Its request was sent, whatever the cause: [`error_verdict`](crate::error_verdict)
+/// looks no deeper.
+#[derive(Debug)]
+pub struct BrokenBody {
+    source: Box<dyn Error + Send + Sync>,
+}
+
+impl Error for BrokenBody {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+impl fmt::Display for BrokenBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body of the response broke")
     }
 }

@@ -61,7 +61,7 @@ pub use body::WatchedBody;
 pub use breaker::{BreakerLayer, BreakerService};
 pub use classify::{ByResult, Classify, Grpc, Http};
 pub use error::error_verdict;
-pub use gather::{Gather, GatherError, GatherService};
+pub use gather::{BrokenBody, Gather, GatherError, GatherService};
 pub use grpc_check::GrpcCheck;
 pub use http_check::HttpCheck;
 pub use lazy::{Lazy, LazyError, NotMade};

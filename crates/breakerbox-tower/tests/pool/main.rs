@@ -14,7 +14,7 @@ use breakerbox::{
 use breakerbox_tower::{Gather, Http, HttpCheck, Origin, PoolService, ReplayBody, WatchedBody};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
-use http::{Method, Request, Response, Uri};
+use http::{Method, Request, Response, Uri, Version};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -36,17 +36,27 @@ const CONFIG: PoolConfig = PoolConfig::new()
     .retry_backoff(Backoff::fixed(Duration::from_millis(1)));
 
 fn upstream(port: u16) -> Upstream {
-    let client = Client::builder(TokioExecutor::new()).build_http();
+    upstream_of(Version::HTTP_11, port)
+}
+
+fn upstream_of(version: Version, port: u16) -> Upstream {
+    let client = Client::builder(TokioExecutor::new())
+        .http2_only(version == Version::HTTP_2)
+        .build_http();
     let uri: Uri = format!("http://127.0.0.1:{port}").parse().unwrap();
     Origin::new(client, &uri).unwrap()
 }
 
 /// North in tier 0, south in tier 1.
 async fn shop(config: PoolConfig, north: u16, south: u16) -> Shop {
+    shop_of(config, [north, south].map(upstream)).await
+}
+
+async fn shop_of(config: PoolConfig, [north, south]: [Upstream; 2]) -> Shop {
     let breakers = BreakerBox::start("test").await.unwrap();
     let endpoints = [
-        Endpoint::new("north", upstream(north)),
-        Endpoint::new("south", upstream(south)).tier(1),
+        Endpoint::new("north", north),
+        Endpoint::new("south", south).tier(1),
     ];
     let pool = breakers.pool("shop", config, endpoints).await.unwrap();
     PoolService::new(pool, Http)
@@ -157,25 +167,28 @@ async fn r53_a_put_that_hangs_is_sent_again_with_its_body() {
 
 #[tokio::test]
 async fn r53_an_upload_that_breaks_is_nobodys_failure() {
-    let north = Server::start(Serves::Echo).await;
-    let south = Server::start(Serves::Echo).await;
-    let shop = shop(CONFIG, north.port, south.port).await;
-    let frames = [
-        Ok(Frame::data(Bytes::from("or"))),
-        Err(io::Error::from(io::ErrorKind::ConnectionReset)),
-    ];
-    let body = StreamBody::new(stream::iter(frames)).boxed_unsync();
-    let answer = send(&shop, Method::PUT, body).await;
-    assert!(matches!(answer, Err(PoolError::Failed(_))), "{answer:?}");
-    let counts = shop
-        .pool()
-        .breaker("north")
-        .unwrap()
-        .snapshot()
-        .await
-        .counts;
-    assert_eq!(counts.failures, 0);
-    assert_eq!(south.requests(), 0);
+    for version in [Version::HTTP_11, Version::HTTP_2] {
+        let north = Server::start(Serves::Echo).await;
+        let south = Server::start(Serves::Echo).await;
+        let upstreams = [north.port, south.port].map(|port| upstream_of(version, port));
+        let shop = shop_of(CONFIG, upstreams).await;
+        let frames = stream::iter([
+            Ok(Frame::data(Bytes::from("or"))),
+            Err(io::Error::from(io::ErrorKind::ConnectionReset)),
+        ]);
+        let frames = frames.then(|frame| async {
+            // The first piece leaves before the upload breaks.
+            tokio::task::yield_now().await;
+            frame
+        });
+        let body = StreamBody::new(frames).boxed_unsync();
+        let answer = send(&shop, Method::PUT, body).await;
+        assert!(matches!(answer, Err(PoolError::Failed(_))), "{answer:?}");
+        let breaker = shop.pool().breaker("north").unwrap();
+        let counts = breaker.snapshot().await.counts;
+        assert_eq!(counts.failures, 0, "{version:?}");
+        assert_eq!(south.requests(), 0, "{version:?}");
+    }
 }
 
 #[tokio::test]
