@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use breakerbox::{Pool, PoolError, Repeat};
+use breakerbox::{Pool, PoolError, Repeat, Verdict};
 use bytes::Bytes;
 use http::Request;
 use http::request::Parts;
@@ -21,17 +21,32 @@ use crate::{Classify, ReplayBody, Unsettled, http as rules};
 /// client in an [`Origin`](crate::Origin), a tonic channel, or anything else that
 /// is cheap to clone.
 ///
-/// It is always ready. Who cannot be served is told so by
-/// [`PoolError::Rejected`], and an endpoint that is not ready is waited for
-/// within the limit of an attempt.
-///
-/// # Repeating requests
+/// It is always ready. An endpoint that is not ready is waited for within the
+/// limit of an attempt; one that says by an error that it will not be ready was
+/// not sent anything, whatever the classifier makes of the error.
 ///
 /// [`http::repeat`](crate::http::repeat) says what may be sent twice. Of a body,
 /// up to 64 KiB are kept for that; a request of which more was read is not sent
 /// again, and one with a body is not hedged. The verdict comes from the end of
 /// the response's body, but what is repeated is decided by its head: by then a
 /// part of it has been handed on.
+///
+/// gRPC is POST, and so its calls are repeated only if nothing was sent. That
+/// leaves out `UNAVAILABLE` and pushback, which are answers. To repeat methods
+/// that may run twice, name them in [`repeat_by`](Self::repeat_by).
+///
+/// # Errors
+///
+/// A call fails with [`PoolError::Rejected`] where no endpoint may be used,
+/// [`PoolError::TimedOut`] where the last attempt did not begin to answer in time,
+/// and [`PoolError::Failed`] with the error of the last endpoint otherwise. A
+/// response is an answer, whatever its status.
+///
+/// # Cancel safety
+///
+/// Dropping the future of a call drops its attempt, whose permit is abandoned. A
+/// request that was sent may still be carried out. Dropping the body of a
+/// response before its end abandons the permit as well.
 pub struct PoolService<S, C> {
     classify: C,
     pool: Pool<S>,
@@ -105,15 +120,31 @@ where
                 let (request, underway) = replay.attempt();
                 async move {
                     let _underway = underway;
-                    ready(service).await?.call(request).await
+                    // Two kinds of errors: only the inner one is of a request that
+                    // the service has seen.
+                    let mut service = ready(service).await?;
+                    Ok(service.call(request).await)
                 }
             };
-            let judge = |result: &Result<_, _>| classify.verdict(result);
+            let judge = |result: &Result<_, S::Error>| match result {
+                Err(_not_ready) => Some(Verdict::NotSent),
+                Ok(called) => verdict_of(&classify, called),
+            };
             let calling = pool.call_streaming(|| replay.repeat(), judge, send);
-            let (answer, permit) = calling.await?;
+            let (called, permit) = calling.await?;
+            let answer = called.map_err(PoolError::Failed)?;
             Ok(classify.watch(answer, permit.map(Unsettled::from)))
         })
     }
+}
+
+fn verdict_of<C, T, E>(classify: &C, called: &Result<T, E>) -> Option<Verdict>
+where
+    C: Classify<T, E>,
+{
+    let verdict = classify.verdict(called);
+    // An error has no end that could say more.
+    verdict.or_else(|| called.is_err().then_some(Verdict::Sent))
 }
 
 impl<S, C: Clone> Clone for PoolService<S, C> {

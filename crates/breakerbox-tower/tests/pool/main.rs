@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use breakerbox::{
     Backoff, BreakerBox, BreakerConfig, CheckPlan, Endpoint, EndpointStatus, Pool, PoolConfig,
-    PoolError, TripPolicy,
+    PoolError, Repeat, TripPolicy,
 };
 use breakerbox_tower::{Gather, Http, HttpCheck, Origin, PoolService, ReplayBody, WatchedBody};
 use bytes::Bytes;
@@ -114,12 +114,25 @@ async fn r53_an_upload_that_was_refused_a_connection_goes_elsewhere_whole() {
 
 #[tokio::test]
 async fn r53_a_post_is_not_sent_twice() {
-    let north = Server::start(Serves::Status(500)).await;
+    for (serves, status) in [(Serves::Busy(30), 503), (Serves::Status(500), 500)] {
+        let north = Server::start(serves).await;
+        let south = Server::start(Serves::Echo).await;
+        let shop = shop(CONFIG, north.port, south.port).await;
+        let answer = send(&shop, Method::POST, whole("order")).await.unwrap();
+        assert_eq!(answer.status(), status);
+        assert_eq!((north.requests(), south.requests()), (1, 0));
+    }
+}
+
+#[tokio::test]
+async fn r53_a_post_that_may_run_twice_is_sent_again_after_pushback() {
+    let north = Server::start(Serves::Busy(30)).await;
     let south = Server::start(Serves::Echo).await;
     let shop = shop(CONFIG, north.port, south.port).await;
-    let answer = send(&shop, Method::POST, whole("order")).await.unwrap();
-    assert_eq!(answer.status(), 500);
-    assert_eq!((north.requests(), south.requests()), (1, 0));
+    let shop = shop.repeat_by(|_head| Repeat::Idempotent);
+    let answer = send(&shop, Method::POST, whole("order")).await;
+    assert_eq!(text(answer).await, "POST /order?n=1 order");
+    assert_eq!((north.requests(), south.requests()), (1, 1));
 }
 
 #[tokio::test]
