@@ -36,7 +36,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let breakers = BreakerBox::start("shop").await?;
     let catalogue = breakers.breaker("catalogue", CATALOGUE).await?;
 
-    let client = reqwest::Client::builder().no_proxy().build()?;
+    let client = reqwest::Client::builder()
+        // A redirect is an answer. To follow it is another call, whose errors say
+        // nothing about this one.
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()?;
     let mut client = ServiceBuilder::new()
         .layer(BreakerLayer::new(catalogue.clone(), Http))
         .service(service_fn(move |request| send(client.clone(), request)));

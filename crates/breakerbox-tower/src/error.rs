@@ -17,6 +17,13 @@ use crate::{BrokenBody, NotMade};
 ///
 /// It knows the errors of hyper and of hyper-util's client, and so those of
 /// reqwest and tonic, which are built on them.
+///
+/// The client must not follow redirects: with reqwest, set
+/// `redirect::Policy::none()`. Else a POST that was carried out and answered 303
+/// goes on as a GET to where that points, and a connection that cannot be made
+/// there looks as if nothing had been sent: the POST would be sent again. Nor may
+/// the client itself repeat what may have been sent; its last error says nothing
+/// about the tries before.
 #[must_use]
 pub fn error_verdict(error: &(dyn Error + 'static)) -> Verdict {
     std::iter::successors(Some(error), |&error| error.source())

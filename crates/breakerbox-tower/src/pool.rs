@@ -19,7 +19,8 @@ use crate::{Classify, ReplayBody, Unsettled, http as rules};
 ///
 /// Its endpoints are services for requests with a [`ReplayBody`]: hyper-util's
 /// client in an [`Origin`](crate::Origin), a tonic channel, or anything else that
-/// is cheap to clone.
+/// is cheap to clone. A client must not follow redirects, or a POST may be sent
+/// twice: [`error_verdict`](crate::error_verdict) says why.
 ///
 /// It is always ready. An endpoint that is not ready is waited for within the
 /// limit of an attempt; one that says by an error that it will not be ready was
