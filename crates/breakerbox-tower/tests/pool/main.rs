@@ -205,6 +205,21 @@ async fn r53_an_upload_that_breaks_is_nobodys_failure() {
 }
 
 #[tokio::test]
+async fn a_request_of_any_version_is_sent_in_that_of_the_client() {
+    let north = Server::start(Serves::Echo).await;
+    for ours in [Version::HTTP_11, Version::HTTP_2] {
+        let upstream = upstream_of(ours, north.port);
+        let shop = shop_of(CONFIG, [upstream.clone(), upstream]).await;
+        for theirs in [Version::HTTP_10, Version::HTTP_2, Version::HTTP_3] {
+            let mut request = Request::new(whole("order"));
+            *request.version_mut() = theirs;
+            let answer = shop.clone().oneshot(request).await.unwrap();
+            assert_eq!(answer.version(), ours, "{theirs:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn r54_pushback_is_obeyed() {
     let north = Server::start(Serves::Busy(30)).await;
     let south = Server::start(Serves::Echo).await;
