@@ -2,7 +2,9 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 
 use breakerbox::{Rejected, Unavailable, Verdict};
-use hyper_util::client::legacy;
+use http::Uri;
+use hyper_util::client::legacy::{self, connect::HttpConnector};
+use tower_service::Service;
 
 use crate::{BrokenBody, NotMade};
 
@@ -16,7 +18,9 @@ use crate::{BrokenBody, NotMade};
 /// is, the request may have arrived: [`Verdict::Sent`].
 ///
 /// It knows the errors of hyper and of hyper-util's client, and so those of
-/// reqwest and tonic, which are built on them.
+/// reqwest and tonic, which are built on them. One exception is known: a TLS
+/// handshake of tonic's that fails is not told apart from a broken connection, and
+/// so counts as sent.
 ///
 /// The client must not follow redirects: with reqwest, set
 /// `redirect::Policy::none()`. Else a POST that was carried out and answered 303
@@ -85,9 +89,16 @@ fn is_unsent(error: &(dyn Error + 'static)) -> bool {
     } else if let Some(error) = error.downcast_ref::<io::Error>() {
         is_of_connecting(error.kind())
     } else {
-        error.is::<NotMade>() || error.is::<Rejected>() || error.is::<Unavailable>()
+        error.is::<ConnectError>()
+            || error.is::<NotMade>()
+            || error.is::<Rejected>()
+            || error.is::<Unavailable>()
     }
 }
+
+/// The error of hyper-util's connector, which has no public name. tonic's errors
+/// have it among their causes.
+type ConnectError = <HttpConnector as Service<Uri>>::Error;
 
 /// Kinds that can only come while a connection is being made. A host or a network
 /// can become unreachable later, too.

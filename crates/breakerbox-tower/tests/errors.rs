@@ -14,16 +14,18 @@ use breakerbox::{
 use breakerbox_tower::{BreakerLayer, ByResult, Gather, GatherError, error_verdict};
 use bytes::Bytes;
 use h2::Reason;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, duplex};
 use tokio::net::TcpListener;
 use tokio_test::io::Builder;
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 #[tokio::test]
 async fn r53_what_breaks_a_connection_that_exists_may_have_been_sent() {
@@ -40,6 +42,18 @@ async fn r53_what_breaks_a_connection_that_exists_may_have_been_sent() {
         assert_eq!(error_verdict(&error), Verdict::Sent, "{error:?}");
         drop(connection);
     }
+}
+
+/// tonic connects by hyper-util's connector, and has its errors among its causes.
+#[tokio::test]
+async fn r53_to_a_server_that_is_not_found_nothing_was_sent() {
+    let nobody = service_fn(|_name: Name| async {
+        Err::<std::vec::IntoIter<SocketAddr>, _>(io::Error::other("no such host"))
+    });
+    let mut connector = HttpConnector::new_with_resolver(nobody);
+    let uri = Uri::from_static("http://peer.invalid");
+    let error = connector.call(uri).await.unwrap_err();
+    assert_eq!(error_verdict(&error), Verdict::NotSent, "{error:?}");
 }
 
 #[tokio::test]
