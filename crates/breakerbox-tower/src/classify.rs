@@ -107,7 +107,7 @@ impl<B: Body, E: Error + 'static> Classify<Response<B>, E> for Grpc {
 
 /// What the head says if it says anything but that all went well so far.
 fn http_verdict<B>(response: &Response<B>) -> Option<Verdict> {
-    let verdict = http::verdict(response.status(), response.headers(), SystemTime::now());
+    let verdict = http::verdict_by(response.status(), response.headers(), SystemTime::now);
     (verdict != Verdict::Success).then_some(verdict)
 }
 

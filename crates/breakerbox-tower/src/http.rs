@@ -16,14 +16,23 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 /// Pushback without a time to come back at means "not here, not now".
 #[must_use]
 pub fn verdict(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Verdict {
-    let retry_after = retry_after(headers, now);
+    verdict_by(status, headers, || now)
+}
+
+/// The same, with a clock that is only read where there is a date.
+pub(crate) fn verdict_by(
+    status: StatusCode,
+    headers: &HeaderMap,
+    now: impl FnOnce() -> SystemTime,
+) -> Verdict {
     match status {
         StatusCode::TOO_MANY_REQUESTS => Verdict::Pushback {
-            retry_after: retry_after.or(Some(Duration::ZERO)),
+            retry_after: retry_after_by(headers, now).or(Some(Duration::ZERO)),
         },
-        StatusCode::SERVICE_UNAVAILABLE if retry_after.is_some() => {
-            Verdict::Pushback { retry_after }
-        }
+        StatusCode::SERVICE_UNAVAILABLE => match retry_after_by(headers, now) {
+            None => Verdict::Sent,
+            retry_after => Verdict::Pushback { retry_after },
+        },
         StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED => Verdict::Final,
         status if status.is_server_error() => Verdict::Sent,
         _ => Verdict::Success,
@@ -33,15 +42,22 @@ pub fn verdict(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Verd
 /// For how long `Retry-After` asks to be left alone: seconds or a date (RFC 9110,
 /// 10.2.3), which counts from `now` and is zero if it is past.
 ///
-/// None without the header, or if it is malformed.
+/// None without the header, or if it is malformed. More seconds than a
+/// [`Duration`] holds are as many as it holds.
 #[must_use]
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    retry_after_by(headers, || now)
+}
+
+fn retry_after_by(headers: &HeaderMap, now: impl FnOnce() -> SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // Digits are no number only if it is too large.
+        let seconds = value.parse().unwrap_or(u64::MAX);
         return Some(Duration::from_secs(seconds));
     }
     let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
+    Some(date.duration_since(now()).unwrap_or_default())
 }
 
 /// Whether a request may be sent twice.
@@ -66,8 +82,8 @@ pub fn unavailable<B: Default>(retry_after: Option<Duration>) -> Response<B> {
     let mut response = Response::new(B::default());
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     if let Some(wait) = retry_after {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        let seconds = HeaderValue::from(seconds);
+        let rest = u64::from(wait.subsec_nanos() > 0);
+        let seconds = HeaderValue::from(wait.as_secs().saturating_add(rest));
         response.headers_mut().insert(RETRY_AFTER, seconds);
     }
     response
@@ -116,14 +132,27 @@ mod tests {
             (" 120 ", Some(120)),
             ("Tue, 24 Nov 2026 08:00:30 GMT", Some(30)),
             ("Tue, 24 Nov 2026 07:00:00 GMT", Some(0)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("99999999999999999999999", Some(u64::MAX)),
+            ("", None),
+            ("+5", None),
             ("-1", None),
             ("1.5", None),
+            ("5, 5", None),
             ("soon", None),
         ] {
             let expected = expected.map(Duration::from_secs);
             assert_eq!(retry_after(&headers(Some(text)), now), expected, "{text}");
         }
         assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[test]
+    fn the_clock_is_read_only_where_there_is_a_date() {
+        for (status, advice) in [(200, None), (429, None), (500, None), (503, Some("7"))] {
+            let status = StatusCode::from_u16(status).unwrap();
+            verdict_by(status, &headers(advice), || panic!("{status} {advice:?}"));
+        }
     }
 
     #[test]
@@ -150,6 +179,7 @@ mod tests {
             (Some(Duration::ZERO), Some("0")),
             (Some(Duration::from_millis(1)), Some("1")),
             (Some(Duration::from_secs(2)), Some("2")),
+            (Some(Duration::MAX), Some("18446744073709551615")),
         ] {
             let response = unavailable::<()>(wait);
             assert_eq!(response.status(), 503);
