@@ -1,8 +1,8 @@
 use std::error::Error;
 use std::time::SystemTime;
 
-use ::http::Response;
 use ::http::header::CONTENT_LENGTH;
+use ::http::{Response, StatusCode};
 use breakerbox::Verdict;
 use http_body::Body;
 
@@ -70,7 +70,10 @@ impl<B: Body, E: Error + 'static> Classify<Response<B>, E> for Http {
 
     fn verdict(&self, result: &Result<Response<B>, E>) -> Option<Verdict> {
         match result {
-            Ok(response) => http_verdict(response).or_else(|| at_end(response, Kind::Http)),
+            Ok(response) => match of_head(response) {
+                Verdict::Success => at_end(response, Kind::Http),
+                verdict => Some(verdict),
+            },
             Err(error) => Some(error_verdict(error)),
         }
     }
@@ -83,8 +86,9 @@ impl<B: Body, E: Error + 'static> Classify<Response<B>, E> for Http {
 /// Judges gRPC: by [`grpc::verdict`] of headers or trailers, and by
 /// [`error_verdict`].
 ///
-/// A response that is not 200 comes from something before the server and is
-/// judged as HTTP; one that ends without a status has failed.
+/// A response that is not 200 and has no status comes from something before the
+/// server and is judged as HTTP, by its head alone. One that is 200 and ends
+/// without a status has failed.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Grpc;
 
@@ -93,9 +97,10 @@ impl<B: Body, E: Error + 'static> Classify<Response<B>, E> for Grpc {
 
     fn verdict(&self, result: &Result<Response<B>, E>) -> Option<Verdict> {
         match result {
-            Ok(response) => http_verdict(response)
-                .or_else(|| grpc::verdict(response.headers()))
-                .or_else(|| at_end(response, Kind::Grpc)),
+            Ok(response) => grpc::verdict(response.headers()).or_else(|| match response.status() {
+                StatusCode::OK => at_end(response, Kind::Grpc),
+                _ => Some(of_head(response)),
+            }),
             Err(error) => Some(error_verdict(error)),
         }
     }
@@ -105,10 +110,8 @@ impl<B: Body, E: Error + 'static> Classify<Response<B>, E> for Grpc {
     }
 }
 
-/// What the head says if it says anything but that all went well so far.
-fn http_verdict<B>(response: &Response<B>) -> Option<Verdict> {
-    let verdict = http::verdict_by(response.status(), response.headers(), SystemTime::now);
-    (verdict != Verdict::Success).then_some(verdict)
+fn of_head<B>(response: &Response<B>) -> Verdict {
+    http::verdict_by(response.status(), response.headers(), SystemTime::now)
 }
 
 /// The verdict on a response that has no body.

@@ -14,7 +14,7 @@ use breakerbox::{
 use breakerbox_tower::{BreakerLayer, ByResult, Classify, Grpc, Http, WatchedBody};
 use bytes::Bytes;
 use futures_util::stream;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, StreamBody};
@@ -260,6 +260,35 @@ async fn grpc_is_judged_by_its_trailers() {
         let _end = response.into_body().collect().await;
         let counts = counts(&breaker).await;
         assert_eq!((counts.successes, counts.failures), expected, "{what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn grpc_that_is_not_200_is_judged_as_http_unless_it_has_a_status() {
+    for (status, grpc_status, expected) in [
+        (401, None, (1, 0)),
+        (403, None, (1, 0)),
+        (404, None, (1, 0)),
+        (404, Some("14"), (0, 1)),
+        (502, None, (0, 1)),
+        (502, Some("5"), (1, 0)),
+        // Without a body, it should have had its status here.
+        (200, None, (0, 1)),
+        (200, Some("0"), (1, 0)),
+    ] {
+        let (_breakers, breaker) = breaker().await;
+        let mut response = Response::new(Empty::<Bytes>::new());
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        if let Some(code) = grpc_status {
+            let code = code.parse().unwrap();
+            response.headers_mut().insert("grpc-status", code);
+        }
+        let service = service_fn(move |()| ready(Ok::<_, Infallible>(response.clone())));
+        let service = BreakerLayer::new(breaker.clone(), Grpc).layer(service);
+        service.oneshot(()).await.unwrap();
+        let counts = counts(&breaker).await;
+        let counts = (counts.successes, counts.failures);
+        assert_eq!(counts, expected, "{status} {grpc_status:?}");
     }
 }
 
