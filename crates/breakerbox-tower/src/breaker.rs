@@ -50,8 +50,8 @@ impl<S, C: Clone> Layer<S> for BreakerLayer<C> {
         BreakerService {
             layer: self.clone(),
             opening: None,
+            readiness: Readiness::Unasked,
             service,
-            turned_away: None,
         }
     }
 }
@@ -69,13 +69,28 @@ enum WhileOpen {
 /// call ended when the answer has ended.
 /// [`BreakerConfig::call_timeout`](breakerbox::BreakerConfig::call_timeout)
 /// limits the time until the answer begins.
+///
+/// The service within must be `Clone`. One that is ready may hold a place for its
+/// next request, in a queue or among those that are in flight; if the breaker
+/// opens before that comes, a clone takes its place and the reserved one is free
+/// for others. Kept, it would be missing until somebody calls this very service,
+/// which may be never. What is not `Clone` can be behind a buffer.
 pub struct BreakerService<S, C> {
     layer: BreakerLayer<C>,
     /// Ready when the breaker does not reject every call any more.
     opening: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
+    readiness: Readiness,
     service: S,
-    /// What made it ready though the service within was not asked.
-    turned_away: Option<Rejected>,
+}
+
+/// What the service within was asked since it was last called.
+#[derive(Clone, Copy, Debug)]
+enum Readiness {
+    /// It was asked, so it may hold a place.
+    Asked,
+    /// It was not, and the service is ready to answer with this.
+    TurnedAway(Rejected),
+    Unasked,
 }
 
 impl<S, C> BreakerService<S, C> {
@@ -83,9 +98,12 @@ impl<S, C> BreakerService<S, C> {
     pub const fn breaker(&self) -> &Breaker {
         &self.layer.breaker
     }
+}
 
+impl<S: Clone, C> BreakerService<S, C> {
     fn poll_opening(&mut self, context: &mut Context<'_>) -> Poll<()> {
         while self.layer.breaker.rejection().is_some() {
+            self.turn(Readiness::Unasked);
             let opening = self.opening.get_or_insert_with(|| {
                 let breaker = self.layer.breaker.clone();
                 Box::pin(async move { breaker.ready().await })
@@ -95,11 +113,18 @@ impl<S, C> BreakerService<S, C> {
         }
         Poll::Ready(())
     }
+
+    /// The service within will not be called for now, so it shall hold no place.
+    fn turn(&mut self, readiness: Readiness) {
+        if let Readiness::Asked = std::mem::replace(&mut self.readiness, readiness) {
+            self.service = self.service.clone();
+        }
+    }
 }
 
 impl<S, C, Request> Service<Request> for BreakerService<S, C>
 where
-    S: Service<Request>,
+    S: Service<Request> + Clone,
     S::Error: Send + 'static,
     S::Future: Send + 'static,
     S::Response: Send + 'static,
@@ -114,24 +139,30 @@ where
         // The breaker first: a service that is down may never be ready.
         match self.layer.while_open {
             WhileOpen::Answer => {
-                self.turned_away = self.layer.breaker.rejection();
-                if self.turned_away.is_some() {
+                if let Some(rejected) = self.layer.breaker.rejection() {
+                    self.turn(Readiness::TurnedAway(rejected));
                     return Poll::Ready(Ok(()));
                 }
             }
             WhileOpen::Wait => ready!(self.poll_opening(context)),
         }
+        self.readiness = Readiness::Asked;
         self.service.poll_ready(context).map_err(CallError::Failed)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        if let Some(rejected) = self.turned_away.take() {
-            return Box::pin(ready(Err(CallError::Rejected(rejected))));
-        }
-        let permit = match self.layer.breaker.try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(rejected) => return Box::pin(ready(Err(CallError::Rejected(rejected)))),
+        let acquired = match self.readiness {
+            Readiness::TurnedAway(rejected) => Err(rejected),
+            Readiness::Asked | Readiness::Unasked => self.layer.breaker.try_acquire_owned(),
         };
+        let permit = match acquired {
+            Ok(permit) => permit,
+            Err(rejected) => {
+                self.turn(Readiness::Unasked);
+                return Box::pin(ready(Err(CallError::Rejected(rejected))));
+            }
+        };
+        self.readiness = Readiness::Unasked;
         let future = self.service.call(request);
         let classify = self.layer.classify.clone();
         Box::pin(async move {
@@ -151,8 +182,8 @@ impl<S: Clone, C: Clone> Clone for BreakerService<S, C> {
             layer: self.layer.clone(),
             // What made one ready does not make the other ready.
             opening: None,
+            readiness: Readiness::Unasked,
             service: self.service.clone(),
-            turned_away: None,
         }
     }
 }

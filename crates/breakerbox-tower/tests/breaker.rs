@@ -5,6 +5,7 @@
 use std::convert::Infallible;
 use std::future::ready;
 use std::io;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use breakerbox::{
@@ -19,9 +20,10 @@ use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, StreamBody};
 use tokio::time::Instant;
-use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
+use tokio_test::{assert_pending, assert_ready_ok, task};
 use tower::balance::p2c::Balance;
 use tower::discover::ServiceList;
+use tower::limit::ConcurrencyLimit;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_test::mock;
 
@@ -164,10 +166,17 @@ async fn answer<C>(breaker: &Breaker, judge: C, body: Body) -> Response<WatchedB
 where
     C: Classify<Response<Body>, Infallible, Watched = Response<WatchedBody<Body>>>,
 {
-    let mut response = Some(Ok(Response::new(body)));
-    let service = service_fn(move |()| ready(response.take().unwrap()));
+    let service = answers(Response::new(body));
     let service = BreakerLayer::new(breaker.clone(), judge).layer(service);
     service.oneshot(()).await.unwrap()
+}
+
+/// A service that has one answer.
+fn answers(
+    response: Response<Body>,
+) -> impl Service<(), Response = Response<Body>, Error = Infallible, Future: Send> + Clone {
+    let response = Arc::new(Mutex::new(Some(response)));
+    service_fn(move |()| ready(Ok(response.lock().unwrap().take().unwrap())))
 }
 
 fn frames(frames: Vec<io::Result<Frame<Bytes>>>) -> Body {
@@ -226,8 +235,7 @@ async fn r03_a_body_is_at_its_end_when_as_much_has_come_as_was_promised() {
         response
             .headers_mut()
             .insert("content-length", length.into());
-        let mut response = Some(Ok::<_, Infallible>(response));
-        let service = service_fn(move |()| ready(response.take().unwrap()));
+        let service = answers(response);
         let service = BreakerLayer::new(breaker.clone(), Http).layer(service);
         let mut body = service.oneshot(()).await.unwrap().into_body();
         for _ in 0..frames_to_read {
@@ -312,12 +320,46 @@ async fn r08_without_a_pool_pushback_is_a_failure_and_its_advice_is_followed() {
 async fn clones_do_not_share_what_made_one_of_them_ready() {
     let (_breakers, breaker) = breaker().await;
     force_open(&breaker).await;
-    let (service, mut within) = mock::pair::<(), ()>();
-    within.allow(0);
-    let mut service = BreakerLayer::new(breaker.clone(), ByResult).layer(service);
-    assert!(assert_ready!(task::spawn(service.ready()).poll()).is_ok());
+    let echo = service_fn(|text: &'static str| async move { Ok::<_, Infallible>(text) });
+    let mut service = BreakerLayer::new(breaker.clone(), ByResult).layer(echo);
+    service.ready().await.unwrap();
     let mut clone = service.clone();
     breaker.release().await.unwrap();
-    let mut ready = task::spawn(clone.ready());
-    assert_pending!(ready.poll());
+    let turned_away = service.call("asked").await;
+    assert!(matches!(turned_away, Err(CallError::Rejected(_))));
+    assert_eq!(clone.call("asked").await, Ok("asked"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_not_called_because_its_breaker_opened_holds_no_place() {
+    for ask_again in [true, false] {
+        let (_breakers, breaker) = breaker().await;
+        let service = service_fn(|()| async { Ok::<_, Infallible>(()) });
+        let service = ConcurrencyLimit::new(service, 1);
+        let mut one = BreakerLayer::new(breaker.clone(), ByResult).layer(service);
+        let mut other = one.clone();
+        one.ready().await.unwrap();
+        force_open(&breaker).await;
+        if ask_again {
+            one.ready().await.unwrap();
+        }
+        let rejected = one.call(()).await.unwrap_err();
+        assert!(matches!(rejected, CallError::Rejected(_)));
+        breaker.release().await.unwrap();
+        assert_ready_ok!(task::spawn(other.ready()).poll());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_waits_for_its_breaker_holds_no_place() {
+    let (_breakers, breaker) = breaker().await;
+    let service = service_fn(|()| async { Ok::<_, Infallible>(()) });
+    let limited = ConcurrencyLimit::new(service, 1);
+    let layer = BreakerLayer::new(breaker.clone(), ByResult).wait_while_open();
+    let mut waits = layer.layer(limited.clone());
+    waits.ready().await.unwrap();
+    force_open(&breaker).await;
+    assert_pending!(task::spawn(waits.ready()).poll());
+    let mut limited = limited;
+    assert_ready_ok!(task::spawn(limited.ready()).poll());
 }
