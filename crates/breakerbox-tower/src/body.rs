@@ -131,7 +131,9 @@ impl<B: Body> Body for WatchedBody<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.last.is_none() && self.body.is_end_stream()
+        // Who is told that this is the end reads no further, and an unsettled call
+        // would be abandoned.
+        self.unsettled.is_none() && self.last.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

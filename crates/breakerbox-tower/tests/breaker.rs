@@ -5,7 +5,10 @@
 use std::convert::Infallible;
 use std::future::ready;
 use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use breakerbox::{
@@ -16,9 +19,9 @@ use breakerbox_tower::{BreakerLayer, ByResult, Classify, Grpc, Http, WatchedBody
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, Response, StatusCode};
-use http_body::Frame;
+use http_body::{Body as _, Frame};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Empty, StreamBody};
+use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use tokio::time::Instant;
 use tokio_test::{assert_pending, assert_ready_ok, task};
 use tower::balance::p2c::Balance;
@@ -179,6 +182,28 @@ fn answers(
     service_fn(move |()| ready(Ok(response.lock().unwrap().take().unwrap())))
 }
 
+/// A frame, and then an end that comes when it is told to.
+struct EndsLater {
+    frames: Vec<io::Result<Frame<Bytes>>>,
+    has_ended: Arc<AtomicBool>,
+}
+
+impl http_body::Body for EndsLater {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        Poll::Ready(self.frames.pop())
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.has_ended.load(Ordering::SeqCst)
+    }
+}
+
 fn frames(frames: Vec<io::Result<Frame<Bytes>>>) -> Body {
     StreamBody::new(stream::iter(frames)).boxed_unsync()
 }
@@ -244,6 +269,45 @@ async fn r03_a_body_is_at_its_end_when_as_much_has_come_as_was_promised() {
         drop(body);
         assert_eq!(counts(&breaker).await.successes, 1, "{length} bytes");
     }
+}
+
+/// Over HTTP/2 the end can come after the last frame, by itself.
+#[tokio::test(start_paused = true)]
+async fn r03_a_body_does_not_say_that_it_is_at_its_end_before_its_call_is_settled() {
+    let (_breakers, breaker) = breaker().await;
+    let has_ended = Arc::new(AtomicBool::new(false));
+    let body = EndsLater {
+        frames: vec![data()],
+        has_ended: Arc::clone(&has_ended),
+    };
+    let response = answer(&breaker, Http, body.boxed_unsync()).await;
+    let mut body = response.into_body();
+    body.frame().await.unwrap().unwrap();
+    assert!(!body.is_end_stream(), "there is more to read");
+    has_ended.store(true, Ordering::SeqCst);
+    assert!(!body.is_end_stream(), "nobody has read the end");
+    assert!(body.frame().await.is_none());
+    assert!(body.is_end_stream());
+    assert_eq!(counts(&breaker).await.successes, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r03_a_body_whose_last_frame_waits_for_the_breaker_is_not_at_its_end() {
+    let (_breakers, breaker) = breaker().await;
+    let full = Full::from("data").map_err(|never| match never {});
+    // An end without a status is a failure, and the second one opens the breaker.
+    breaker.try_acquire().unwrap().failure().await;
+    let response = answer(&breaker, Grpc, full.boxed_unsync()).await;
+    let mut body = response.into_body();
+    assert_eq!(body.size_hint().exact(), Some(4));
+    assert_pending!(task::spawn(body.frame()).poll());
+    assert!(!body.is_end_stream());
+    // What is left within does not include the frame that is held.
+    assert_eq!(body.size_hint().exact(), None);
+    let last = body.frame().await.unwrap().unwrap();
+    assert_eq!(last.into_data().unwrap(), "data");
+    assert!(body.is_end_stream());
+    assert_eq!(body.size_hint().exact(), Some(0));
 }
 
 #[tokio::test(start_paused = true)]
