@@ -8,10 +8,12 @@ use std::io;
 use std::time::Duration;
 
 use breakerbox::{
-    Backoff, BreakerBox, BreakerConfig, CheckPlan, Endpoint, EndpointStatus, Pool, PoolConfig,
-    PoolError, Repeat, TripPolicy,
+    Backoff, BreakerBox, BreakerConfig, CheckPlan, Endpoint, EndpointStatus, HealthCheck, Pool,
+    PoolConfig, PoolError, Repeat, TripPolicy,
 };
-use breakerbox_tower::{Gather, Http, HttpCheck, Origin, PoolService, ReplayBody, WatchedBody};
+use breakerbox_tower::{
+    Gather, GrpcCheck, Http, HttpCheck, Origin, PoolService, ReplayBody, WatchedBody,
+};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use http::{Method, Request, Response, Uri, Version};
@@ -291,5 +293,27 @@ async fn r57_an_endpoint_is_checked_by_the_client_that_serves_its_calls() {
     north.now(Serves::Echo);
     while pool.snapshot().endpoints[0].status == EndpointStatus::Unhealthy {
         events.next().await;
+    }
+}
+
+#[tokio::test]
+async fn r57_only_a_service_that_says_it_serves_passes_the_check_of_grpc() {
+    let server = Server::start(Serves::Health(1)).await;
+    for (service, serves, is_well) in [
+        ("a.B", Serves::Health(1), true),
+        ("a.B", Serves::Health(2), false),
+        ("a.C", Serves::Health(1), false),
+        ("a.B", Serves::Echo, false),
+        ("a.B", Serves::HalfABody, false),
+        ("a.B", Serves::Status(503), false),
+    ] {
+        server.now(serves);
+        let endpoint = upstream_of(Version::HTTP_2, server.port);
+        let checked = GrpcCheck::new(service).check(endpoint).await;
+        assert_eq!(
+            checked.is_ok(),
+            is_well,
+            "{service} {serves:?}: {checked:?}"
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Collected, Full, StreamBody};
@@ -35,6 +35,8 @@ pub(crate) enum Serves {
     Echo,
     /// The connection ends before the body does.
     HalfABody,
+    /// gRPC's health service, of which each service has this status.
+    Health(u8),
     /// The connection ends before as much has come as was promised.
     LessThanPromised,
     /// It reads the request and does not answer.
@@ -105,6 +107,10 @@ async fn answer(
             *response.body_mut() = whole(format!("{} {} {body}", head.method, head.uri));
         }
         Serves::HalfABody => *response.body_mut() = half(),
+        Serves::Health(status) => {
+            let asked = (head.uri.path(), &body.unwrap_or_default()[..]);
+            *response.body_mut() = health(asked, status);
+        }
         Serves::LessThanPromised => {
             response.headers_mut().insert("content-length", 8.into());
             *response.body_mut() = half();
@@ -113,6 +119,17 @@ async fn answer(
         Serves::Status(status) => *response.status_mut() = StatusCode::from_u16(status).unwrap(),
     }
     Ok(response)
+}
+
+fn health(asked: (&str, &[u8]), status: u8) -> Body {
+    let is_known = asked == ("/grpc.health.v1.Health/Check", b"\0\0\0\0\x05\x0a\x03a.B");
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", if is_known { 0 } else { 12 }.into());
+    let frames = [
+        Ok(Frame::data(Bytes::from(vec![0, 0, 0, 0, 2, 8, status]))),
+        Ok(Frame::trailers(trailers)),
+    ];
+    StreamBody::new(stream::iter(frames)).boxed_unsync()
 }
 
 fn half() -> Body {
