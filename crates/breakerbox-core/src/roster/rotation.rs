@@ -93,9 +93,11 @@ impl Rotation {
         dice: &mut Dice,
         look: &mut impl FnMut(usize) -> Option<Load>,
     ) -> Option<Pick> {
-        let (before, from) = self
-            .probing
-            .split_at(below(dice.draw(), self.probing.len()));
+        if self.probing.is_empty() {
+            return None;
+        }
+        let start = below(dice.draw(), self.probing.len());
+        let (before, from) = self.probing.split_at(start);
         let may = |it: &&Probing| (it.for_all || wish.repeat != Repeat::Never) && is_wanted(it);
         let chosen = from
             .iter()
@@ -374,14 +376,17 @@ impl Tier {
             (Some(own), Some(others)) => [own, others],
             _ => [1, 1],
         };
-        4 * self.cost(one, own) < 3 * self.cost(other, others)
+        let [weight, its] = [one.0, other.0].map(|place| self.members[place].weight.max(1));
+        let cost = self.cost(one.1.in_flight, weight, own) * u128::from(its);
+        let others = self.cost(other.1.in_flight, its, others) * u128::from(weight);
+        4 * cost < 3 * others
     }
 
-    /// Latency times calls in flight, those by weight.
-    fn cost(&self, (place, load): (usize, Load), latency: u64) -> u128 {
-        let weight = u128::from(self.members[place].weight.max(1));
-        let share = u128::from(load.in_flight) * u128::from(self.mean) * SCALE / weight;
-        u128::from(latency.max(1)) * (share + SCALE)
+    /// Latency times calls in flight by weight, itself times the weight: a division
+    /// would take longer than all the rest.
+    fn cost(&self, in_flight: u32, weight: u64, latency: u64) -> u128 {
+        let calls = u128::from(in_flight) * u128::from(self.mean) + u128::from(weight);
+        u128::from(latency.max(1)) * calls
     }
 
     /// All places, from one on.
@@ -412,5 +417,3 @@ fn spread(key: u64) -> u64 {
 }
 
 const DRAWS: usize = 4;
-
-const SCALE: u128 = 1_024;
