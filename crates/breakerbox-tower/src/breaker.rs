@@ -68,7 +68,9 @@ enum WhileOpen {
 /// The breaker is asked for leave before the service is called, and hears how the
 /// call ended when the answer has ended.
 /// [`BreakerConfig::call_timeout`](breakerbox::BreakerConfig::call_timeout)
-/// limits the time until the answer begins.
+/// limits the time until the answer begins, sending the request included: it must
+/// be longer than a slow client's upload, which a [`PoolService`](crate::PoolService)
+/// does not count.
 ///
 /// The service within must be `Clone`. One that is ready may hold a place for its
 /// next request, in a queue or among those that are in flight; if the breaker

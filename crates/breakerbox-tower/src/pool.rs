@@ -131,7 +131,7 @@ where
                 Err(_not_ready) => Some(Verdict::NotSent),
                 Ok(called) => verdict_of(&classify, called),
             };
-            let calling = pool.call_streaming(|| replay.repeat(), judge, send);
+            let calling = pool.call_streaming(|| replay.progress(), judge, send);
             let (called, permit) = calling.await?;
             let answer = called.map_err(PoolError::Failed)?;
             Ok(classify.watch(answer, permit.map(Unsettled::from)))

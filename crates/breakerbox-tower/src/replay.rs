@@ -22,7 +22,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use breakerbox::Repeat;
+use breakerbox::{Progress, Repeat};
 use bytes::Bytes;
 use http::Request;
 use http::request::Parts;
@@ -79,19 +79,22 @@ impl<B: Body<Data = Bytes>> Replay<B> {
         (Request::from_parts(self.head.clone(), body), underway)
     }
 
-    /// Whether it may be sent again by now.
-    pub(crate) fn repeat(&self) -> Repeat {
+    /// Whether it may be sent again by now, and how far the current attempt is.
+    pub(crate) fn progress(&self) -> Progress {
         lock::with(&self.tape, |tape| {
             if tape.size.exact() == Some(0) {
-                self.wanted
-            } else if tape.is_incomplete() {
+                return self.wanted.into();
+            }
+            let repeat = if tape.is_incomplete() {
                 Repeat::Never
             } else if tape.is_underway {
                 // No hedge: it would take the body from the attempt beside it.
                 Repeat::Unsent
             } else {
                 self.wanted
-            }
+            };
+            let upload = tape.upload;
+            Progress { repeat, upload }
         })
     }
 }

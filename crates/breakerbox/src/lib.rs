@@ -58,7 +58,8 @@ pub use event::{Event, Events};
 pub use lifecycle::{Lifecycle, LifecycleEnd, LifecycleReport, Readiness, Signal, Stopper};
 pub use pool::{
     CheckError, Endpoint, EndpointSnapshot, HealthCheck, PickRecord, Pool, PoolError, PoolEvent,
-    PoolEvents, PoolPermit, PoolSnapshot, PoolStartError, TcpCheck, Unavailable, dns,
+    PoolEvents, PoolPermit, PoolSnapshot, PoolStartError, Progress, TcpCheck, Unavailable, Upload,
+    dns,
 };
 pub use rejected::Rejected;
 pub use supervisor::{

@@ -30,6 +30,7 @@ mod lineup;
 mod membership;
 mod owner;
 mod peak;
+mod progress;
 mod quantile;
 mod shared;
 mod slot;
@@ -49,6 +50,7 @@ pub use event::{PoolEvent, PoolEvents};
 pub use explain::PickRecord;
 pub use flight::PoolPermit;
 pub use health_check::{CheckError, HealthCheck, TcpCheck};
+pub use progress::{Progress, Upload};
 pub use snapshot::{EndpointSnapshot, PoolSnapshot};
 
 use crate::{AddError, Breaker, BreakerBox, ChildSpec, OnLimit, RestartIntensity, clock};
@@ -168,7 +170,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     where
         F: Future<Output = Result<R, E>>,
     {
-        let calling = self.calling(|| Repeat::Never, at_once(classify));
+        let calling = self.calling(|| Repeat::Never.into(), at_once(classify));
         Ok(calling.once(make).await?.0)
     }
 
@@ -192,7 +194,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     where
         F: Future<Output = Result<R, E>>,
     {
-        let calling = self.calling(|| Repeat::Unsent, at_once(classify));
+        let calling = self.calling(|| Repeat::Unsent.into(), at_once(classify));
         Ok(calling.repeatedly(make).await?.0)
     }
 
@@ -230,7 +232,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     where
         F: Future<Output = Result<R, E>>,
     {
-        let calling = self.calling(|| Repeat::Idempotent, at_once(classify));
+        let calling = self.calling(|| Repeat::Idempotent.into(), at_once(classify));
         Ok(calling.repeatedly(make).await?.0)
     }
 
@@ -238,9 +240,11 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     ///
     /// Where `classify` has no verdict yet, the answer comes with a permit, to be
     /// settled when it has ended; until then the call is in flight. No verdict on
-    /// an `Err` means [`Verdict::Sent`]. `repeat` is asked before each attempt:
+    /// an `Err` means [`Verdict::Sent`]. `progress` is asked before each attempt:
     /// what a call sends may be used up, and then it must not be made again. The
-    /// limits of time are for the beginning of the answer.
+    /// limits of time are for the beginning of the answer, and count from when the
+    /// endpoint has taken what is sent; whether it has, they ask `progress`. One
+    /// that sends nothing bit by bit gives just a [`Repeat`].
     ///
     /// # Errors
     ///
@@ -275,16 +279,17 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn call_streaming<R, E, F>(
+    pub async fn call_streaming<R, E, F, P: Into<Progress>>(
         &self,
-        repeat: impl Fn() -> Repeat,
+        progress: impl Fn() -> P,
         classify: impl Fn(&Result<R, E>) -> Option<Verdict>,
         make: impl Fn(T) -> F,
     ) -> Result<(R, Option<PoolPermit>), PoolError<E>>
     where
         F: Future<Output = Result<R, E>>,
     {
-        self.calling(repeat, classify).repeatedly(make).await
+        let progress = || progress().into();
+        self.calling(progress, classify).repeatedly(make).await
     }
 
     /// The same pool, for calls that belong to `key`: they go to the same
@@ -341,12 +346,12 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         }
     }
 
-    fn calling<C, R>(&self, repeat: R, classify: C) -> Calling<'_, T, C, R> {
+    fn calling<C, P>(&self, progress: P, classify: C) -> Calling<'_, T, C, P> {
         Calling {
             began: clock::now(),
             classify,
             key: self.key,
-            repeat,
+            progress,
             shared: &self.shared,
         }
     }

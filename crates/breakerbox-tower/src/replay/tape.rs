@@ -1,7 +1,9 @@
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
+use breakerbox::Upload;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
@@ -19,6 +21,8 @@ pub(super) struct Tape<B> {
     pub(super) pieces: Vec<Piece>,
     rest: Rest<B>,
     pub(super) size: SizeHint,
+    /// How far the current attempt is.
+    pub(super) upload: Upload,
     /// The attempt that read too much to keep it. No other one can have it all.
     unkept_by: Option<u64>,
     /// Wakes whoever has the body now, once it was told to wait.
@@ -103,6 +107,7 @@ impl<B: Body<Data = Bytes>> Tape<B> {
             rest: Rest::Here(Box::pin(body)),
             size,
             unkept_by: None,
+            upload: Upload::AtOnce,
             waiting: None,
         }
     }
@@ -112,6 +117,7 @@ impl<B: Body<Data = Bytes>> Tape<B> {
     pub(super) fn begin(&mut self) -> (u64, Option<Waker>) {
         self.attempt += 1;
         self.is_underway = true;
+        self.upload = Upload::TakenAt(now());
         (self.attempt, self.waiting.take())
     }
 
@@ -222,7 +228,10 @@ impl<'a, B: Body<Data = Bytes>> Reading<'a, B> {
                 return (Given::Superseded, tape.waiting.take());
             }
             if polled.is_pending() {
+                tape.upload = Upload::Awaited;
                 tape.waiting = Some(waker.clone());
+            } else {
+                tape.upload = Upload::TakenAt(now());
             }
             (Given::Back { kept }, None)
         });
@@ -253,6 +262,11 @@ impl<B: Body<Data = Bytes>> Drop for Reading<'_, B> {
             }
         }
     }
+}
+
+/// By the clock that the pool goes by.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 /// The least that a piece counts for: about what it takes besides its bytes.

@@ -6,6 +6,8 @@ use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, Full, StreamBody};
 use tokio_test::{assert_pending, assert_ready, task};
 
+use breakerbox::Upload;
+
 use super::*;
 
 /// A body that gives what the script says, one piece a poll; None is "not yet".
@@ -178,11 +180,11 @@ fn r53_what_is_too_much_to_keep_is_read_once() {
     let replay = replay([Some("abc"), Some("d"), Some("e")], 64);
     let mut first = body(&replay);
     assert_eq!(read(&mut first), data("abc"));
-    assert_eq!(replay.repeat(), Repeat::Idempotent);
+    assert_eq!(replay.progress().repeat, Repeat::Idempotent);
     for expected in [data("d"), data("e"), None] {
         assert_eq!(read(&mut first), expected);
     }
-    assert_eq!(replay.repeat(), Repeat::Never);
+    assert_eq!(replay.progress().repeat, Repeat::Never);
 }
 
 #[test]
@@ -193,7 +195,7 @@ fn r53_an_attempt_that_would_miss_a_part_of_the_body_fails() {
     assert_eq!(read(&mut first), data("abc"));
     // It was answered, and its connection goes on with the upload.
     drop(underway);
-    assert_eq!(replay.repeat(), Repeat::Idempotent);
+    assert_eq!(replay.progress().repeat, Repeat::Idempotent);
     assert_eq!(read(&mut first), data("d"));
     let mut second = body(&replay);
     assert_eq!(read(&mut second), Some(Err(ReplayError::Lost)));
@@ -226,7 +228,7 @@ fn r53_an_attempt_fails_whose_body_broke_for_an_older_one() {
     let mut first = replay.attempt().0.into_body();
     assert_eq!(read(&mut first), data("a"));
     assert_eq!(read(&mut first), Some(Err(ReplayError::Body("broken"))));
-    assert_eq!(replay.repeat(), Repeat::Never);
+    assert_eq!(replay.progress().repeat, Repeat::Never);
     let mut second = replay.attempt().0.into_body();
     assert_eq!(read(&mut second), data("a"));
     assert_eq!(read(&mut second), Some(Err(ReplayError::Lost)));
@@ -236,15 +238,35 @@ fn r53_an_attempt_fails_whose_body_broke_for_an_older_one() {
 fn r55_a_request_with_a_body_is_not_hedged_but_one_without_is() {
     let with_body = replay([Some("a")], ENOUGH);
     let (_request, underway) = with_body.attempt();
-    assert_eq!(with_body.repeat(), Repeat::Unsent);
+    assert_eq!(with_body.progress().repeat, Repeat::Unsent);
     drop(underway);
-    assert_eq!(with_body.repeat(), Repeat::Idempotent);
+    assert_eq!(with_body.progress().repeat, Repeat::Idempotent);
 
     let empty = Full::new(Bytes::new());
     let without = Replay::new(Request::new(empty), |_| Repeat::Idempotent, ENOUGH);
     let (request, _underway) = without.attempt();
     assert!(request.body().is_end_stream());
-    assert_eq!(without.repeat(), Repeat::Idempotent);
+    assert_eq!(without.progress().repeat, Repeat::Idempotent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r53_an_upload_that_waits_for_its_client_is_not_timed() {
+    let replay = replay([Some("a"), None, Some("b")], ENOUGH);
+    let upload = || replay.progress().upload;
+    let now = || Upload::TakenAt(tokio::time::Instant::now().into_std());
+    let mut body = replay.attempt().0.into_body();
+    assert_eq!(upload(), now());
+    tokio::time::advance(std::time::Duration::from_secs(1)).await;
+    assert_eq!(read(&mut body), data("a"));
+    assert_eq!(upload(), now());
+    assert_pending!(task::spawn(body.frame()).poll());
+    assert_eq!(upload(), Upload::Awaited);
+    assert_eq!(read(&mut body), data("b"));
+    assert_eq!(upload(), now());
+
+    let empty = Replay::new(Request::new(Full::<Bytes>::default()), |_| Repeat::Never, 0);
+    let _request = empty.attempt();
+    assert_eq!(empty.progress(), Repeat::Never.into());
 }
 
 #[test]
@@ -277,7 +299,7 @@ fn a_piece_counts_as_64_bytes_at_least_and_an_empty_one_for_nothing() {
         let replay = replay_of(frames, 192);
         let body = replay.attempt().0.into_body();
         assert!(assert_ready!(task::spawn(body.collect()).poll()).is_ok());
-        assert_eq!(replay.repeat(), expected, "{what}");
+        assert_eq!(replay.progress().repeat, expected, "{what}");
     }
 }
 
@@ -291,7 +313,7 @@ fn trailers_count_as_much_as_over_http_2() {
         let replay = replay_of(frames, limit);
         let body = replay.attempt().0.into_body();
         assert!(assert_ready!(task::spawn(body.collect()).poll()).is_ok());
-        assert_eq!(replay.repeat(), expected, "{limit}");
+        assert_eq!(replay.progress().repeat, expected, "{limit}");
     }
 }
 

@@ -4,6 +4,7 @@
 //! flight. A round is an attempt, and perhaps a hedge beside it; rounds follow
 //! one another until one has an answer or there may be no other.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -14,28 +15,28 @@ use tracing::Instrument;
 use super::extras::Extra;
 use super::flight::Flight;
 use super::shared::Shared;
-use super::{PoolError, PoolPermit};
+use super::{PoolError, PoolPermit, Progress, Upload};
 use crate::clock;
 
 /// What does not change from one attempt of a call to the next.
 ///
-/// `C` judges an answer, and says None of one that is still coming in; `R` says
-/// whether the call may be repeated by now.
-pub(super) struct Calling<'a, T, C, R> {
+/// `C` judges an answer, and says None of one that is still coming in; `P` says
+/// how far the call is with what it sends.
+pub(super) struct Calling<'a, T, C, P> {
     pub(super) began: Instant,
     pub(super) classify: C,
     pub(super) key: Option<u64>,
-    pub(super) repeat: R,
+    pub(super) progress: P,
     pub(super) shared: &'a Shared<T>,
 }
 
 /// What a call came to; with its permit, if the answer is still coming in.
 pub(super) type Called<A, E> = Result<(A, Option<PoolPermit>), PoolError<E>>;
 
-impl<T, C, R> Calling<'_, T, C, R>
+impl<T, C, P> Calling<'_, T, C, P>
 where
     T: Clone + Send + Sync + 'static,
-    R: Fn() -> Repeat,
+    P: Fn() -> Progress,
 {
     /// One attempt at whoever admits it.
     pub(super) async fn once<A, E, F>(self, make: impl FnOnce(T) -> F) -> Called<A, E>
@@ -100,7 +101,7 @@ where
         };
         tried.note(&hedge);
         let second = Box::pin(self.fly(hedge, tried.count(), &round, make(value)));
-        better(first, second, &round.decided, (self.repeat)()).await
+        better(first, second, &round.decided, self.repeat()).await
     }
 
     /// One attempt: the call, its limit, its verdict.
@@ -121,22 +122,39 @@ where
             endpoint.name = flight.endpoint(),
             attempt
         );
-        let limit = self.limit(&flight, attempt);
+        let since = flight.since();
         let flight = Loser {
             decided: &round.decided,
             flight: Some(flight),
         };
-        let ended = match limit {
-            None => Ok(future.instrument(span).await),
-            Some(limit) => timeout_at(limit.at.into(), future.instrument(span))
-                .await
-                .map_err(|_| limit),
-        };
+        let ended = self.in_time(since, attempt, future.instrument(span)).await;
         let flight = flight.back();
         match ended {
             Ok(result) => self.land(flight, round, result).await,
             Err(limit) => give_up(flight, limit).await,
         }
+    }
+
+    /// What a future comes to, or the limit that it exceeded.
+    async fn in_time<F: Future>(
+        &self,
+        since: Instant,
+        attempt: usize,
+        future: F,
+    ) -> Result<F::Output, Limit> {
+        let mut future = pin!(future);
+        while let Some(limit) = self.limit(since, attempt) {
+            match timeout_at(limit.at.into(), future.as_mut()).await {
+                Ok(output) => return Ok(output),
+                // An upload that went on has put the limit off.
+                Err(_)
+                    if self
+                        .limit(since, attempt)
+                        .is_some_and(|it| it.at > limit.at) => {}
+                Err(_) => return Err(limit),
+            }
+        }
+        Ok(future.await)
     }
 
     /// The call has ended, or its answer has begun.
@@ -180,16 +198,16 @@ where
             attempt: tried.attempt(),
             bits: fastrand::u64(..),
             key: self.key,
-            repeat: (self.repeat)(),
+            repeat: self.repeat(),
         }
     }
 
     /// When an attempt is given up, and whether that is the endpoint's fault. It
     /// is not where the call had spent its time elsewhere.
-    fn limit(&self, flight: &Flight, attempt: usize) -> Option<Limit> {
+    fn limit(&self, since: Instant, attempt: usize) -> Option<Limit> {
         let config = self.shared.config();
         let own = config.of_breakers().limit_of_calls().map(|limit| Limit {
-            at: flight.since() + limit,
+            at: self.counted_from(since) + limit,
             blames_endpoint: true,
         });
         let all = self.deadline().map(|at| Limit {
@@ -201,13 +219,26 @@ where
 
     fn deadline(&self) -> Option<Instant> {
         let limit = self.shared.config().limit_of_calls()?;
-        Some(self.began + limit)
+        Some(self.counted_from(self.began) + limit)
+    }
+
+    /// From when on a limit counts that would count from `begun` on.
+    fn counted_from(&self, begun: Instant) -> Instant {
+        match (self.progress)().upload {
+            Upload::AtOnce => begun,
+            Upload::Awaited => clock::now(),
+            Upload::TakenAt(at) => at.max(begun),
+        }
+    }
+
+    fn repeat(&self) -> Repeat {
+        (self.progress)().repeat
     }
 
     fn may_repeat(&self, verdict: Verdict, tried: &Tried) -> bool {
         let left = tried.count() < self.shared.config().most_attempts() as usize;
         let in_time = self.deadline().is_none_or(|at| clock::now() < at);
-        (self.repeat)().allows(verdict) && left && in_time
+        self.repeat().allows(verdict) && left && in_time
     }
 
     /// The next attempt, with its place in the budget, if there may be one and the
@@ -221,7 +252,7 @@ where
             let budget = self.shared.config().extra_budget();
             let place = self.shared.extras.take(budget).await?;
             // What it sends may have been used up meanwhile.
-            if !(self.repeat)().allows(verdict) {
+            if !self.repeat().allows(verdict) {
                 return None;
             }
             let flight = self.shared.board(self.wish(tried), &tried.endpoints).ok()?;
@@ -251,14 +282,14 @@ where
         let hedge = config.hedging()?;
         let left = tried.count() < config.most_attempts() as usize;
         let latency = self.shared.quantile.current()?;
-        (left && (self.repeat)() == Repeat::Idempotent).then(|| hedge.delay(latency))
+        (left && self.repeat() == Repeat::Idempotent).then(|| hedge.delay(latency))
     }
 
     /// A second attempt at another endpoint, if there is one and the budget has
     /// room now.
     fn hedge(&self, tried: &Tried) -> Option<(Extra<'_>, (Flight, T))> {
         // What it sends may have been used up meanwhile.
-        if (self.repeat)() != Repeat::Idempotent {
+        if self.repeat() != Repeat::Idempotent {
             return None;
         }
         let budget = self.shared.config().extra_budget();

@@ -1,9 +1,11 @@
 use std::cell::Cell;
+use std::time::Duration;
 
-use breakerbox::{EndpointStatus, PoolError, Repeat, Verdict};
+use breakerbox::{EndpointStatus, PoolError, Progress, Repeat, Upload, Verdict};
+use tokio::time::Instant;
 
 use crate::upstream::{Answer, Upstream, classify};
-use crate::{CONFIG, alone, breakers, settle};
+use crate::{CONFIG, QUICK, alone, breakers, settle};
 
 /// A good answer is only the beginning of one.
 fn begun<R>(result: &Result<R, Answer>) -> Option<Verdict> {
@@ -68,3 +70,43 @@ async fn r53_what_is_used_up_is_not_sent_again() {
     assert_eq!(error, PoolError::Failed(Answer::Fails));
     assert_eq!((north.asked(), south.asked()), (1, 0));
 }
+
+/// A call with a limit of a second, whose upload is done after `upload`: how long it
+/// took, whether it was answered, and the failures that its endpoint has.
+async fn upload(answers_after: Duration, upload: Duration) -> (Duration, Result<(), ()>, u64) {
+    let breakers = breakers().await;
+    let north = Upstream::new("north");
+    let config = CONFIG.breaker(QUICK.call_timeout(SECOND)).attempts(1);
+    let pool = breakers.pool("prices", config, [north.endpoint()]).await;
+    let pool = pool.unwrap();
+    north.takes(answers_after);
+    let begun = Instant::now();
+    let done = begun + upload;
+    let progress = || Progress {
+        repeat: Repeat::Never,
+        upload: match Instant::now() < done {
+            true => Upload::Awaited,
+            false => Upload::TakenAt(done.into_std()),
+        },
+    };
+    let judge = |result: &Result<_, _>| Some(classify(result));
+    let result = pool.call_streaming(progress, judge, Upstream::ask).await;
+    let counts = pool.breaker("north").unwrap().snapshot().await.counts;
+    (
+        begun.elapsed(),
+        result.map(drop).map_err(drop),
+        counts.failures,
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn r53_limits_count_from_the_end_of_an_upload() {
+    let (took, result, failures) = upload(SECOND * 39 / 10, 3 * SECOND).await;
+    assert_eq!((result, failures), (Ok(()), 0), "after {took:?}");
+    let (took, result, failures) = upload(HOUR, SECOND * 7 / 2).await;
+    assert_eq!((result, failures), (Err(()), 1));
+    assert_eq!(took, SECOND * 9 / 2);
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const SECOND: Duration = Duration::from_secs(1);
