@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use core_affinity::CoreId;
 use tokio::runtime::{Builder, Runtime};
@@ -67,16 +68,13 @@ impl Usage {
         let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
         let own = fs::read_to_string("/proc/self/stat").unwrap_or_default();
         let all = numbers(stat.lines().next().unwrap_or_default());
-        // The name in parentheses may hold spaces; 11 fields after it are utime
-        // and stime, then those of the children that it waited for.
-        let own = numbers(own.rsplit(')').next().unwrap_or_default());
         Self {
             // user, nice, system; then irq, softirq and steal.
             all: [0, 1, 2, 5, 6, 7]
                 .iter()
                 .filter_map(|at| all.get(*at))
                 .sum(),
-            own: own.iter().skip(10).take(4).sum(),
+            own: times(&own).take(4).sum(),
         }
     }
 
@@ -85,6 +83,22 @@ impl Usage {
     pub fn others_since(&self, then: &Self) -> u64 {
         (self.all - then.all).saturating_sub(self.own - then.own)
     }
+}
+
+/// Processor time that a process has used until now; zero if it is gone.
+#[must_use]
+pub fn processor_time_of(process: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let used: u64 = times(&stat).take(2).sum();
+    Duration::from_millis(used * 10)
+}
+
+/// `utime` and `stime`, in hundredths of a second, then those of the children that
+/// were waited for.
+fn times(stat: &str) -> impl Iterator<Item = u64> {
+    // The name in parentheses may hold spaces; the state and 10 fields come between.
+    let fields = numbers(stat.rsplit(')').next().unwrap_or_default());
+    fields.into_iter().skip(10)
 }
 
 /// What `/proc` says of processor, system and load.

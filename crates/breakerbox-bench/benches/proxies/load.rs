@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use breakerbox_bench::guards::client;
 use breakerbox_bench::machine;
@@ -11,25 +11,31 @@ use http::Uri;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 
 use crate::Failure;
+use crate::proxy::Proxy;
 
 /// What a proxy does when it is asked as fast as it answers, by wrk.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Saturated {
     pub(crate) a_second: f64,
     pub(crate) p99: Duration,
+    /// Of the proxy, for each request.
+    pub(crate) processor: Duration,
 }
 
 impl Saturated {
-    pub(crate) fn measure(address: SocketAddr, span: Duration) -> Result<Self, Failure> {
+    pub(crate) fn measure(proxy: &Proxy, span: Duration) -> Result<Self, Failure> {
+        let before = proxy.processor_time();
         let mut wrk = Command::new("taskset");
         wrk.args(["-c", "1", "wrk", "--threads", "1", "--latency"]);
         wrk.args(["--connections", &CONNECTIONS.to_string()]);
         wrk.args(["--duration", &format!("{}s", span.as_secs())]);
-        let said = wrk.arg(format!("http://{address}/")).output()?;
+        let said = wrk.arg(format!("http://{}/", proxy.address())).output()?;
+        let used = proxy.processor_time().saturating_sub(before);
         let said = String::from_utf8(said.stdout)?;
         if said.contains("Non-2xx") || said.contains("Socket errors") {
             return Err(format!("not all requests were answered: {said}").into());
@@ -39,9 +45,11 @@ impl Saturated {
             line.map(str::trim)
                 .ok_or(format!("wrk says no {word}: {said}"))
         };
+        let a_second: f64 = number("Requests/sec:")?.parse()?;
         Ok(Self {
-            a_second: number("Requests/sec:")?.parse()?,
+            a_second,
             p99: span_of(number("99%")?)?,
+            processor: used.div_f64(a_second * span.as_secs_f64()),
         })
     }
 }
@@ -82,21 +90,33 @@ impl Steady {
         act: impl FnOnce() + Send,
     ) -> Result<Self, Failure> {
         let uri: Uri = format!("http://{address}/").parse()?;
+        let (due, coming) = mpsc::unbounded_channel();
         thread::scope(|scope| {
             scope.spawn(act);
+            scope.spawn(move || pace(rate, span, &due));
             machine::pin(1);
-            machine::one_worker().block_on(send(uri, rate, span))
+            machine::one_worker().block_on(send(uri, coming))
         })
     }
 }
 
-async fn send(uri: Uri, rate: u32, span: Duration) -> Result<Steady, Failure> {
-    let client: Client<HttpConnector, Empty<Bytes>> = client();
+/// Tells when each request is due. A runtime's timers are too coarse for that.
+fn pace(rate: u32, span: Duration, told: &mpsc::UnboundedSender<Instant>) {
+    machine::pin(1);
     let begun = Instant::now();
-    let mut requests = JoinSet::new();
     for nth in 0..span.as_secs() as u32 * rate {
         let due = begun + Duration::from_secs(1) * nth / rate;
-        sleep_until(due).await;
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        if told.send(due).is_err() {
+            return;
+        }
+    }
+}
+
+async fn send(uri: Uri, mut coming: mpsc::UnboundedReceiver<Instant>) -> Result<Steady, Failure> {
+    let client: Client<HttpConnector, Empty<Bytes>> = client();
+    let mut requests = JoinSet::new();
+    while let Some(due) = coming.recv().await {
         let request = client.get(uri.clone());
         requests.spawn(async move {
             let answered = timeout(GIVEN_UP_AFTER, async {

@@ -5,6 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use breakerbox_bench::machine;
+
 use crate::Failure;
 
 /// Who answers the clients.
@@ -29,7 +31,7 @@ impl Kind {
 /// A proxy, or what stands in for one.
 pub(crate) struct Proxy {
     address: SocketAddr,
-    _process: Option<Process>,
+    process: Option<Process>,
 }
 
 impl Proxy {
@@ -44,12 +46,12 @@ impl Proxy {
             Kind::Direct => {
                 return Ok(Self {
                     address: addresses[1],
-                    _process: None,
+                    process: None,
                 });
             }
             Kind::Gateway => {
                 let file = directory.write(|_| gateway_toml(address, addresses))?;
-                let mut command = pinned(0, &gateway()?.to_string_lossy());
+                let mut command = pinned(0, &directory.gateway.to_string_lossy());
                 command.arg(file).env("RUST_LOG", "off");
                 Process::start(&mut command, address)?
             }
@@ -57,12 +59,19 @@ impl Proxy {
         };
         Ok(Self {
             address,
-            _process: Some(process),
+            process: Some(process),
         })
     }
 
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How much it has used until now.
+    pub(crate) fn processor_time(&self) -> Duration {
+        self.process
+            .as_ref()
+            .map_or(Duration::ZERO, Process::processor_time)
     }
 }
 
@@ -93,9 +102,10 @@ impl Upstream {
     }
 }
 
-/// Where the files are; it is gone when this is dropped.
+/// Where the files are, which is gone when this is dropped, and the gateway.
 pub(crate) struct Directory {
     files: AtomicU32,
+    gateway: PathBuf,
     path: PathBuf,
 }
 
@@ -106,6 +116,7 @@ impl Directory {
         fs::create_dir_all(&path)?;
         Ok(Self {
             files: AtomicU32::new(0),
+            gateway: gateway()?,
             path,
         })
     }
@@ -149,6 +160,10 @@ impl Process {
             std::thread::sleep(UP_WITHIN / 1_000);
         }
         Ok(process)
+    }
+
+    fn processor_time(&self) -> Duration {
+        machine::processor_time_of(self.0.id())
     }
 
     fn signal(&self, signal: &str) {

@@ -24,10 +24,12 @@ impl Row {
             .into()
     }
 
-    fn speed(&self) -> [f64; 3] {
+    fn speed(&self) -> [f64; 4] {
+        let saturated = || self.saturated.iter();
         [
-            median(self.saturated.iter().map(|it| it.a_second)),
-            median(self.saturated.iter().map(|it| millis(it.p99))),
+            median(saturated().map(|it| it.a_second)),
+            median(saturated().map(|it| millis(it.processor) * 1e3)),
+            median(saturated().map(|it| millis(it.p99))),
             median(self.steady.iter().map(|it| millis(it.p99))),
         ]
     }
@@ -36,16 +38,18 @@ impl Row {
 /// How fast each is, and how that compares with nginx.
 pub(crate) fn of_speed(rows: &[(Kind, Row)], rate: u32) -> String {
     let mut page = format!(
-        "| | requests a second | of nginx's | p99, ms | p99 at {rate} a second, ms | of nginx's |\n\
-         |---|---:|---:|---:|---:|---:|\n"
+        "| | requests a second | of nginx's | processor, us each | p99, ms \
+         | p99 at {rate} a second, ms | of nginx's |\n\
+         |---|---:|---:|---:|---:|---:|---:|\n"
     );
     let nginx = rows.iter().find(|(kind, _)| *kind == Kind::Nginx);
-    let of_nginx = nginx.map_or([f64::NAN; 3], |(_, row)| row.speed());
+    let of_nginx = nginx.map_or([f64::NAN; 4], |(_, row)| row.speed());
     for (kind, row) in rows {
-        let ([a_second, p99, steady], name) = (row.speed(), kind.name());
-        let (more, longer) = (a_second / of_nginx[0], steady / of_nginx[2]);
+        let ([a_second, processor, p99, steady], name) = (row.speed(), kind.name());
+        let (more, longer) = (a_second / of_nginx[0], steady / of_nginx[3]);
         let line = format!(
-            "| {name} | {a_second:.0} | {more:.2} | {p99:.2} | {steady:.2} | {longer:.2} |"
+            "| {name} | {a_second:.0} | {more:.2} | {processor:.1} | {p99:.2} \
+             | {steady:.2} | {longer:.2} |"
         );
         writeln!(page, "{line}").expect("a string takes all");
     }
