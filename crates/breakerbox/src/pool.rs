@@ -32,9 +32,11 @@ mod owner;
 mod peak;
 mod progress;
 mod quantile;
+mod round;
 mod shared;
 mod slot;
 mod snapshot;
+mod tried;
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};

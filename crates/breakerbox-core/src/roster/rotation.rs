@@ -14,15 +14,14 @@
 //! 4. While `look` gives a load for somebody who may be picked, there is a pick.
 
 mod stride;
+mod tier;
 mod weighted;
 
 use std::sync::Arc;
 
-use super::record::Record;
 use super::{EndpointId, Selection, TierLoad};
 use crate::{Dice, Repeat};
-use stride::Stride;
-use weighted::Weighted;
+pub(super) use tier::{Member, Tier};
 
 /// Who may be picked, and how.
 #[derive(Clone, Debug)]
@@ -236,175 +235,6 @@ pub(super) struct Probing {
     pub(super) tier: u8,
 }
 
-/// One who may be picked. Its weight is in hundredths.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Member {
-    pub(super) identity: u64,
-    pub(super) seat: usize,
-    pub(super) weight: u64,
-}
-
-impl Member {
-    /// With all of its weight.
-    pub(super) fn whole(seat: usize, record: &Record) -> Self {
-        Self {
-            identity: record.identity,
-            seat,
-            weight: record.whole_weight(),
-        }
-    }
-
-    /// Who scores best with a key, by weight, is whom it belongs to.
-    fn score(&self, key: u64) -> f64 {
-        let hash = spread(key ^ self.identity) >> 11;
-        let part = (hash as f64 + 0.5) / (1_u64 << 53) as f64;
-        -(self.weight as f64) / part.ln()
-    }
-}
-
-/// A tier and those of it who may be picked.
-#[derive(Clone, Debug)]
-pub(super) struct Tier {
-    load: TierLoad,
-    /// The mean weight.
-    mean: u64,
-    members: Vec<Member>,
-    stride: Stride,
-    weighted: Weighted,
-}
-
-impl Tier {
-    pub(super) fn new(load: TierLoad, members: Vec<Member>) -> Self {
-        let weights: Vec<_> = members.iter().map(|member| member.weight).collect();
-        let all = weights.iter().sum::<u64>();
-        Self {
-            load,
-            mean: (all / members.len().max(1) as u64).max(1),
-            stride: Stride::new(&weights),
-            weighted: Weighted::new(&weights),
-            members,
-        }
-    }
-
-    /// The first draw gives each its share. The second one takes its place if it
-    /// is clearly less busy, but one of less weight only as often as that weight
-    /// says, or a fast endpoint that has just come back would get everything.
-    fn better_of_two(
-        &self,
-        dice: &mut Dice,
-        look: &mut impl FnMut(usize) -> Option<Load>,
-    ) -> Option<Pick> {
-        let (first, load) = self.draw(dice, None, look)?;
-        let Some((second, other)) = self.draw(dice, Some(first), look) else {
-            return Some(self.pick(first, Why::Only, None));
-        };
-        let [weight, its_weight] = [first, second].map(|place| self.members[place].weight);
-        let may_win = its_weight >= weight || dice.up_to(weight - 1) < its_weight;
-        let wins = may_win && self.is_less_busy((second, other), (first, load));
-        let (winner, loser) = if wins {
-            (second, first)
-        } else {
-            (first, second)
-        };
-        Some(self.pick(winner, Why::Better, Some(self.members[loser].seat)))
-    }
-
-    /// Draws by weight; one who is excluded is drawn again a few times, then the
-    /// next in the row is taken.
-    fn draw(
-        &self,
-        dice: &mut Dice,
-        without: Option<usize>,
-        look: &mut impl FnMut(usize) -> Option<Load>,
-    ) -> Option<(usize, Load)> {
-        if self.members.len() <= usize::from(without.is_some()) {
-            return None;
-        }
-        let mut look_at = |place: usize| {
-            if Some(place) == without {
-                return None;
-            }
-            look(self.members[place].seat).map(|load| (place, load))
-        };
-        for _ in 0..DRAWS {
-            if let Some(drawn) = look_at(self.weighted.at(dice.draw())) {
-                return Some(drawn);
-            }
-        }
-        let start = below(dice.draw(), self.members.len());
-        self.from(start).find_map(look_at)
-    }
-
-    fn next_in_turn(
-        &self,
-        turn: &mut impl FnMut() -> u64,
-        look: &mut impl FnMut(usize) -> Option<Load>,
-    ) -> Option<Pick> {
-        if self.members.is_empty() {
-            return None;
-        }
-        let start = self.stride.next(turn);
-        let found = self
-            .from(start)
-            .find(|place| look(self.members[*place].seat).is_some())?;
-        Some(self.pick(found, Why::Turn, None))
-    }
-
-    /// Rendezvous hashing by weight: each endpoint scores with the key, and the
-    /// best one takes it (Thaler and Ravishankar, 1998; weights by Schindelhauer
-    /// and Schomaker, 2005). When one leaves, nobody else's keys move.
-    fn by_key(&self, key: u64, look: &mut impl FnMut(usize) -> Option<Load>) -> Option<Pick> {
-        let scores: Vec<_> = self.members.iter().map(|it| it.score(key)).collect();
-        let mut left: Vec<_> = (0..self.members.len()).collect();
-        loop {
-            let score = |nth: &usize| scores[left[*nth]];
-            let best = (0..left.len()).max_by(|a, b| score(a).total_cmp(&score(b)))?;
-            let best = left.swap_remove(best);
-            if look(self.members[best].seat).is_some() {
-                return Some(self.pick(best, Why::Key, None));
-            }
-        }
-    }
-
-    /// Whether one is clearly less busy than the other. Where the latency of one is
-    /// not known, it counts for neither.
-    ///
-    /// Small differences come and go. If they decided, of two endpoints that are
-    /// alike one would get everything, and then the other.
-    fn is_less_busy(&self, one: (usize, Load), other: (usize, Load)) -> bool {
-        let [own, others] = match (one.1.latency, other.1.latency) {
-            (Some(own), Some(others)) => [own, others],
-            _ => [1, 1],
-        };
-        let [weight, its] = [one.0, other.0].map(|place| self.members[place].weight.max(1));
-        let cost = self.cost(one.1.in_flight, weight, own) * u128::from(its);
-        let others = self.cost(other.1.in_flight, its, others) * u128::from(weight);
-        4 * cost < 3 * others
-    }
-
-    /// Latency times calls in flight by weight, itself times the weight: a division
-    /// would take longer than all the rest.
-    fn cost(&self, in_flight: u32, weight: u64, latency: u64) -> u128 {
-        let calls = u128::from(in_flight) * u128::from(self.mean) + u128::from(weight);
-        u128::from(latency.max(1)) * calls
-    }
-
-    /// All places, from one on.
-    fn from(&self, start: usize) -> impl Iterator<Item = usize> + use<> {
-        let count = self.members.len();
-        (0..count).map(move |step| (start + step) % count)
-    }
-
-    fn pick(&self, place: usize, why: Why, instead_of: Option<usize>) -> Pick {
-        Pick {
-            instead_of,
-            seat: self.members[place].seat,
-            tier: self.load.tier,
-            why,
-        }
-    }
-}
-
 /// A number below `limit`, of 64 random bits.
 fn below(bits: u64, limit: usize) -> usize {
     let scaled = u128::from(bits) * limit as u128;
@@ -415,5 +245,3 @@ fn below(bits: u64, limit: usize) -> usize {
 fn spread(key: u64) -> u64 {
     Dice::seeded(key).draw()
 }
-
-const DRAWS: usize = 4;

@@ -8,13 +8,15 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use breakerbox_core::{Attempt, Dice, EndpointId, Repeat, Verdict, Wish};
+use breakerbox_core::{Dice, Repeat, Verdict, Wish};
 use tokio::time::{sleep, timeout_at};
 use tracing::Instrument;
 
 use super::extras::Extra;
 use super::flight::Flight;
+use super::round::{Loser, Round};
 use super::shared::Shared;
+use super::tried::Tried;
 use super::{PoolError, PoolPermit, Progress, Upload};
 use crate::clock;
 
@@ -307,23 +309,6 @@ where
     }
 }
 
-/// An attempt, and perhaps a hedge beside it.
-struct Round {
-    /// With the first of them.
-    began: Instant,
-    /// One of them has won.
-    decided: AtomicBool,
-}
-
-impl Round {
-    fn new(first: &Flight) -> Self {
-        Self {
-            began: first.since(),
-            decided: AtomicBool::new(false),
-        }
-    }
-}
-
 /// How an attempt ended.
 struct Ended<A, E> {
     called: Called<A, E>,
@@ -364,62 +349,9 @@ async fn better<A, E>(
     ended
 }
 
-/// The endpoints that a call was sent to, and their tiers.
-#[derive(Debug, Default)]
-struct Tried {
-    endpoints: Vec<EndpointId>,
-    tiers: Vec<u8>,
-}
-
-impl Tried {
-    fn note(&mut self, flight: &Flight) {
-        self.endpoints.push(flight.id());
-        self.tiers.push(flight.tier());
-    }
-
-    const fn count(&self) -> usize {
-        self.endpoints.len()
-    }
-
-    /// What the next attempt is. It shuns a tier that failed twice in a row: with
-    /// a whole tier down, all attempts would be spent in it (Envoy's
-    /// `previous_priorities` does the same).
-    fn attempt(&self) -> Attempt {
-        match self.tiers[..] {
-            [] => Attempt::First,
-            [.., before, last] if before == last => Attempt::Next { shun: Some(last) },
-            _ => Attempt::Next { shun: None },
-        }
-    }
-}
-
 /// When an attempt is given up.
 #[derive(Clone, Copy, Debug)]
 struct Limit {
     at: Instant,
     blames_endpoint: bool,
-}
-
-/// A flight that is ignored, not abandoned, if it is dropped once another one
-/// has won.
-struct Loser<'a> {
-    decided: &'a AtomicBool,
-    /// None once it is back.
-    flight: Option<Flight>,
-}
-
-impl Loser<'_> {
-    fn back(mut self) -> Flight {
-        self.flight.take().expect("it is back only once")
-    }
-}
-
-impl Drop for Loser<'_> {
-    fn drop(&mut self) {
-        if let Some(flight) = self.flight.take()
-            && self.decided.load(Ordering::Relaxed)
-        {
-            flight.give_up();
-        }
-    }
 }
