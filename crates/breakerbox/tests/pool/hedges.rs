@@ -91,3 +91,33 @@ async fn r55_there_is_no_hedge_beyond_the_budget() {
     assert_eq!(pool.call_idempotent(Upstream::ask).await, Ok("north"));
     assert_eq!(south.asked(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn r55_no_more_calls_are_hedged_than_the_quantile_says_however_many_hedges_win() {
+    let breakers = breakers().await;
+    let upstreams = ["north", "south", "east", "west"].map(Upstream::new);
+    let endpoints = upstreams.each_ref().map(Upstream::endpoint);
+    let pool = breakers.pool("prices", HEDGED, endpoints).await.unwrap();
+    for _ in 0..4_000 {
+        // A fifth of the calls are slow, each in its own way; hedges are not.
+        let is_slow = fastrand::u8(0..5) == 0;
+        for upstream in &upstreams {
+            upstream.takes(match is_slow {
+                true => MILLISECOND * fastrand::u32(100..1_000),
+                false => 20 * MILLISECOND,
+            });
+        }
+        let call = pool.call_idempotent(Upstream::ask);
+        let well_again = async {
+            tokio::time::sleep(MILLISECOND).await;
+            for upstream in &upstreams {
+                upstream.takes(20 * MILLISECOND);
+            }
+        };
+        let (called, ()) = tokio::join!(call, well_again);
+        called.unwrap();
+    }
+    let asked: u32 = upstreams.iter().map(Upstream::asked).sum();
+    let hedged = (asked - 4_000) * 100 / 4_000;
+    assert!((3..=8).contains(&hedged), "{hedged} % of the calls");
+}
