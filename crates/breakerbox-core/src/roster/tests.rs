@@ -382,6 +382,7 @@ fn r50_endpoints_that_join_hand_nothing_on_to_the_next_tier() {
 fn r54_a_probe_is_anybody_who_needs_one() {
     let (mut roster, ids) = of_one_tier(PoolConfig::new(), 10);
     roster.breakers_changed(ids.iter().map(|id| (*id, State::HalfOpen)), epoch());
+    assert!(picks(&roster.rotation(), Repeat::Never, |_| Some(IDLE)).is_empty());
     for free in 0..10 {
         let look = |seat| (seat == free).then_some(IDLE);
         let picked = picks(&roster.rotation(), Repeat::Idempotent, look);
