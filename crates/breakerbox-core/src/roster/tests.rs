@@ -442,3 +442,40 @@ fn r58_an_endpoint_that_joins_ramps_and_one_that_is_removed_is_gone() {
         1
     );
 }
+
+#[test]
+fn a_change_is_told_once_and_what_stays_is_not() {
+    let mut roster = Roster::new(PoolConfig::new(), 1);
+    let primary = roster.add("primary", EndpointSpec::new(), epoch());
+    roster.add("standby", EndpointSpec::new().tier(1), epoch());
+    let told = |roster: &mut Roster| std::iter::from_fn(|| roster.poll_change()).collect();
+    let _begin: Vec<_> = told(&mut roster);
+    for (state, from, to) in [
+        (State::Open, EndpointStatus::Available, EndpointStatus::Open),
+        (
+            State::HalfOpen,
+            EndpointStatus::Open,
+            EndpointStatus::HalfOpen,
+        ),
+        (
+            State::Closed,
+            EndpointStatus::HalfOpen,
+            EndpointStatus::Available,
+        ),
+    ] {
+        roster.breaker_changed(primary, state, epoch());
+        let changes: Vec<_> = told(&mut roster);
+        let endpoint = RosterChange::Endpoint {
+            from,
+            id: primary,
+            to,
+        };
+        assert_eq!(changes[0], endpoint);
+        let loads = RosterChange::Loads(roster.rotation().loads().collect());
+        let moved = state != State::HalfOpen;
+        assert_eq!(changes[1..], if moved { vec![loads] } else { vec![] });
+        assert!(roster.loads().iter().copied().eq(roster.rotation().loads()));
+        roster.breaker_changed(primary, state, epoch());
+        assert_eq!(roster.poll_change(), None);
+    }
+}
