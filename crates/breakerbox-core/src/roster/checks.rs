@@ -219,4 +219,18 @@ mod tests {
         pulse.hear(Check::Passed, &PLAN);
         assert!(waits(pulse).iter().all(|wait| calm.contains(wait)));
     }
+
+    #[test]
+    fn r57_first_checks_are_spread_over_the_interval_on_the_edge() {
+        let mut dice = Dice::seeded(1);
+        let waits: Vec<_> = (0..1_000).map(|_| PLAN.first_wait(&mut dice)).collect();
+        let (soon, late) = (Duration::from_millis(50), Duration::from_millis(950));
+        assert!(waits.iter().any(|wait| *wait < soon));
+        assert!(waits.iter().any(|wait| *wait > late));
+        assert!(
+            waits
+                .iter()
+                .all(|wait| *wait <= Duration::from_millis(1_001))
+        );
+    }
 }

@@ -288,6 +288,28 @@ fn r52_who_is_an_outlier_again_and_again_is_out_for_longer_each_time() {
 }
 
 #[test]
+fn r52_no_more_of_a_tier_are_ejected_than_may_be() {
+    let config = PoolConfig::new()
+        .ejection(Ejection::of_outliers().at_most(Ratio::percent(10)))
+        .overprovisioned(10_000);
+    let (mut roster, mut ids) = of_one_tier(config, 10);
+    brown_out(&mut roster, &ids);
+    let lower = |nth| (format!("lower{nth}"), EndpointSpec::new().tier(1));
+    let lower = (0..10).map(lower);
+    ids.extend(lower.map(|(name, spec)| roster.add(&name, spec, epoch())));
+    brown_out(&mut roster, &ids[10..]);
+    roster.handle_deadline(epoch() + 10 * SECOND);
+    let is_out = |view: &EndpointView| !view.status.is_available();
+    let out = |tier| {
+        roster
+            .endpoints()
+            .filter(|it| it.tier == tier && is_out(it))
+            .count()
+    };
+    assert_eq!([out(0), out(1)], [1, 1], "of two outliers in each");
+}
+
+#[test]
 fn r52_the_last_available_endpoint_of_a_pool_is_not_ejected() {
     let (mut roster, ids) = of_one_tier(PoolConfig::new(), 5);
     for id in &ids[1..] {
@@ -341,6 +363,16 @@ fn r56_what_is_restored_comes_back_in_steps() {
         "{seen:?}"
     );
     assert_eq!(loads(&roster), [100, 0]);
+}
+
+#[test]
+fn r56_within_its_tier_too_what_is_restored_gets_a_small_share() {
+    let (mut roster, ids) = of_one_tier(PoolConfig::new(), 2);
+    let share = |roster: &Roster| picks(&roster.rotation(), Repeat::Never, |_| Some(IDLE))[&0];
+    assert!((4_500..5_500).contains(&share(&roster)));
+    roster.breaker_changed(ids[0], State::Open, epoch());
+    roster.breaker_changed(ids[0], State::Closed, epoch());
+    assert!((700..1_100).contains(&share(&roster)), "10 beside 100");
 }
 
 #[test]
@@ -478,4 +510,12 @@ fn a_change_is_told_once_and_what_stays_is_not() {
         roster.breaker_changed(primary, state, epoch());
         assert_eq!(roster.poll_change(), None);
     }
+}
+
+#[test]
+fn r51_every_replica_knows_an_endpoint_by_the_same_number() {
+    // Of the published vectors of FNV-1a.
+    assert_eq!(identity(""), 0xCBF2_9CE4_8422_2325);
+    assert_eq!(identity("a"), 0xAF63_DC4C_8601_EC8C);
+    assert_eq!(identity("foobar"), 0x8594_4171_F739_67E8);
 }
