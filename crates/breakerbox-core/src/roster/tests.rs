@@ -397,6 +397,30 @@ fn r56_a_strict_primary_takes_over_again_once_it_holds() {
 }
 
 #[test]
+fn r50_calls_go_to_the_tiers_as_their_loads_say() {
+    let (mut roster, ids) = of_one_tier(PoolConfig::new(), 2);
+    roster.add("standby", EndpointSpec::new().tier(1), epoch());
+    roster.breaker_changed(ids[0], State::Open, epoch());
+    assert_eq!(loads(&roster), [70, 30]);
+    let picked = picks(&roster.rotation(), Repeat::Never, |_| Some(IDLE));
+    assert!((6_800..7_200).contains(&picked[&1]), "{picked:?}");
+    assert_eq!(picked[&1] + picked[&2], 10_000);
+}
+
+#[test]
+fn r52_who_waits_for_an_operator_or_a_check_does_not_return_by_itself() {
+    let (mut roster, ids) = of_one_tier(PoolConfig::new(), 5);
+    roster.assign(ids[0], Duty::Disabled, epoch());
+    roster.assign(ids[1], Duty::Draining, epoch());
+    for _ in 0..3 {
+        roster.checked(ids[2], Check::Failed, epoch());
+    }
+    roster.breaker_changed(ids[3], State::Open, epoch());
+    let returning: Vec<_> = roster.rotation().returning().collect();
+    assert_eq!(returning, [3, 4]);
+}
+
+#[test]
 fn r50_endpoints_that_join_hand_nothing_on_to_the_next_tier() {
     let mut roster = Roster::new(PoolConfig::new(), 1);
     roster.join("old", EndpointSpec::new(), epoch());
@@ -420,6 +444,12 @@ fn r54_a_probe_is_anybody_who_needs_one() {
         let picked = picks(&roster.rotation(), Repeat::Idempotent, look);
         assert_eq!(picked, BTreeMap::from([(free, 10_000)]));
     }
+    let picked = picks(&roster.rotation(), Repeat::Idempotent, |_| Some(IDLE));
+    let is_fair = |picks: &u32| (900..1_100).contains(picks);
+    assert!(
+        picked.len() == 10 && picked.values().all(is_fair),
+        "{picked:?}"
+    );
 }
 
 #[test]

@@ -66,4 +66,11 @@ mod tests {
             assert!(count.abs_diff(due) <= 2, "{place} was served {count} times");
         }
     }
+
+    #[test]
+    fn places_of_one_weight_are_not_served_in_the_same_round() {
+        for round in turns(&[100, 100, 200], 100).chunks(2) {
+            assert!(round.contains(&2), "half of all, evenly: {round:?}");
+        }
+    }
 }
