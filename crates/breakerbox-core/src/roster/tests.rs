@@ -91,6 +91,61 @@ fn r51_the_less_busy_of_two_takes_the_call() {
 }
 
 #[test]
+fn r51_small_differences_decide_nothing() {
+    let (roster, _) = of_one_tier(PoolConfig::new(), 2);
+    let share = |latency| {
+        let load = |seat| Load {
+            latency: Some(if seat == 0 { 1_000 } else { latency }),
+            ..IDLE
+        };
+        let picked = picks(&roster.rotation(), Repeat::Never, |seat| Some(load(seat)));
+        picked[&0]
+    };
+    assert!((4_700..5_300).contains(&share(1_300)), "they are alike");
+    assert_eq!(share(1_400), 10_000, "the other one is clearly slower");
+}
+
+#[test]
+fn r51_a_fast_endpoint_of_little_weight_does_not_get_everything() {
+    let mut roster = Roster::new(PoolConfig::new(), 1);
+    roster.add("light", EndpointSpec::new(), epoch());
+    roster.add("heavy", EndpointSpec::new().weight(10), epoch());
+    let load = |seat| Load {
+        latency: Some(if seat == 0 { 1_000 } else { 9_000 }),
+        ..IDLE
+    };
+    let picked = picks(&roster.rotation(), Repeat::Never, |seat| Some(load(seat)));
+    // A draw in eleven is its own, and of the others it wins a tenth.
+    assert!((1_600..2_000).contains(&picked[&0]), "{picked:?}");
+}
+
+#[test]
+fn r51_keys_are_divided_by_weight() {
+    let mut roster = Roster::new(PoolConfig::new(), 1);
+    for (nth, weight) in [1, 3, 1, 5].into_iter().enumerate() {
+        roster.add(
+            &format!("e{nth}"),
+            EndpointSpec::new().weight(weight),
+            epoch(),
+        );
+    }
+    let rotation = roster.rotation();
+    let mut keys = [0; 4];
+    for key in 0..10_000 {
+        let wish = Wish {
+            attempt: Attempt::First,
+            bits: 1,
+            key: Some(key),
+            repeat: Repeat::Never,
+        };
+        keys[rotation.pick(wish, || 0, |_| Some(IDLE)).unwrap().seat] += 1;
+    }
+    for (keys, due) in keys.into_iter().zip([1_000_i32, 3_000, 1_000, 5_000]) {
+        assert!((keys - due).abs() < 150, "{keys} of {due}");
+    }
+}
+
+#[test]
 fn r51_weights_divide_the_calls() {
     let mut roster = Roster::new(PoolConfig::new(), 1);
     roster.add("one", EndpointSpec::new(), epoch());
