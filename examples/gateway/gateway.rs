@@ -1,154 +1,68 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use axum::body::Body;
-use breakerbox::{BreakerBox, Endpoint, Pool, PoolError};
+use breakerbox::{BreakerBox, PoolError};
 use breakerbox_tower::http::unavailable;
-use breakerbox_tower::{Gather, GatherService, Http, HttpCheck, Origin, PoolService, ReplayBody};
-use http::uri::PathAndQuery;
+use breakerbox_tower::{Http, PoolService};
 use http::{Request, Response, StatusCode};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tower::{Layer, ServiceExt};
+use tokio::sync::Mutex;
+use tower::ServiceExt;
 
 use crate::Failure;
-use crate::config::{Config, PoolSection, Route, Upstream};
+use crate::client::{Client, Server};
+use crate::config::{Config, Prefix, Route};
 use crate::headers;
-
-type Server = GatherService<Origin<Client<HttpConnector, ReplayBody<Body>>>>;
+use crate::pools::{Plan, Pools};
 
 /// Sends requests on to pools of servers, by their paths.
 pub(crate) struct Gateway {
     breakers: BreakerBox,
-    client: Client<HttpConnector, ReplayBody<Body>>,
+    client: Client,
+    pools: Mutex<Pools>,
     routes: RwLock<Arc<Vec<Routed>>>,
 }
 
 /// A route, and where it leads.
 #[derive(Clone)]
 struct Routed {
-    prefix: String,
+    prefix: Prefix,
     service: PoolService<Server, Http>,
-}
-
-/// What was applied last.
-#[derive(Default)]
-pub(crate) struct Applied {
-    pools: BTreeMap<String, (PoolSection, Pool<Server>)>,
 }
 
 impl Gateway {
     pub(crate) fn new(breakers: BreakerBox) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_WITHIN));
-        connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .build(connector);
         Self {
             breakers,
-            client,
+            client: Client::new(),
+            pools: Mutex::default(),
             routes: RwLock::default(),
         }
     }
 
     /// Goes by this configuration from now on. What stays keeps its breakers.
-    pub(crate) async fn apply(
-        &self,
-        config: &Config,
-        applied: &mut Applied,
-    ) -> Result<(), Failure> {
-        for (name, section) in &config.pool {
-            let pool = match applied.pools.remove(name) {
-                Some((before, pool)) => {
-                    self.change(&pool, &before, section).await?;
-                    pool
-                }
-                None => self.start(name, section).await?,
-            };
-            applied.pools.insert(name.clone(), (section.clone(), pool));
-        }
-        self.route(&config.route, applied);
-        let is_gone = |name: &String| !config.pool.contains_key(name);
-        let gone: Vec<_> = applied
-            .pools
-            .keys()
-            .filter(|name| is_gone(name))
-            .cloned()
-            .collect();
-        for name in gone {
-            if let Some((_, pool)) = applied.pools.remove(&name) {
-                pool.close().await;
-            }
-        }
+    pub(crate) async fn apply(&self, config: &Config) -> Result<(), Failure> {
+        let plan = Plan::new(config, &self.client)?;
+        let mut pools = self.pools.lock().await;
+        pools.apply(&self.breakers, plan).await?;
+        self.route(&config.route, &pools);
+        pools.retain(|name| config.pool.contains_key(name)).await;
         Ok(())
     }
 
-    async fn start(&self, name: &str, section: &PoolSection) -> Result<Pool<Server>, Failure> {
-        let config = section.config()?;
-        let endpoints = self.endpoints(section)?;
-        Ok(self
-            .breakers
-            .pool(name.to_owned(), config, endpoints)
-            .await?)
-    }
-
-    async fn change(
-        &self,
-        pool: &Pool<Server>,
-        before: &PoolSection,
-        section: &PoolSection,
-    ) -> Result<(), Failure> {
-        pool.reconfigure(section.config()?).await?;
-        let checked_alike = before.health_check == section.health_check;
-        for upstream in &before.upstream {
-            // At another address, or asked otherwise, it is another server.
-            let mut now = section.upstream.iter();
-            let stays = now.any(|it| it.name == upstream.name && it.url == upstream.url);
-            if !(stays && checked_alike) {
-                pool.remove(&upstream.name).await;
-            }
-        }
-        Ok(pool.update(self.endpoints(section)?).await?)
-    }
-
-    fn endpoints(&self, section: &PoolSection) -> Result<Vec<Endpoint<Server>>, Failure> {
-        let check = section.health_check.as_ref();
-        let upstreams = section.upstream.iter();
-        upstreams
-            .map(|upstream| self.endpoint(upstream, check))
-            .collect()
-    }
-
-    fn endpoint(
-        &self,
-        upstream: &Upstream,
-        check: Option<&PathAndQuery>,
-    ) -> Result<Endpoint<Server>, Failure> {
-        let origin = Origin::new(self.client.clone(), &upstream.url)?;
-        let server = Gather::up_to(GATHER_UP_TO).layer(origin);
-        let endpoint = Endpoint::new(upstream.name.clone(), server)
-            .tier(upstream.tier)
-            .weight(upstream.weight);
-        Ok(match check {
-            Some(path) => endpoint.check(HttpCheck::get(path.clone().into())),
-            None => endpoint,
-        })
-    }
-
     /// Routes with longer prefixes first.
-    fn route(&self, routes: &[Route], applied: &Applied) {
+    fn route(&self, routes: &[Route], pools: &Pools) {
         let mut routed: Vec<_> = routes
             .iter()
-            .map(|route| Routed {
-                prefix: route.prefix.clone(),
-                service: PoolService::new(applied.pools[&route.pool].1.clone(), Http),
+            .filter_map(|route| {
+                let pool = pools.find(&route.pool)?.clone();
+                Some(Routed {
+                    prefix: route.prefix.clone(),
+                    service: PoolService::new(pool, Http),
+                })
             })
             .collect();
-        routed.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
+        routed.sort_by_key(|route| std::cmp::Reverse(route.prefix.length()));
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routed);
     }
 
@@ -174,9 +88,7 @@ impl Gateway {
 
     fn find(&self, path: &str) -> Option<PoolService<Server, Http>> {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
-        let route = routes
-            .iter()
-            .find(|route| path.starts_with(&route.prefix))?;
+        let route = routes.iter().find(|route| route.prefix.begins(path))?;
         Some(route.service.clone())
     }
 
@@ -197,9 +109,3 @@ fn status(status: StatusCode) -> Response<Body> {
     *response.status_mut() = status;
     response
 }
-
-const CONNECT_WITHIN: Duration = Duration::from_millis(500);
-/// Bodies up to this are read before their response is handed on.
-const GATHER_UP_TO: u64 = 64 * 1_024;
-/// Less than most servers keep a connection for.
-const IDLE: Duration = Duration::from_secs(30);

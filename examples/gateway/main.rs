@@ -13,10 +13,12 @@
 //! curl localhost:8080/.gateway/pools            # how the servers are
 //! ```
 
+mod client;
 mod config;
 mod demo;
 mod gateway;
 mod headers;
+mod pools;
 mod upstream;
 
 use std::error::Error;
@@ -34,7 +36,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use config::Config;
-use gateway::{Applied, Gateway};
+use gateway::Gateway;
 use upstream::Upstream;
 
 /// Whatever keeps the example from going on.
@@ -83,8 +85,7 @@ async fn run(file: &Path) -> Result<ExitCode, Failure> {
     let lifecycle = Lifecycle::new();
     let breakers = BreakerBox::start("gateway").await?;
     let gateway = Arc::new(Gateway::new(breakers.clone()));
-    let mut applied = Applied::default();
-    gateway.apply(&config, &mut applied).await?;
+    gateway.apply(&config).await?;
 
     let listener = StdListener::bind(config.listen)
         .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
@@ -98,7 +99,7 @@ async fn run(file: &Path) -> Result<ExitCode, Failure> {
     let file = PathBuf::from(file);
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
-            match reload(&file, &config, &gateway, &mut applied).await {
+            match reload(&file, &config, &gateway).await {
                 Ok(()) => println!("reloaded {}", file.display()),
                 Err(error) => eprintln!("gateway: not reloaded: {}", causes(&*error)),
             }
@@ -110,12 +111,7 @@ async fn run(file: &Path) -> Result<ExitCode, Failure> {
 }
 
 /// Takes over what the file says now. The socket stays: nobody is hung up on.
-async fn reload(
-    file: &Path,
-    first: &Config,
-    gateway: &Gateway,
-    applied: &mut Applied,
-) -> Result<(), Failure> {
+async fn reload(file: &Path, first: &Config, gateway: &Gateway) -> Result<(), Failure> {
     let config = Config::read(file)?;
     if config.listen != first.listen {
         return Err(format!(
@@ -126,7 +122,7 @@ async fn reload(
         )
         .into());
     }
-    gateway.apply(&config, applied).await
+    gateway.apply(&config).await
 }
 
 /// The listener, which shares its socket with the one after it should it crash.
@@ -157,6 +153,8 @@ fn causes(error: &(dyn Error + 'static)) -> String {
     causes.join(": ")
 }
 
+/// The names of those children of the box's supervisor that are no pools.
+const CHILDREN: [&str; 1] = ["listener"];
 const USAGE: &str = "\
 usage: gateway FILE.toml              serve as the file says
        gateway --demo                 see a failover, which takes 15 s

@@ -1,0 +1,67 @@
+use std::time::Duration;
+
+use axum::body::Body;
+use breakerbox::Endpoint;
+use breakerbox_tower::{Gather, GatherService, HttpCheck, InvalidOrigin, Origin, ReplayBody};
+use http::uri::PathAndQuery;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{self, Client as HyperClient};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tower::Layer;
+
+use crate::config::{PoolSection, Upstream};
+
+/// A server that requests are sent to.
+pub(crate) type Server = GatherService<Origin<HyperClient<HttpConnector, ReplayBody<Body>>>>;
+
+/// The gateway as the client of its servers, with the connections to all of them.
+pub(crate) struct Client {
+    connections: HyperClient<HttpConnector, ReplayBody<Body>>,
+}
+
+impl Client {
+    pub(crate) fn new() -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_WITHIN));
+        connector.set_nodelay(true);
+        let connections = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(connector);
+        Self { connections }
+    }
+
+    /// The endpoints of a pool.
+    pub(crate) fn endpoints(
+        &self,
+        section: &PoolSection,
+    ) -> Result<Vec<Endpoint<Server>>, InvalidOrigin> {
+        let check = section.health_check.as_ref();
+        let upstreams = section.upstream.iter();
+        upstreams
+            .map(|upstream| self.endpoint(upstream, check))
+            .collect()
+    }
+
+    fn endpoint(
+        &self,
+        upstream: &Upstream,
+        check: Option<&PathAndQuery>,
+    ) -> Result<Endpoint<Server>, InvalidOrigin> {
+        let origin = Origin::new(self.connections.clone(), &upstream.url)?;
+        let server = Gather::up_to(GATHER_UP_TO).layer(origin);
+        let endpoint = Endpoint::new(upstream.endpoint(check), server)
+            .tier(upstream.tier)
+            .weight(upstream.weight.get());
+        Ok(match check {
+            Some(path) => endpoint.check(HttpCheck::get(path.clone().into())),
+            None => endpoint,
+        })
+    }
+}
+
+const CONNECT_WITHIN: Duration = Duration::from_millis(500);
+/// Bodies up to this are read before their response is handed on.
+const GATHER_UP_TO: u64 = 64 * 1_024;
+/// Less than most servers keep a connection for.
+const IDLE: Duration = Duration::from_secs(30);

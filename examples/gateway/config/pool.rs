@@ -1,0 +1,108 @@
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use breakerbox::{BreakerConfig, CheckPlan, Failback, Hedge, PoolConfig, Ramp, Ratio};
+use breakerbox_core::ConfigFile;
+use http::uri::PathAndQuery;
+use serde::{Deserialize, Deserializer, de};
+
+use super::span::Span;
+use super::upstream::Upstream;
+use crate::Failure;
+
+/// Upstreams that stand in for one another, and how they are called.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PoolSection {
+    attempts: Option<NonZeroU32>,
+    #[serde(default)]
+    breaker: ConfigFile,
+    check_every: Option<Span>,
+    deadline: Option<Span>,
+    failback: Option<FailbackSection>,
+    #[serde(default, deserialize_with = "path")]
+    pub(crate) health_check: Option<PathAndQuery>,
+    #[serde(default)]
+    hedge: bool,
+    pub(crate) upstream: Vec<Upstream>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FailbackSection {
+    hold: Span,
+    ramp: Span,
+}
+
+impl PoolSection {
+    /// How the pool behaves.
+    pub(crate) fn config(&self) -> Result<PoolConfig, Failure> {
+        let breaker = BreakerConfig::try_from(self.breaker.clone())?;
+        let (each, all) = self.limits(breaker.limit_of_calls())?;
+        let mut config = PoolConfig::new()
+            .breaker(breaker.call_timeout(each))
+            .deadline(all);
+        if let Some(attempts) = self.attempts {
+            config = config.attempts(attempts.get());
+        }
+        if let Some(Span(interval)) = self.check_every {
+            let plan = CheckPlan::every(interval).on_edge(interval.min(EDGE));
+            config = config.checks(plan);
+        }
+        if let Some(FailbackSection { hold, ramp }) = self.failback {
+            let ramp = Ramp::linear(Ratio::percent(10), ramp.0);
+            config = config.failback(Failback::gradual(hold.0, ramp));
+        }
+        if self.hedge {
+            config = config.hedge(Hedge::after_quantile(Ratio::percent(95)));
+        }
+        config.check_for_contradictions()?;
+        Ok(config)
+    }
+
+    /// How long an attempt may take, and all of them together. There is always a
+    /// limit: a server that is stopped would hold its clients for ever.
+    fn limits(&self, call_timeout: Option<Duration>) -> Result<(Duration, Duration), Failure> {
+        let least = call_timeout.unwrap_or_default();
+        let all = self.deadline.map_or(DEADLINE.max(least), |Span(all)| all);
+        let each = call_timeout.unwrap_or(CALL_TIMEOUT.min(all));
+        if all < each {
+            return Err(format!(
+                "deadline = {all:?} is shorter than breaker.call_timeout = {each:?}, \
+                 so no attempt could take that long: expected at least as much"
+            )
+            .into());
+        }
+        Ok((each, all))
+    }
+
+    /// Whether it makes a pool, as far as its values by themselves do not say.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        if self.upstream.is_empty() {
+            return Err("it needs an upstream".into());
+        }
+        if self.check_every.is_some() && self.health_check.is_none() {
+            return Err("check_every needs a health_check, which says what to ask for".into());
+        }
+        let mut names = BTreeSet::new();
+        if let Some(twice) = self.upstream.iter().find(|it| !names.insert(&it.name)) {
+            return Err(format!("two upstreams are named \"{}\"", twice.name).into());
+        }
+        self.config().map(drop)
+    }
+}
+
+fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathAndQuery>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match text.parse() {
+        Ok(path) if text.starts_with('/') => Ok(Some(path)),
+        _ => Err(de::Error::custom(format!(
+            "{text:?} is not a path such as \"/healthz\""
+        ))),
+    }
+}
+
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(30);
+const EDGE: Duration = Duration::from_secs(1);

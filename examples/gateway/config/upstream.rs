@@ -1,0 +1,65 @@
+use std::num::NonZeroU16;
+
+use breakerbox_tower::Origin;
+use http::Uri;
+use http::uri::PathAndQuery;
+use serde::{Deserialize, Deserializer, de};
+
+use super::Name;
+
+/// A server that requests may go to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Upstream {
+    pub(crate) name: Name,
+    #[serde(default)]
+    pub(crate) tier: u8,
+    #[serde(deserialize_with = "server")]
+    pub(crate) url: Uri,
+    #[serde(default = "one")]
+    pub(crate) weight: NonZeroU16,
+}
+
+impl Upstream {
+    /// The name of its endpoint, such as `north@10.0.0.7:8080(/healthz)`.
+    ///
+    /// At another address, or asked otherwise, it is another endpoint. A pool adds
+    /// that before it removes the one of before, so the two need different names.
+    /// The bracket keeps a path from looking like the name of a health check,
+    /// which is that of its endpoint and `/check`.
+    pub(crate) fn endpoint(&self, check: Option<&PathAndQuery>) -> String {
+        let (name, address) = (&self.name, self.url.authority());
+        let address = address.map_or("", |authority| authority.as_str());
+        match check {
+            Some(path) => format!("{name}@{address}({path})"),
+            None => format!("{name}@{address}"),
+        }
+    }
+}
+
+const fn one() -> NonZeroU16 {
+    NonZeroU16::MIN
+}
+
+fn server<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uri, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let uri: Uri = text.parse().map_err(de::Error::custom)?;
+    let is_plain_http = uri.scheme_str() == Some("http");
+    if is_plain_http && Origin::new((), &uri).is_ok() && has_an_address_only(&uri) {
+        return Ok(uri);
+    }
+    Err(de::Error::custom(format!(
+        "{text:?} is not the URL of a server, expected one such as \"http://10.0.0.7:8080\""
+    )))
+}
+
+/// Whether there is nothing but a host and perhaps a port, and that is a number a
+/// port can have: `Uri` reads any text there, and says then that there is none.
+fn has_an_address_only(uri: &Uri) -> bool {
+    let (authority, host) = (uri.authority(), uri.host().unwrap_or_default());
+    authority.is_some_and(|authority| match authority.port_u16() {
+        None => authority == host,
+        Some(0) => false,
+        Some(port) => *authority == *format!("{host}:{port}"),
+    })
+}
