@@ -1,11 +1,13 @@
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::body::Body;
-use breakerbox::{BreakerBox, PoolError};
+use breakerbox::{BreakerBox, PoolError, Readiness};
 use breakerbox_tower::http::unavailable;
 use breakerbox_tower::{Http, PoolService};
 use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
 use tokio::sync::Mutex;
 use tower::ServiceExt;
 
@@ -20,6 +22,7 @@ pub(crate) struct Gateway {
     breakers: BreakerBox,
     client: Client,
     pools: Mutex<Pools>,
+    readiness: Readiness,
     routes: RwLock<Arc<Vec<Routed>>>,
 }
 
@@ -31,11 +34,12 @@ struct Routed {
 }
 
 impl Gateway {
-    pub(crate) fn new(breakers: BreakerBox) -> Self {
+    pub(crate) fn new(breakers: BreakerBox, readiness: Readiness) -> Self {
         Self {
             breakers,
             client: Client::new(),
             pools: Mutex::default(),
+            readiness,
             routes: RwLock::default(),
         }
     }
@@ -66,12 +70,31 @@ impl Gateway {
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routed);
     }
 
-    /// Answers a request with what a server of its route says.
-    pub(crate) async fn serve(&self, mut request: Request<Body>) -> Response<Body> {
+    /// Answers a request: by itself, or with what a server of its route says.
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        client: SocketAddr,
+    ) -> Response<Body> {
+        let client = client.ip().to_canonical();
+        match request.uri().path() {
+            // Its servers are nobody's business outside.
+            "/.gateway/pools" if client.is_loopback() => Response::new(self.pools().into()),
+            "/.gateway/ready" => match self.readiness.is_ready() {
+                true => status(StatusCode::OK),
+                false => status(StatusCode::SERVICE_UNAVAILABLE),
+            },
+            path if path.starts_with("/.gateway/") => status(StatusCode::NOT_FOUND),
+            _ => self.forward(request, client).await,
+        }
+    }
+
+    async fn forward(&self, request: Request<Incoming>, client: IpAddr) -> Response<Body> {
         let Some(service) = self.find(request.uri().path()) else {
             return status(StatusCode::NOT_FOUND);
         };
-        headers::of_request(&mut request);
+        let mut request = request.map(Body::new);
+        headers::of_request(&mut request, client);
         match service.oneshot(request).await {
             Ok(mut response) => {
                 headers::of_hop(response.headers_mut());
@@ -93,7 +116,7 @@ impl Gateway {
     }
 
     /// How all pools are, as text.
-    pub(crate) fn pools(&self) -> String {
+    fn pools(&self) -> String {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         let pools = routes.iter().map(|route| route.service.pool());
         let told = pools.map(|pool| (pool.name().to_owned(), pool.snapshot().to_string()));

@@ -1,16 +1,13 @@
 //! What a proxy must not pass on (RFC 9110, 7.6.1), and what it adds.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
-use axum::body::Body;
-use axum::extract::ConnectInfo;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Version};
 
 /// Makes a client's request one of the gateway's own.
-pub(crate) fn of_request(request: &mut Request<Body>) {
-    let client = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let client = client.map(|ConnectInfo(address)| address.ip().to_string());
+pub(crate) fn of_request<B>(request: &mut Request<B>, client: IpAddr) {
+    let client = Some(client.to_string());
     let headers = request.headers_mut();
     of_hop(headers);
     // The client of the upstream knows whom it talks to.

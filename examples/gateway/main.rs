@@ -19,24 +19,24 @@ mod demo;
 mod gateway;
 mod headers;
 mod pools;
+mod reloader;
+mod server;
 mod upstream;
 
 use std::error::Error;
-use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
-use breakerbox::{BreakerBox, CancellationToken, ChildSpec, Lifecycle};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use breakerbox::{BreakerBox, Lifecycle};
 use tracing_subscriber::EnvFilter;
 
 use config::Config;
 use gateway::Gateway;
+use reloader::Reloader;
+use server::Server;
 use upstream::Upstream;
 
 /// Whatever keeps the example from going on.
@@ -62,7 +62,7 @@ async fn main() -> ExitCode {
     match ended {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("gateway: {}", causes(&*error));
+            complain(&causes(&*error));
             ExitCode::FAILURE
         }
     }
@@ -83,67 +83,35 @@ async fn try_out(name: &str, port: &str) -> Result<ExitCode, Failure> {
 async fn run(file: &Path) -> Result<ExitCode, Failure> {
     let config = Config::read(file)?;
     let lifecycle = Lifecycle::new();
+    let mut readiness = lifecycle.readiness();
     let breakers = BreakerBox::start("gateway").await?;
-    let gateway = Arc::new(Gateway::new(breakers.clone()));
+    let gateway = Arc::new(Gateway::new(breakers.clone(), readiness.clone()));
     gateway.apply(&config).await?;
 
-    let listener = StdListener::bind(config.listen)
+    let socket = TcpListener::bind(config.listen)
         .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
-    listener.set_nonblocking(true)?;
-    println!("listening on {}", listener.local_addr()?);
-    let supervisor = breakers.supervisor().clone();
-    supervisor
-        .add(serve(listener, Arc::clone(&gateway)))
-        .await?;
-    let mut hangups = signal(SignalKind::hangup())?;
-    let file = PathBuf::from(file);
-    tokio::spawn(async move {
-        while hangups.recv().await.is_some() {
-            match reload(&file, &config, &gateway).await {
-                Ok(()) => println!("reloaded {}", file.display()),
-                Err(error) => eprintln!("gateway: not reloaded: {}", causes(&*error)),
-            }
-        }
-    });
-    let report = lifecycle.run(supervisor).await?;
-    println!("{report}");
+    let address = socket.local_addr()?;
+    let reloader = Reloader::new(file, config.listen, Arc::clone(&gateway))?;
+    let tree = breakers.supervisor().clone();
+    tree.add(Server::new(socket, gateway)?.child()).await?;
+    tree.add(reloader.child()).await?;
+    let ended = tokio::spawn(lifecycle.run(tree));
+    // Who is told that it listens may send it signals, so it has to hear them.
+    if readiness.ready().await {
+        say(&format!("listening on {address}"));
+    }
+    let report = ended.await??;
+    say(&report.to_string());
     Ok(report.exit_code())
 }
 
-/// Takes over what the file says now. The socket stays: nobody is hung up on.
-async fn reload(file: &Path, first: &Config, gateway: &Gateway) -> Result<(), Failure> {
-    let config = Config::read(file)?;
-    if config.listen != first.listen {
-        return Err(format!(
-            "{}: listen has changed from {} to {}, which takes a restart",
-            file.display(),
-            first.listen,
-            config.listen
-        )
-        .into());
-    }
-    gateway.apply(&config).await
+/// Tells whoever started it. That nobody reads it any more is no reason to panic.
+fn say(line: &str) {
+    let _unread = writeln!(io::stdout(), "{line}");
 }
 
-/// The listener, which shares its socket with the one after it should it crash.
-fn serve(socket: StdListener, gateway: Arc<Gateway>) -> ChildSpec {
-    let socket = Arc::new(socket);
-    ChildSpec::task("listener", move |stop: CancellationToken| {
-        let (socket, gateway) = (Arc::clone(&socket), Arc::clone(&gateway));
-        async move {
-            let listener = TcpListener::from_std(socket.try_clone()?)?;
-            let router = router(gateway).into_make_service_with_connect_info::<SocketAddr>();
-            let served = axum::serve(listener, router);
-            served.with_graceful_shutdown(stop.cancelled_owned()).await
-        }
-    })
-}
-
-fn router(gateway: Arc<Gateway>) -> Router {
-    let pools = Arc::clone(&gateway);
-    Router::new()
-        .route("/.gateway/pools", get(|| async move { pools.pools() }))
-        .fallback(|request| async move { gateway.serve(request).await })
+fn complain(line: &str) {
+    let _unread = writeln!(io::stderr(), "gateway: {line}");
 }
 
 /// An error and all that led to it.
@@ -154,7 +122,7 @@ fn causes(error: &(dyn Error + 'static)) -> String {
 }
 
 /// The names of those children of the box's supervisor that are no pools.
-const CHILDREN: [&str; 1] = ["listener"];
+const CHILDREN: [&str; 2] = [reloader::NAME, server::NAME];
 const USAGE: &str = "\
 usage: gateway FILE.toml              serve as the file says
        gateway --demo                 see a failover, which takes 15 s
