@@ -76,6 +76,9 @@ impl Gateway {
         request: Request<Incoming>,
         client: SocketAddr,
     ) -> Response<Body> {
+        if let Some(fault) = headers::fault(&request) {
+            return status(fault);
+        }
         let client = client.ip().to_canonical();
         match request.uri().path() {
             // Its servers are nobody's business outside.
@@ -89,15 +92,15 @@ impl Gateway {
         }
     }
 
-    async fn forward(&self, request: Request<Incoming>, client: IpAddr) -> Response<Body> {
+    async fn forward(&self, mut request: Request<Incoming>, client: IpAddr) -> Response<Body> {
         let Some(service) = self.find(request.uri().path()) else {
             return status(StatusCode::NOT_FOUND);
         };
-        let mut request = request.map(Body::new);
         headers::of_request(&mut request, client);
-        match service.oneshot(request).await {
+        match service.oneshot(request.map(Body::new)).await {
+            Ok(response) if headers::is_foreign(&response) => status(StatusCode::BAD_GATEWAY),
             Ok(mut response) => {
-                headers::of_hop(response.headers_mut());
+                headers::of_response(&mut response);
                 response.map(Body::new)
             }
             Err(PoolError::Rejected(rejected)) => unavailable(rejected.retry_after()),

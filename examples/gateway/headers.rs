@@ -1,55 +1,140 @@
-//! What a proxy must not pass on (RFC 9110, 7.6.1), and what it adds.
+//! What a gateway must not pass on, and what it adds (RFC 9110, 7.6).
+//!
+//! Where a client and a server understand the same message differently, a client
+//! can smuggle requests past the gateway. So what is ambiguous is refused, and
+//! what frames a message is never for a client to take out.
 
 use std::net::IpAddr;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Request, Version};
+use http::{Method, Request, Response, StatusCode, Version};
+use hyper::body::Body;
+
+/// Why a request is not sent on, if it is not.
+pub(crate) fn fault<B>(request: &Request<B>) -> Option<StatusCode> {
+    let headers = request.headers();
+    let hosts = headers.get_all(header::HOST).iter().count();
+    let is_hostless = hosts == 0 && request.version() == Version::HTTP_11;
+    if hosts > 1 || is_hostless {
+        Some(StatusCode::BAD_REQUEST)
+    } else if request.method() == Method::CONNECT || is_coded(headers) {
+        // It has no tunnels at all, so 405 would promise too much.
+        Some(StatusCode::NOT_IMPLEMENTED)
+    } else {
+        None
+    }
+}
+
+/// Whether a response is one that the client would not understand.
+pub(crate) fn is_foreign<B>(response: &Response<B>) -> bool {
+    response.status() == StatusCode::SWITCHING_PROTOCOLS || is_coded(response.headers())
+}
 
 /// Makes a client's request one of the gateway's own.
-pub(crate) fn of_request<B>(request: &mut Request<B>, client: IpAddr) {
-    let client = Some(client.to_string());
+pub(crate) fn of_request<B: Body>(request: &mut Request<B>, client: IpAddr) {
+    let (body, via) = (request.body(), via(request.version()));
+    let is_streamed = !body.is_end_stream() && body.size_hint().exact().is_none();
+    let target = request.uri().authority().and_then(|authority| {
+        let address = authority.as_str().rsplit('@').next()?;
+        HeaderValue::try_from(address).ok()
+    });
     let headers = request.headers_mut();
     of_hop(headers);
     // The client of the upstream knows whom it talks to.
     let host = headers.remove(header::HOST);
-    if let Some(client) = client {
-        let known = headers
-            .get(FORWARDED_FOR)
-            .and_then(|value| value.to_str().ok());
-        let all = known.map_or(client.clone(), |known| format!("{known}, {client}"));
-        if let Ok(all) = HeaderValue::try_from(all) {
-            headers.insert(FORWARDED_FOR, all);
-        }
-    }
-    if let Some(host) = host {
+    if let Some(host) = target.or(host) {
         headers.entry(FORWARDED_HOST).or_insert(host);
     }
-    *request.version_mut() = Version::HTTP_11;
+    forwarded_for(headers, client);
+    headers.append(header::VIA, via);
+    if is_streamed {
+        // Else hyper's client takes it that a GET has no body.
+        headers.insert(header::TRANSFER_ENCODING, CHUNKED);
+    }
+}
+
+/// Makes a server's response one of the gateway's own.
+pub(crate) fn of_response<B>(response: &mut Response<B>) {
+    let via = via(response.version());
+    *response.version_mut() = Version::HTTP_11;
+    let headers = response.headers_mut();
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        // It was overruled (RFC 9112, 6.3).
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    of_hop(headers);
+    headers.append(header::VIA, via);
 }
 
 /// Takes out what is meant for one connection only.
-pub(crate) fn of_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
+fn of_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = values(headers, header::CONNECTION)
+        .filter_map(|name| name.parse().ok())
+        .filter(|name| !FOR_ALL.contains(name))
         .collect();
     for name in named.iter().chain(&HOP) {
         headers.remove(name);
     }
 }
 
+/// Adds the client to those that are known.
+fn forwarded_for(headers: &mut HeaderMap, client: IpAddr) {
+    let client = client.to_string();
+    let known = values(headers, FORWARDED_FOR);
+    let all: Vec<_> = known.chain([&*client]).collect();
+    let all = HeaderValue::try_from(all.join(", "));
+    headers.insert(FORWARDED_FOR, all.expect("each of them was in a header"));
+}
+
+/// Whether the body is coded otherwise than in chunks, which hyper takes off.
+fn is_coded(headers: &HeaderMap) -> bool {
+    let mut codings = values(headers, header::TRANSFER_ENCODING);
+    let chunked = codings.next();
+    let is_other = chunked.is_some_and(|coding| !coding.eq_ignore_ascii_case("chunked"));
+    is_other || codings.next().is_some()
+}
+
+/// The members of a list, which may be spread over any number of lines.
+fn values(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    let lines = headers.get_all(name).iter();
+    lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .map(str::trim)
+        .filter(|value| !value.is_empty())
+}
+
+const fn via(received: Version) -> HeaderValue {
+    HeaderValue::from_static(match received {
+        Version::HTTP_10 => "1.0 gateway",
+        Version::HTTP_2 => "2.0 gateway",
+        _ => "1.1 gateway",
+    })
+}
+
+const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+/// Meant for all on the way, whatever `Connection` says.
+const FOR_ALL: [HeaderName; 10] = [
+    header::AUTHORIZATION,
+    header::CACHE_CONTROL,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::COOKIE,
+    header::HOST,
+    header::VIA,
+    FORWARDED_FOR,
+    FORWARDED_HOST,
+];
 const HOP: [HeaderName; 8] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     header::PROXY_AUTHENTICATE,
     header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
     header::TE,
-    header::TRAILER,
     header::TRANSFER_ENCODING,
     header::UPGRADE,
 ];
