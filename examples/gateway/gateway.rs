@@ -1,18 +1,21 @@
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::iter::successors;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::body::Body;
 use breakerbox::{BreakerBox, PoolError, Readiness};
 use breakerbox_tower::http::unavailable;
-use breakerbox_tower::{Http, PoolService};
+use breakerbox_tower::{Http, PoolService, ReplayError};
 use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use tokio::sync::Mutex;
 use tower::ServiceExt;
+use tower_http::timeout::{TimeoutBody, TimeoutError};
 
 use crate::Failure;
-use crate::client::{Client, Server};
+use crate::client::{BODY_IDLE, Client, Server};
 use crate::config::{Config, Prefix, Route};
 use crate::headers;
 use crate::pools::{Plan, Pools};
@@ -97,17 +100,17 @@ impl Gateway {
             return status(StatusCode::NOT_FOUND);
         };
         headers::of_request(&mut request, client);
-        match service.oneshot(request.map(Body::new)).await {
+        match service.oneshot(request.map(limited)).await {
             Ok(response) if headers::is_foreign(&response) => status(StatusCode::BAD_GATEWAY),
             Ok(mut response) => {
                 headers::of_response(&mut response);
                 response.map(Body::new)
             }
             Err(PoolError::Rejected(rejected)) => unavailable(rejected.retry_after()),
-            Err(PoolError::TimedOut(_)) => status(StatusCode::GATEWAY_TIMEOUT),
             Err(error) => {
-                tracing::warn!(error = %crate::causes(&error), "no server answered");
-                status(StatusCode::BAD_GATEWAY)
+                // The breakers tell when there is more to it.
+                tracing::debug!(error = %crate::causes(&error), "a request failed");
+                status(fault(&error))
             }
         }
     }
@@ -129,6 +132,31 @@ impl Gateway {
             .collect()
     }
 }
+
+/// An upload that may pause, but not for long.
+fn limited(body: Incoming) -> Body {
+    match body.is_end_stream() {
+        true => Body::empty(),
+        // It does not say any more whether there is anything in it.
+        false => Body::new(TimeoutBody::new(BODY_IDLE, body)),
+    }
+}
+
+/// Whose fault it was: the client's, if its upload broke.
+fn fault<E: Error + 'static>(error: &PoolError<E>) -> StatusCode {
+    let mut causes = successors(Some(error as &dyn Error), |&error| error.source());
+    if let PoolError::TimedOut(_) = error {
+        StatusCode::GATEWAY_TIMEOUT
+    } else if !causes.any(|cause| matches!(cause.downcast_ref(), Some(UploadError::Body(_)))) {
+        StatusCode::BAD_GATEWAY
+    } else if causes.any(|cause| cause.is::<TimeoutError>()) {
+        StatusCode::REQUEST_TIMEOUT
+    } else {
+        StatusCode::BAD_REQUEST
+    }
+}
+
+type UploadError = ReplayError<axum::Error>;
 
 fn status(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
