@@ -31,8 +31,8 @@ pub(crate) async fn run() -> Result<(), Failure> {
     println!("gateway on {url}, its upstreams on {upstreams:?}");
 
     let ends = Arc::new(AtomicBool::new(false));
-    let traffic = tokio::spawn(send(url.clone(), Arc::clone(&ends)));
     let began = Instant::now();
+    let traffic = tokio::spawn(send(url.clone(), began, Arc::clone(&ends)));
     sleep(ACT).await;
 
     let outage = began.elapsed();
@@ -64,9 +64,8 @@ struct Answer {
 }
 
 /// Sends requests at a fixed rate.
-async fn send(url: String, ends: Arc<AtomicBool>) -> Result<Vec<Answer>, Failure> {
+async fn send(url: String, began: Instant, ends: Arc<AtomicBool>) -> Result<Vec<Answer>, Failure> {
     let client = reqwest::Client::builder().no_proxy().build()?;
-    let began = Instant::now();
     let mut tick = interval(PAUSE);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut requests = JoinSet::new();
