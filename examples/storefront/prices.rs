@@ -6,7 +6,7 @@ use breakerbox::{
     Backoff, BreakerBox, BreakerConfig, Endpoint, Failback, Pool, PoolConfig, PoolError,
     PoolEvents, PoolSnapshot, PoolStartError, Ramp, Ratio, Verdict,
 };
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, StatusCode, Url};
 
 use crate::processes::PriceServerProcess;
 
@@ -40,7 +40,7 @@ impl Prices {
                     client: client.clone(),
                     name: server.name().into(),
                     patience,
-                    url: server.url().into(),
+                    url: server.url().parse().expect("it is made of an address"),
                 };
                 Endpoint::new(server.name(), reached).tier(tier)
             });
@@ -78,13 +78,13 @@ struct PriceServer {
     client: Client,
     name: Arc<str>,
     patience: Duration,
-    url: Arc<str>,
+    url: Url,
 }
 
 impl PriceServer {
     /// "No such item" is an answer, so it is no error.
     async fn ask(self, item: &str) -> Result<(Option<u64>, Arc<str>), reqwest::Error> {
-        let request = self.client.get(format!("{}/price/{item}", self.url));
+        let request = self.client.get(self.price_of(item));
         let response = request.timeout(self.patience).send().await?;
         if response.status() == StatusCode::NOT_FOUND {
             return Ok((None, self.name));
@@ -92,13 +92,24 @@ impl PriceServer {
         let cents = response.error_for_status()?.json().await?;
         Ok((Some(cents), self.name))
     }
+
+    /// Whatever the item is called, it is one segment of the path.
+    fn price_of(&self, item: &str) -> Url {
+        let mut url = self.url.clone();
+        url.path_segments_mut()
+            .expect("it is http, which has paths")
+            .extend(["price", item]);
+        url
+    }
 }
 
-/// A server that cannot be reached was not asked, so the next one is at once.
+/// A server that cannot be reached was not asked, so the next one is at once. What
+/// is wrong with a request is wrong everywhere, and no server's failure.
 fn classify<R>(answer: &Result<R, reqwest::Error>) -> Verdict {
     match answer {
         Ok(_) => Verdict::Success,
         Err(error) if error.is_connect() => Verdict::NotSent,
+        Err(error) if error.status().is_some_and(|it| it.is_client_error()) => Verdict::Final,
         Err(_) => Verdict::Sent,
     }
 }
