@@ -1,8 +1,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::iter::successors;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use axum::body::Body;
 use breakerbox::{BreakerBox, PoolError, Readiness};
@@ -26,11 +25,10 @@ pub(crate) struct Gateway {
     client: Client,
     pools: Mutex<Pools>,
     readiness: Readiness,
-    routes: RwLock<Arc<Vec<Routed>>>,
+    routes: RwLock<Vec<Routed>>,
 }
 
 /// A route, and where it leads.
-#[derive(Clone)]
 struct Routed {
     prefix: Prefix,
     service: PoolService<Server, Http>,
@@ -70,7 +68,7 @@ impl Gateway {
             })
             .collect();
         routed.sort_by_key(|route| std::cmp::Reverse(route.prefix.length()));
-        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routed);
+        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = routed;
     }
 
     /// Answers a request: by itself, or with what a server of its route says.
@@ -144,12 +142,12 @@ fn limited(body: Incoming) -> Body {
 
 /// Whose fault it was: the client's, if its upload broke.
 fn fault<E: Error + 'static>(error: &PoolError<E>) -> StatusCode {
-    let mut causes = successors(Some(error as &dyn Error), |&error| error.source());
+    let mut causes = crate::chain(error);
     if let PoolError::TimedOut(_) = error {
         StatusCode::GATEWAY_TIMEOUT
     } else if !causes.any(|cause| matches!(cause.downcast_ref(), Some(UploadError::Body(_)))) {
         StatusCode::BAD_GATEWAY
-    } else if causes.any(|cause| cause.is::<TimeoutError>()) {
+    } else if causes.any(<dyn Error>::is::<TimeoutError>) {
         StatusCode::REQUEST_TIMEOUT
     } else {
         StatusCode::BAD_REQUEST

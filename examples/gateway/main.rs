@@ -10,7 +10,8 @@
 //! cargo run --example gateway -- --demo         # see a failover, 15 s
 //! cargo run --example gateway -- examples/gateway/gateway.toml
 //! curl localhost:8080/                          # goes to a server
-//! curl localhost:8080/.gateway/pools            # how the servers are
+//! curl localhost:8080/.gateway/pools            # how the servers are, if asked here
+//! curl localhost:8080/.gateway/ready            # 503 before it ends
 //! ```
 
 mod client;
@@ -47,6 +48,8 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
         .with_writer(io::stderr)
+        // It would complain of a closed stderr there, and panic.
+        .log_internal_errors(false)
         .init();
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
@@ -116,9 +119,12 @@ fn complain(line: &str) {
 
 /// An error and all that led to it.
 fn causes(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |&error| error.source());
-    let causes: Vec<_> = causes.map(ToString::to_string).collect();
+    let causes: Vec<_> = chain(error).map(ToString::to_string).collect();
     causes.join(": ")
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
 }
 
 /// The names of those children of the box's supervisor that are no pools.
