@@ -3,110 +3,48 @@
 
 #![cfg(test)]
 
+#[path = "gateway/answers.rs"]
+mod answers;
+#[path = "gateway/drain.rs"]
+mod drain;
 mod example;
+#[path = "gateway/file.rs"]
+mod file;
+#[path = "gateway/headers.rs"]
+mod headers;
+#[path = "gateway/process.rs"]
+mod process;
+#[path = "gateway/reload.rs"]
+mod reload;
+#[path = "gateway/wire.rs"]
+mod wire;
+#[path = "gateway/wrong_files.rs"]
+mod wrong_files;
 
-use std::io::Write;
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::process::Command;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// A process of the example, killed when it is dropped.
-struct Process {
-    address: SocketAddr,
-    child: Child,
-    complaints: Lines<BufReader<ChildStderr>>,
-    said: Lines<BufReader<ChildStdout>>,
-}
-
-impl Process {
-    async fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(example::path("gateway"))
-            .args(arguments)
-            .env("RUST_LOG", "off")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-        let complaints = BufReader::new(child.stderr.take().unwrap()).lines();
-        let first = said.next_line().await.unwrap().expect("it comes up");
-        let address = first.trim_start_matches("listening on ").parse().unwrap();
-        Self {
-            address,
-            child,
-            complaints,
-            said,
-        }
-    }
-
-    async fn upstream(name: &str) -> Self {
-        Self::start(&["--upstream", name, "0"]).await
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    async fn signal(&self, signal: &str) {
-        let id = self.child.id().expect("it runs").to_string();
-        let sent = Command::new("kill").args([signal, &id]).status().await;
-        assert!(sent.unwrap().success());
-    }
-
-    async fn set_mode(&self, mode: &str) {
-        let told = client().put(self.url(&format!("/mode/{mode}"))).send();
-        assert_eq!(told.await.unwrap().status(), 204);
-    }
-
-    async fn asked(&self) -> u64 {
-        get(&self.url("/count")).await.unwrap().parse().unwrap()
-    }
-}
-
-/// A file that is gone when this is dropped.
-struct File(PathBuf);
-
-impl File {
-    fn new(name: &str, text: &str) -> Self {
-        let name = format!("breakerbox-{name}-{}.toml", std::process::id());
-        let file = Self(std::env::temp_dir().join(name));
-        file.write(text);
-        file
-    }
-
-    fn write(&self, text: &str) {
-        let mut file = std::fs::File::create(&self.0).unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_file(&self.0);
-    }
-}
+use file::{File, config};
+use process::{Process, within};
 
 fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
-/// The body of a good answer, or what is wrong with it.
 async fn get(url: &str) -> Result<String, String> {
-    let answer = client().get(url).send().await;
-    let answer = answer.map_err(|error| error.to_string())?;
+    within("an answer", answer(client().get(url).send())).await
+}
+
+/// The body of a good answer, or what is wrong with it.
+async fn answer(
+    request: impl Future<Output = reqwest::Result<reqwest::Response>>,
+) -> Result<String, String> {
+    let answer = request.await.map_err(|error| error.to_string())?;
     let status = answer.status();
     let body = answer.text().await.map_err(|error| error.to_string())?;
     match status.is_success() {
@@ -115,32 +53,9 @@ async fn get(url: &str) -> Result<String, String> {
     }
 }
 
-/// Upstreams in the order of their tiers, of which the last one is alone in its.
-fn config(upstreams: &[SocketAddr]) -> String {
-    let last = upstreams.len() - 1;
-    let upstreams = upstreams.iter().enumerate().map(|(nth, address)| {
-        let tier = u8::from(nth == last);
-        format!("{{ name = \"{nth}\", url = \"http://{address}\", tier = {tier} }}")
-    });
-    let upstreams: Vec<_> = upstreams.collect();
-    format!(
-        r#"
-        listen = "127.0.0.1:0"
-        route = [{{ prefix = "/", pool = "shop" }}]
-
-        [pool.shop]
-        attempts = 3
-        deadline = "10s"
-        breaker = {{ call_timeout = "300ms", open_for = "30s", trip = {{ consecutive_failures = 5 }} }}
-        upstream = [{}]
-        "#,
-        upstreams.join(", ")
-    )
-}
-
 struct Shop {
+    file: File,
     gateway: Process,
-    _file: File,
     /// North and south in the first tier, and a stand-in.
     upstreams: [Process; 3],
 }
@@ -155,37 +70,69 @@ impl Shop {
         let file = File::new(name, &config(&upstreams.each_ref().map(|it| it.address)));
         Self {
             gateway: Process::start(&[file.path()]).await,
-            _file: file,
+            file,
             upstreams,
         }
     }
 
-    /// Sends requests at a fixed rate; none of them may fail.
-    async fn load(&self) {
+    /// Sends requests at a fixed rate, in the midst of which something happens.
+    /// None of them may fail; the answers are in the order in which they came.
+    async fn load(&self, happens: impl AsyncFnOnce()) -> Vec<String> {
         let client = client();
         let mut clients = JoinSet::new();
         let mut tick = interval(Duration::from_millis(5));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        for _ in 0..REQUESTS {
+        let mut happens = Some(happens);
+        for nth in 0..REQUESTS {
             tick.tick().await;
+            if nth == CALM
+                && let Some(happens) = happens.take()
+            {
+                happens().await;
+            }
             let request = client.get(self.gateway.url("/")).send();
-            clients.spawn(async move {
-                let answer = request.await.map_err(|error| error.to_string())?;
-                let status = answer.status();
-                let body = answer.text().await.map_err(|error| error.to_string())?;
-                match status.as_u16() {
-                    200 => Ok(body),
-                    _ => Err(format!("{status} {body}")),
-                }
-            });
+            clients.spawn(answer(request));
         }
-        let answers = clients.join_all().await;
-        let failed: Vec<_> = answers
-            .iter()
-            .filter_map(|answer| answer.as_ref().err())
-            .collect();
+        let answers = within("the last answer", clients.join_all()).await;
+        let (served, failed): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
         assert!(failed.is_empty(), "{} failed: {failed:?}", failed.len());
-        assert_eq!(answers.last().unwrap().as_deref(), Ok("stand-in"));
+        served.into_iter().flatten().collect()
+    }
+
+    /// What happens leaves nobody but the stand-in.
+    async fn survives(&self, happens: impl AsyncFnOnce()) {
+        let served = self.load(happens).await;
+        assert_eq!(served.last().unwrap(), "stand-in");
+    }
+
+    async fn survives_mode(&self, mode: &str) {
+        self.survives(async || {
+            for upstream in self.first_tier() {
+                upstream.set_mode(mode).await;
+            }
+        })
+        .await;
+    }
+
+    /// Nor may the upstreams see more than the budget allows beyond what clients
+    /// asked for, where an answer takes no time.
+    async fn survives_mode_within_budget(&self, mode: &str) {
+        self.survives_mode(mode).await;
+        let extra = self.asked().await - REQUESTS;
+        assert!(extra <= REQUESTS / 5 + 3, "{extra} more than {REQUESTS}");
+    }
+
+    async fn survives_signal(&self, signal: &str) {
+        self.survives(async || {
+            for upstream in self.first_tier() {
+                upstream.signal(signal).await;
+            }
+        })
+        .await;
+    }
+
+    fn first_tier(&self) -> &[Process] {
+        &self.upstreams[..2]
     }
 
     /// The requests that came to all upstreams.
@@ -193,62 +140,39 @@ impl Shop {
         let [north, south, stand_in] = &self.upstreams;
         north.asked().await + south.asked().await + stand_in.asked().await
     }
-
-    /// Both of the first tier do this; nobody may notice, and the upstreams see
-    /// no more than the budget allows beyond what clients asked for.
-    async fn survives(&self, mode: &str) {
-        for upstream in &self.upstreams[..2] {
-            upstream.set_mode(mode).await;
-        }
-        self.load().await;
-        let extra = self.asked().await - REQUESTS;
-        assert!(extra <= REQUESTS / 5 + 3, "{extra} more than {REQUESTS}");
-    }
 }
 
 #[tokio::test]
 async fn r53_no_client_notices_that_servers_are_killed() {
-    let mut shop = Shop::open("killed").await;
-    for upstream in &mut shop.upstreams[..2] {
-        upstream.child.kill().await.unwrap();
-    }
-    shop.load().await;
+    Shop::open("killed").await.survives_signal("-KILL").await;
 }
 
 #[tokio::test]
 async fn r53_no_client_notices_that_servers_hang() {
-    let shop = Shop::open("hang").await;
-    for upstream in &shop.upstreams[..2] {
-        upstream.signal("-STOP").await;
-    }
-    shop.load().await;
-    for upstream in &shop.upstreams[..2] {
-        upstream.signal("-CONT").await;
-    }
+    Shop::open("hang").await.survives_signal("-STOP").await;
 }
 
 #[tokio::test]
 async fn r53_no_client_notices_that_servers_fail() {
-    Shop::open("failing").await.survives("failing").await;
+    let shop = Shop::open("failing").await;
+    shop.survives_mode_within_budget("failing").await;
 }
 
 #[tokio::test]
 async fn r53_no_client_notices_that_servers_break_their_answers() {
-    Shop::open("broken").await.survives("broken").await;
+    let shop = Shop::open("broken").await;
+    shop.survives_mode_within_budget("broken").await;
 }
 
 #[tokio::test]
 async fn r54_no_client_notices_that_servers_are_busy() {
-    Shop::open("busy").await.survives("busy").await;
+    let shop = Shop::open("busy").await;
+    shop.survives_mode_within_budget("busy").await;
 }
 
 #[tokio::test]
 async fn r53_no_client_notices_that_servers_are_slow() {
-    let shop = Shop::open("slow").await;
-    for upstream in &shop.upstreams[..2] {
-        upstream.set_mode("slow").await;
-    }
-    shop.load().await;
+    Shop::open("slow").await.survives_mode("slow").await;
 }
 
 #[tokio::test]
@@ -274,7 +198,7 @@ async fn r53_no_client_notices_that_a_server_half_closes_its_sockets() {
 #[tokio::test]
 async fn r56_the_demo_fails_over_and_back_without_a_failed_request() {
     let mut run = Command::new(example::path("gateway"));
-    let run = run.arg("--demo").output().await.unwrap();
+    let run = within("an end", run.arg("--demo").output()).await.unwrap();
     let said = String::from_utf8_lossy(&run.stdout);
     let errors = String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success(), "{said}\n{errors}");
@@ -287,91 +211,6 @@ async fn r56_the_demo_fails_over_and_back_without_a_failed_request() {
     }
 }
 
-#[tokio::test]
-async fn bodies_are_streamed_both_ways() {
-    let upstream = Process::upstream("north").await;
-    let file = File::new("streams", &config(&[upstream.address]));
-    let gateway = Process::start(&[file.path()]).await;
-    let sent: Vec<u8> = (0..3_000_000_u32).map(|nth| (nth % 251) as u8).collect();
-    let request = client().post(gateway.url("/echo")).body(sent.clone());
-    let answer = request.send().await.unwrap();
-    assert_eq!(answer.status(), 200);
-    assert!(answer.bytes().await.unwrap() == sent);
-}
-
-#[tokio::test]
-async fn r58_a_reload_keeps_breakers_and_a_wrong_file_changes_nothing() {
-    let [north, south] = [
-        Process::upstream("north").await,
-        Process::upstream("south").await,
-    ];
-    let both = config(&[north.address, south.address]);
-    let file = File::new("reload", &both);
-    let mut gateway = Process::start(&[file.path()]).await;
-    north.set_mode("failing").await;
-    let pools = gateway.url("/.gateway/pools");
-    while !get(&pools).await.unwrap().contains("breaker open") {
-        assert_eq!(get(&gateway.url("/")).await.as_deref(), Ok("south"));
-    }
-
-    file.write(
-        "listen = \"127.0.0.1:0\"\npool = {}\nroute = [{ prefix = \"/\", pool = \"shop\" }]",
-    );
-    gateway.signal("-HUP").await;
-    let refused = gateway.complaints.next_line().await.unwrap().unwrap();
-    assert!(refused.contains("not reloaded"), "{refused}");
-    assert_eq!(get(&gateway.url("/")).await.as_deref(), Ok("south"));
-
-    let third = Process::upstream("third").await;
-    file.write(&config(&[north.address, third.address, south.address]));
-    gateway.signal("-HUP").await;
-    let said = gateway.said.next_line().await.unwrap().unwrap();
-    assert!(said.starts_with("reloaded "), "{said}");
-    let told = get(&pools).await.unwrap();
-    assert_eq!(told.matches("breaker open").count(), 1, "{told}");
-    // South is no longer who it was: the name went to another address.
-    while get(&gateway.url("/")).await.as_deref() != Ok("third") {}
-}
-
-#[tokio::test]
-async fn a_wrong_file_is_refused_with_what_would_be_right() {
-    let upstream = r#"{ name = "a", url = "http://127.0.0.1:1" }"#;
-    for (name, pool, complaint) in [
-        ("none", "upstream = []", "pool.shop: it needs an upstream"),
-        (
-            "https",
-            r#"upstream = [{ name = "a", url = "https://a" }]"#,
-            "is not the URL of a server",
-        ),
-        (
-            "twice",
-            &format!("upstream = [{upstream}, {upstream}]"),
-            "two upstreams are named",
-        ),
-        (
-            "unknown",
-            &format!("upstream = [{upstream}]\nspeed = 9"),
-            "unknown field `speed`",
-        ),
-        (
-            "attempts",
-            &format!("upstream = [{upstream}]\nattempts = 0"),
-            "expected a nonzero u32",
-        ),
-        (
-            "hedge",
-            &format!("upstream = [{upstream}]\nattempts = 1\nhedge = true"),
-            "hedge",
-        ),
-    ] {
-        let text = format!("listen = \"127.0.0.1:0\"\nroute = []\n[pool.shop]\n{pool}\n");
-        let file = File::new(name, &text);
-        let mut run = Command::new(example::path("gateway"));
-        let run = run.arg(file.path()).output().await.unwrap();
-        let said = String::from_utf8_lossy(&run.stderr);
-        assert_eq!(run.status.code(), Some(1), "{name}: {said}");
-        assert!(said.contains(complaint), "{name}: {said}");
-    }
-}
-
+/// How many requests are sent before something happens.
+const CALM: u64 = 100;
 const REQUESTS: u64 = 300;

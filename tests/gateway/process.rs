@@ -1,0 +1,92 @@
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::time::timeout;
+
+use crate::{example, get};
+
+/// A process of the example, killed when it is dropped.
+pub(crate) struct Process {
+    pub(crate) address: SocketAddr,
+    child: Child,
+    complaints: Lines<BufReader<ChildStderr>>,
+    said: Lines<BufReader<ChildStdout>>,
+}
+
+impl Process {
+    pub(crate) async fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(example::path("gateway"))
+            .args(arguments)
+            .env("RUST_LOG", "off")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let complaints = BufReader::new(child.stderr.take().unwrap()).lines();
+        let first = within("a start", said.next_line()).await.unwrap();
+        let first = first.expect("it comes up");
+        let address = first.trim_start_matches("listening on ").parse().unwrap();
+        Self {
+            address,
+            child,
+            complaints,
+            said,
+        }
+    }
+
+    pub(crate) async fn upstream(name: &str) -> Self {
+        Self::start(&["--upstream", name, "0"]).await
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// What it says next.
+    pub(crate) async fn says(&mut self) -> String {
+        let line = within("a line", self.said.next_line()).await;
+        line.unwrap().expect("it says something")
+    }
+
+    /// What it complains of next.
+    pub(crate) async fn complains(&mut self) -> String {
+        let line = within("a complaint", self.complaints.next_line()).await;
+        line.unwrap().expect("it complains")
+    }
+
+    /// Its exit code, once it has ended.
+    pub(crate) async fn ended(&mut self) -> Option<i32> {
+        let status = within("an end", self.child.wait()).await;
+        status.unwrap().code()
+    }
+
+    pub(crate) async fn signal(&self, signal: &str) {
+        let id = self.child.id().expect("it runs").to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().await;
+        assert!(sent.unwrap().success());
+    }
+
+    pub(crate) async fn set_mode(&self, mode: &str) {
+        let told = crate::client().put(self.url(&format!("/mode/{mode}")));
+        let told = within("an answer", told.send()).await;
+        assert_eq!(told.unwrap().status(), 204);
+    }
+
+    pub(crate) async fn asked(&self) -> u64 {
+        get(&self.url("/count")).await.unwrap().parse().unwrap()
+    }
+}
+
+/// Waits for what comes soon, unless something is wrong.
+pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let come = timeout(PATIENCE, future).await;
+    come.unwrap_or_else(|_| panic!("{what} has not come within {PATIENCE:?}"))
+}
+
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,0 +1,131 @@
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::file::{File, config};
+use crate::process::{Process, within};
+
+/// A connection of which a test says and reads each byte itself.
+pub(crate) struct Wire(TcpStream);
+
+impl Wire {
+    pub(crate) async fn to(address: SocketAddr) -> Self {
+        Self(TcpStream::connect(address).await.unwrap())
+    }
+
+    pub(crate) async fn send(&mut self, text: &str) {
+        let sent = self.0.write_all(text.as_bytes());
+        within("a sending", sent).await.unwrap();
+    }
+
+    /// What comes, up to and including this.
+    pub(crate) async fn read_to(&mut self, end: &str) -> String {
+        let mut read = Vec::new();
+        let reading = async {
+            while !read.ends_with(end.as_bytes()) {
+                read.push(self.0.read_u8().await?);
+            }
+            Ok::<_, std::io::Error>(())
+        };
+        let ended = within(&format!("{end:?}"), reading).await;
+        let read = String::from_utf8_lossy(&read).into_owned();
+        ended.unwrap_or_else(|error| panic!("{error} instead of {end:?} after {read:?}"));
+        read
+    }
+
+    /// The head of a message.
+    pub(crate) async fn head(&mut self) -> String {
+        self.read_to("\r\n\r\n").await
+    }
+
+    /// Sends what the other side sends back meanwhile, of which so many bytes are
+    /// these.
+    pub(crate) async fn exchange(&mut self, text: &str, byte: u8, times: usize) {
+        let (mut from, mut to) = self.0.split();
+        let reading = async {
+            let (mut found, mut buffer) = (0, vec![0; 64 * 1_024]);
+            while found < times {
+                let read = from.read(&mut buffer).await.unwrap();
+                assert!(read > 0, "it ended after {found} of {times}");
+                found += buffer[..read].iter().filter(|it| **it == byte).count();
+            }
+            assert_eq!(found, times);
+        };
+        let both = async { tokio::join!(reading, to.write_all(text.as_bytes())) };
+        within("an echo", both).await.1.unwrap();
+    }
+
+    /// Waits until the other side hangs up.
+    pub(crate) async fn ended(&mut self) {
+        let read = within("a hangup", self.0.read(&mut [0; 1])).await;
+        assert_eq!(read.unwrap_or_default(), 0);
+    }
+}
+
+/// A gateway before a server whose answers a test says itself.
+pub(crate) struct Front {
+    _file: File,
+    pub(crate) gateway: Process,
+    server: TcpListener,
+}
+
+impl Front {
+    pub(crate) async fn open(name: &str) -> Self {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let text = config(&[server.local_addr().unwrap()]);
+        // The server answers when the test says so, which may be after a drain.
+        let text = text
+            .replace("\"2s\"", "\"1h\"")
+            .replace("\"10s\"", "\"1h\"");
+        let file = File::new(name, &text);
+        Self {
+            gateway: Process::start(&[file.path()]).await,
+            _file: file,
+            server,
+        }
+    }
+
+    pub(crate) fn server(&self) -> SocketAddr {
+        self.server.local_addr().unwrap()
+    }
+
+    pub(crate) async fn client(&self) -> Wire {
+        Wire::to(self.gateway.address).await
+    }
+
+    /// The next connection that the server gets.
+    pub(crate) async fn accept(&self) -> Wire {
+        let accepted = within("a connection", self.server.accept()).await;
+        Wire(accepted.unwrap().0)
+    }
+
+    /// What the server gets for this request, if it has no body.
+    pub(crate) async fn passes_on(&self, request: &str) -> String {
+        let mut client = self.client().await;
+        client.send(request).await;
+        let mut server = self.accept().await;
+        let head = server.head().await;
+        server.send("HTTP/1.1 204 No Content\r\n\r\n").await;
+        client.head().await;
+        head
+    }
+
+    /// The head that a client gets for this response.
+    pub(crate) async fn hands_back(&self, request: &str, response: &str) -> String {
+        let mut client = self.client().await;
+        client.send(request).await;
+        let mut server = self.accept().await;
+        server.head().await;
+        server.send(response).await;
+        client.head().await
+    }
+
+    /// The status line for a request that no server sees to its end.
+    pub(crate) async fn refuses(&self, request: &str) -> String {
+        let mut client = self.client().await;
+        client.send(request).await;
+        let head = client.head().await;
+        head.lines().next().unwrap().to_owned()
+    }
+}

@@ -1,0 +1,143 @@
+//! Files that a gateway does not start with.
+
+use tokio::process::Command;
+
+use crate::example;
+use crate::file::File;
+use crate::process::within;
+
+#[tokio::test]
+async fn a_wrong_file_is_refused_with_what_would_be_right() {
+    for (name, text, complaint) in wrong_files() {
+        let file = File::new(&format!("wrong-{name}"), &text);
+        let mut run = Command::new(example::path("gateway"));
+        let run = within("a refusal", run.arg(file.path()).output())
+            .await
+            .unwrap();
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(1), "{name}: {said}");
+        assert!(said.contains(complaint), "{name}: {said}");
+    }
+}
+
+fn wrong_files() -> impl Iterator<Item = (&'static str, String, &'static str)> {
+    let pools = WRONG_POOLS.map(|(name, pool, complaint)| {
+        let pool = pool.replace("ONE", &one_upstream("http://a"));
+        (name, format!("{pool}\nroute = []"), complaint)
+    });
+    let routes = WRONG_ROUTES.map(|(name, routes, complaint)| {
+        let pool = one_upstream("http://a");
+        (name, format!("{pool}\nroute = [{routes}]"), complaint)
+    });
+    let urls = WRONG_URLS.map(|(name, url)| {
+        let text = format!("{}\nroute = []", one_upstream(url));
+        (name, text, "is not the URL of a server")
+    });
+    let all = pools.into_iter().chain(routes).chain(urls);
+    all.map(|(name, text, complaint)| {
+        let text = format!("listen = \"127.0.0.1:0\"\n{text}\n");
+        (name, text, complaint)
+    })
+}
+
+fn one_upstream(url: &str) -> String {
+    format!("pool.shop.upstream = [{{ name = \"a\", url = \"{url}\" }}]")
+}
+
+const WRONG_POOLS: [(&str, &str, &str); 14] = [
+    (
+        "none",
+        "pool.shop.upstream = []",
+        "pool.shop: it needs an upstream",
+    ),
+    (
+        "twice",
+        r#"pool.shop.upstream = [{ name = "a", url = "http://a" }, { name = "a", url = "http://b" }]"#,
+        "two upstreams are named",
+    ),
+    (
+        "name",
+        r#"pool.shop.upstream = [{ name = "a/b", url = "http://a" }]"#,
+        "is no name",
+    ),
+    (
+        "weight",
+        r#"pool.shop.upstream = [{ name = "a", url = "http://a", weight = 0 }]"#,
+        "expected a nonzero u16",
+    ),
+    (
+        "part",
+        r#"pool.listener.upstream = [{ name = "a", url = "http://a" }]"#,
+        "pool.listener: the gateway has a part of this name",
+    ),
+    (
+        "unknown",
+        "ONE\npool.shop.speed = 9",
+        "unknown field `speed`",
+    ),
+    (
+        "attempts",
+        "ONE\npool.shop.attempts = 0",
+        "expected a nonzero u32",
+    ),
+    (
+        "hedge",
+        "ONE\npool.shop.attempts = 1\npool.shop.hedge = true",
+        "hedge",
+    ),
+    (
+        "zero",
+        "ONE\npool.shop.deadline = \"0s\"",
+        "expected more than 0s and at most 100 years",
+    ),
+    (
+        "long",
+        "ONE\npool.shop.failback = { hold = \"1s\", ramp = \"200years\" }",
+        "expected more than 0s and at most 100 years",
+    ),
+    (
+        "short",
+        "ONE\npool.shop.deadline = \"1s\"\npool.shop.breaker.call_timeout = \"2s\"",
+        "shorter than breaker.call_timeout",
+    ),
+    (
+        "check",
+        "ONE\npool.shop.check_every = \"1s\"",
+        "check_every needs a health_check",
+    ),
+    (
+        "path",
+        "ONE\npool.shop.health_check = \"healthz\"",
+        "is not a path",
+    ),
+    (
+        "breaker",
+        "ONE\npool.shop.breaker.call_timeout = \"0s\"",
+        "more than 0s and at most 100 years",
+    ),
+];
+const WRONG_ROUTES: [(&str, &str, &str); 3] = [
+    (
+        "slash",
+        r#"{ prefix = "api", pool = "shop" }"#,
+        "begins no path",
+    ),
+    (
+        "nowhere",
+        r#"{ prefix = "/api", pool = "shops" }"#,
+        "has no pool \"shops\", only [\"shop\"]",
+    ),
+    (
+        "routes",
+        r#"{ prefix = "/api", pool = "shop" }, { prefix = "/api/", pool = "shop" }"#,
+        "there are two routes /api",
+    ),
+];
+const WRONG_URLS: [(&str, &str); 6] = [
+    ("https", "https://a"),
+    ("port", "http://a:80800"),
+    ("no-port", "http://a:"),
+    ("user", "http://b@a"),
+    ("query", "http://a?b"),
+    ("url-path", "http://a/b"),
+];
