@@ -80,6 +80,7 @@ async fn r58_a_reload_that_fails_in_one_pool_changes_no_other() {
 #[tokio::test]
 async fn r58_a_reload_that_changes_the_health_check_rejects_nobody() {
     let Shop {
+        _alone,
         file,
         mut gateway,
         upstreams,
