@@ -252,7 +252,9 @@ where
         let again = async {
             sleep(self.pause(verdict, tried)).await;
             let budget = self.shared.config().extra_budget();
-            let place = self.shared.extras.take(budget).await?;
+            let taken = clock::now().saturating_duration_since(self.began);
+            let place = self.shared.extras.take(budget, budget.patience(taken));
+            let place = place.await?;
             // What it sends may have been used up meanwhile.
             if !self.repeat().allows(verdict) {
                 return None;

@@ -1,5 +1,5 @@
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use breakerbox_core::Budget;
 use tokio::sync::Notify;
@@ -45,12 +45,12 @@ impl Extras {
     }
 
     /// One more attempt, once the budget has room for it; None if it has none for
-    /// so long that the call had better fail.
+    /// as long as `patience`, and the call had better fail.
     ///
     /// # Cancel safety
     ///
     /// Dropping it gives up its turn to the next.
-    pub(super) async fn take(&self, budget: Budget) -> Option<Extra<'_>> {
+    pub(super) async fn take(&self, budget: Budget, patience: Duration) -> Option<Extra<'_>> {
         let turn = async {
             loop {
                 let ended = self.ended.notified();
@@ -63,7 +63,7 @@ impl Extras {
                 ended.await;
             }
         };
-        timeout(budget.patience(), turn).await.ok().flatten()
+        timeout(patience, turn).await.ok().flatten()
     }
 
     fn limit(&self, budget: Budget) -> u64 {

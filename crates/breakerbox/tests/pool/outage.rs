@@ -1,10 +1,11 @@
 use std::time::Duration;
 
 use breakerbox::{EndpointStatus, Failback, Override, PoolError, PoolEvent, Ramp, Ratio, State};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, advance, sleep};
 
 use crate::upstream::{Answer, Upstream};
-use crate::{CONFIG, alone, breakers, settle};
+use crate::{CONFIG, QUICK, alone, breakers, settle};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -217,4 +218,36 @@ async fn a_pool_outlives_its_box_by_what_it_knew_last() {
     breakers.shutdown().await;
     assert_eq!(pool.call(Upstream::ask).await, Ok("north"));
     assert!(!pool.disable("north").await);
+}
+
+/// Two of three hang, one a little later than the other: what is repeated before
+/// its breaker has opened hangs there, with all the places of the budget.
+#[tokio::test(start_paused = true)]
+async fn r53_retries_that_hang_with_the_whole_budget_cost_no_call() {
+    let breakers = breakers().await;
+    let [north, south, west] = ["north", "south", "west"].map(Upstream::new);
+    let config = CONFIG
+        .breaker(QUICK.call_timeout(2 * SECOND))
+        .failback(Failback::at_once());
+    let endpoints = [north.endpoint(), south.endpoint(), west.endpoint().tier(1)];
+    let pool = breakers.pool("prices", config, endpoints).await.unwrap();
+    for hangs in [&north, &south] {
+        hangs.takes(3_600 * SECOND);
+    }
+    let mut calls = JoinSet::new();
+    let mut call = |times| {
+        for _ in 0..times {
+            let pool = pool.clone();
+            calls.spawn(async move { pool.call_idempotent(Upstream::ask).await });
+        }
+    };
+    pool.disable("south").await;
+    call(100);
+    sleep(SECOND / 10).await;
+    pool.enable("south").await;
+    call(10);
+    while let Some(called) = calls.join_next().await {
+        assert_eq!(called.unwrap(), Ok("west"));
+    }
+    assert!(south.asked() >= 20, "they hung there: {}", south.asked());
 }
