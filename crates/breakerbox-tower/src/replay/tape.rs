@@ -117,7 +117,11 @@ impl<B: Body<Data = Bytes>> Tape<B> {
     pub(super) fn begin(&mut self) -> (u64, Option<Waker>) {
         self.attempt += 1;
         self.is_underway = true;
-        self.upload = Upload::TakenAt(now());
+        // What is sent again is no news from the client, so it puts off no deadline.
+        // But nobody has asked the client for more on behalf of this attempt yet.
+        if self.upload == Upload::Awaited {
+            self.upload = Upload::TakenAt(now());
+        }
         (self.attempt, self.waiting.take())
     }
 

@@ -255,7 +255,7 @@ async fn r53_an_upload_that_waits_for_its_client_is_not_timed() {
     let upload = || replay.progress().upload;
     let now = || Upload::TakenAt(tokio::time::Instant::now().into_std());
     let mut body = replay.attempt().0.into_body();
-    assert_eq!(upload(), now());
+    assert_eq!(upload(), Upload::AtOnce);
     tokio::time::advance(std::time::Duration::from_secs(1)).await;
     assert_eq!(read(&mut body), data("a"));
     assert_eq!(upload(), now());
@@ -263,6 +263,18 @@ async fn r53_an_upload_that_waits_for_its_client_is_not_timed() {
     assert_eq!(upload(), Upload::Awaited);
     assert_eq!(read(&mut body), data("b"));
     assert_eq!(upload(), now());
+
+    let taken = upload();
+    tokio::time::advance(std::time::Duration::from_secs(1)).await;
+    let mut again = replay.attempt().0.into_body();
+    assert_eq!(read(&mut again), data("a"));
+    assert_eq!(upload(), taken, "what is sent again puts off no deadline");
+
+    let replay = self::replay([None], ENOUGH);
+    let mut body = replay.attempt().0.into_body();
+    assert_pending!(task::spawn(body.frame()).poll());
+    let _never_read = replay.attempt();
+    assert_eq!(replay.progress().upload, now(), "it has not asked for more");
 
     let empty = Replay::new(Request::new(Full::<Bytes>::default()), |_| Repeat::Never, 0);
     let _request = empty.attempt();

@@ -17,11 +17,12 @@ pub struct Progress {
 /// when it had all that it was given.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Upload {
-    /// All was there when the attempt began.
+    /// All was there when the call began, or nobody has asked for more yet.
     AtOnce,
     /// The endpoint waits for more: that is nobody's fault, and not timed.
     Awaited,
-    /// The endpoint took the latest piece at this instant.
+    /// The endpoint took the latest piece at this instant. What is sent again does
+    /// not count: it must not put off the deadline of the call.
     TakenAt(Instant),
 }
 
