@@ -82,6 +82,7 @@ mod current;
 mod down_hook;
 mod error;
 mod event;
+mod handover;
 mod managed_child;
 mod message;
 mod notifier;

@@ -28,6 +28,7 @@ use breakerbox_core::{Exit, Incarnation};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::watch;
 
+use super::handover;
 use super::notifier::Notifier;
 pub(super) use handle::{CurrentShell, ShellHandle, start_timed_out};
 use incarnation::ActorIncarnation;
@@ -73,6 +74,7 @@ impl<A: Actor> Actor for Shell<A> {
         self.notifier.started(number);
         Ok(ShellState {
             formers: self.slot.formers(),
+            is_announced: false,
             slot_state: self.slot.subscribe(),
         })
     }
@@ -99,6 +101,7 @@ impl<A: Actor> Actor for Shell<A> {
         message: A::Msg,
         state: &mut ShellState,
     ) -> Result<(), ActorProcessingErr> {
+        state.share_announcement();
         // Messages come after all supervision events, so none of a former
         // incarnation is left.
         state.formers = self.slot.formers();
@@ -119,6 +122,7 @@ impl<A: Actor> Actor for Shell<A> {
         event: SupervisionEvent,
         state: &mut ShellState,
     ) -> Result<(), ActorProcessingErr> {
+        state.share_announcement();
         if self.slot.is_empty() && self.may_be_former(state, &myself, &event) {
             return Ok(());
         }
@@ -202,7 +206,18 @@ impl<A: Actor> Drop for Shell<A> {
 pub(super) struct ShellState {
     /// The incarnations that had ended when no event of their actors was left.
     formers: u64,
+    is_announced: bool,
     slot_state: watch::Receiver<SlotState>,
+}
+
+impl ShellState {
+    /// Called before the first callback after ractor has announced the start.
+    fn share_announcement(&mut self) {
+        if !self.is_announced {
+            self.is_announced = true;
+            handover::share_woken();
+        }
+    }
 }
 
 /// A first incarnation that did not come up, in the form of a ractor error.

@@ -1,14 +1,15 @@
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use breakerbox_core::{Backoff, Ending, Exit, Phase};
-use tokio::sync::Notify;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::{Notify, oneshot};
 
 use super::worker::{Fault, Log, WorkerMessage, WorkerSpec, worker};
 use super::{SECOND, exited, supervise, until};
 use crate::AskError;
-use crate::supervisor::{AddError, Departure, End, RemoveError, Shutdown};
+use crate::supervisor::{AddError, ChildSpec, Departure, End, RemoveError, Shutdown};
 
 /// R34, R40 (T13): reverse order, and every `post_stop` has run.
 #[tokio::test(start_paused = true)]
@@ -101,6 +102,57 @@ async fn r34_a_child_that_blocks_its_thread_is_reported_as_stuck() {
     assert_eq!(departures, [Departure::Stuck, Departure::Stopped]);
     drop(release);
     stuck.actor().wait(None).await.unwrap();
+}
+
+/// R34: also one that blocks while it is still being announced.
+///
+/// ractor wakes the supervisor for that, and then runs the first message in the
+/// same poll: the thread that now blocks must not keep the supervisor to itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r34_a_child_that_blocks_its_thread_at_once_is_reported_as_stuck() {
+    let (release, released) = mpsc::channel();
+    let (blocks, blocked) = oneshot::channel();
+    let once = Mutex::new(Some((released, blocks)));
+    let child = ChildSpec::actor("stuck", move || (BlocksAtOnce, once.lock().unwrap().take()));
+    let supervisor = supervise([child.shutdown(Shutdown::Kill)]).await;
+    blocked.await.unwrap();
+    let report = supervisor.shutdown().await;
+    assert_eq!(report.stopped[0].departure, Departure::Stuck);
+    drop(release);
+}
+
+/// Sends itself, before it is up, a message on which it blocks its thread.
+struct BlocksAtOnce;
+
+type Blocked = (mpsc::Receiver<()>, oneshot::Sender<()>);
+
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
+impl Actor for BlocksAtOnce {
+    type Msg = ();
+    type State = Option<Blocked>;
+    type Arguments = Option<Blocked>;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<()>,
+        blocked: Option<Blocked>,
+    ) -> Result<Option<Blocked>, ActorProcessingErr> {
+        myself.cast(())?;
+        Ok(blocked)
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<()>,
+        (): (),
+        blocked: &mut Option<Blocked>,
+    ) -> Result<(), ActorProcessingErr> {
+        if let Some((released, blocks)) = blocked.take() {
+            let _told = blocks.send(());
+            let _let_go = released.recv();
+        }
+        Ok(())
+    }
 }
 
 /// R34, R36: a shutdown overtakes what is starting and what backs off.

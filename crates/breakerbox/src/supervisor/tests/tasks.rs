@@ -246,6 +246,24 @@ async fn r34_a_task_that_blocks_its_thread_is_reported_as_stuck() {
     }
 }
 
+/// R30: what a task does once it has said that it is up delays nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r30_a_task_that_blocks_its_thread_once_it_is_up_is_up() {
+    let (release, released) = mpsc::channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    let task = ChildSpec::task_with_readiness("task", move |_, ready| {
+        let released = Arc::clone(&released);
+        async move {
+            ready.notify();
+            let _let_go = released.lock().unwrap().recv();
+            pending::<Result<(), Infallible>>().await
+        }
+    });
+    let supervisor = supervise([task.shutdown(Shutdown::Kill)]).await;
+    drop(release);
+    supervisor.shutdown().await;
+}
+
 /// R33: after a start that blocked beyond its timeout, the next one waits for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r33_a_start_that_blocks_its_thread_delays_the_next_one() {
