@@ -186,11 +186,12 @@ impl<A: Actor> Shell<A> {
         let Some(incarnation) = self.slot.clear(&mut guard) else {
             return;
         };
-        drop(guard);
         let number = incarnation.number();
+        // Under the lock: who waits for that starts the next incarnation.
         drop(incarnation);
         linked::stop_all(&myself, self.stop_timeout).await;
         self.slot.count_former();
+        drop(guard);
         self.notifier.exited(number, exit);
     }
 }

@@ -223,6 +223,10 @@ impl WorkerState {
 
 impl Drop for WorkerState {
     fn drop(&mut self) {
+        // Whoever does not wait for the drop overtakes it.
+        for _ in 0..100 {
+            std::thread::yield_now();
+        }
         self.worker.log.running.fetch_sub(1, Ordering::SeqCst);
         if self.worker.panics_in_drops_of.contains(&self.number) {
             panic!("panicked when dropped");
