@@ -109,8 +109,10 @@ impl Server {
             async move { Ok::<_, Infallible>(gateway.answer(request, client).await) }
         });
         async move {
-            // Hyper has no limit until it knows which HTTP it is.
-            let spoken = stop.run_until_cancelled(timeout(HEAD_WITHIN, stream.readable()));
+            // Hyper has no limit until it knows which HTTP it is. Only a byte shows
+            // that there is one: a new socket may be called readable without.
+            let mut first = [0; 1];
+            let spoken = stop.run_until_cancelled(timeout(HEAD_WITHIN, stream.peek(&mut first)));
             if spoken.await.is_some_and(|spoken| spoken.is_err()) {
                 return;
             }

@@ -56,6 +56,14 @@ async fn an_upload_that_breaks_is_a_bad_request() {
 }
 
 #[tokio::test]
+async fn a_client_that_says_nothing_or_half_of_it_is_hung_up_on() {
+    let front = Front::open("silent").await;
+    let (mut silent, mut halting) = (front.client().await, front.client().await);
+    halting.send("GET / HTTP/1.1\r\nhost:").await;
+    tokio::join!(silent.ended(), halting.ended());
+}
+
+#[tokio::test]
 async fn routes_are_of_whole_segments() {
     let [north, south] = [
         Process::upstream("north").await,
