@@ -83,6 +83,7 @@ mod down_hook;
 mod error;
 mod event;
 mod handover;
+mod latest_lock;
 mod managed_child;
 mod message;
 mod notifier;
@@ -114,6 +115,7 @@ pub use event::{SupervisorEvent, SupervisorEvents};
 use message::SupervisorMessage;
 use published::Published;
 pub use report::{Departure, End, Report, Stopped};
+use shutdown::KILL_TIMEOUT;
 pub use shutdown::Shutdown;
 pub use snapshot::{ChildKind, ChildSnapshot, SupervisorSnapshot};
 pub use spec::{StartError, SupervisorSpec};
@@ -350,10 +352,25 @@ impl Supervisor {
         self.ended().await
     }
 
-    /// Ends it at once, and returns when it has; no `post_stop` runs.
+    /// Ends it at once; no `post_stop` runs.
+    ///
+    /// Returns when nothing of it is left. What takes longer than a second for
+    /// that is stuck, and named in the report.
     pub(crate) async fn kill(&self) -> Report {
         self.actor.kill();
-        self.ended().await
+        let gone = tokio::time::timeout(KILL_TIMEOUT, self.gone()).await;
+        let mut report = self.published.report().unwrap_or_else(Report::killed);
+        if gone.is_err() {
+            report.stopped.extend(self.published.stuck());
+        }
+        report
+    }
+
+    /// Waits until it has ended, and all of its children have: one that is killed
+    /// waits for nobody.
+    async fn gone(&self) {
+        self.ended().await;
+        self.published.gone().await;
     }
 
     /// Sends a command about a child to whoever supervises it.

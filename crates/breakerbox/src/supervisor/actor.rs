@@ -1,12 +1,10 @@
-use std::sync::Arc;
-
 use breakerbox_core::Supervision;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::{broadcast, oneshot};
 
 use super::event::{BACKLOG, EventSender};
 use super::message::SupervisorMessage;
-use super::published::Published;
+use super::published::{Published, Publisher};
 use super::state::SupervisorState;
 use super::{ChildSpec, StartError, SupervisorSpec};
 
@@ -73,7 +71,7 @@ pub(super) struct SupervisorArguments {
     pub(super) children: Vec<ChildSpec>,
     pub(super) events: EventSender,
     pub(super) maximum: Option<usize>,
-    pub(super) published: Arc<Published>,
+    pub(super) publisher: Publisher,
     pub(super) supervision: Supervision,
 }
 
@@ -88,7 +86,7 @@ impl SupervisorArguments {
             booted,
             children: spec.children,
             maximum: spec.maximum,
-            published: Arc::new(Published::new(spec.name, &events)),
+            publisher: Publisher::new(Published::new(spec.name, &events)),
             events: EventSender::new(events),
             supervision: Supervision::new(spec.strategy, spec.intensity, seed)
                 .auto_shutdown(spec.auto_shutdown)

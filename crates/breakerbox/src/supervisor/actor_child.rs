@@ -102,12 +102,25 @@ where
         .boxed()
     }
 
+    fn abandon(&self) {
+        if let Some(shell) = self.current.get() {
+            shell.kill();
+        }
+    }
+
+    fn gone(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        async move {
+            if let Some(shell) = self.current.get() {
+                shell.wait_ended().await;
+            }
+        }
+        .boxed()
+    }
+
     /// ractor kills the shells that are linked to a supervisor's actor, but
     /// spares those that drain.
     fn kill(&self) {
-        if let Some(shell) = self.current.get() {
-            shell.cell().kill();
-        }
+        self.abandon();
     }
 
     fn kind(&self) -> ChildKind {

@@ -1,5 +1,3 @@
-mod latest_lock;
-
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +9,7 @@ use tokio::sync::oneshot;
 use super::child_spec::ChildSpec;
 use super::down_hook::DownHook;
 use super::event::EventSender;
+use super::latest_lock::LatestLock;
 use super::message::SupervisorMessage;
 use super::notifier::Notifier;
 use super::published::ChildEntry;
@@ -18,7 +17,6 @@ use super::runnable::{Runnable, StartRequest, StopResult};
 use super::shutdown::KILL_TIMEOUT;
 use super::{AddError, Departure, RemoveError, RestartError, Shutdown, catch};
 use crate::abort_on_drop::AbortOnDrop;
-use latest_lock::LatestLock;
 
 /// One child as the supervisor's actor manages it.
 ///
@@ -39,7 +37,6 @@ pub(super) struct ManagedChild {
     pub(super) stop_replies: Vec<oneshot::Sender<Result<Departure, RemoveError>>>,
     pub(super) shell: Option<ActorId>,
     pub(super) stage: Stage,
-    lock: Arc<LatestLock>,
     shutdown: Shutdown,
     start_timeout: Duration,
     /// Starts or stops it.
@@ -63,7 +60,6 @@ impl ManagedChild {
             down_hook: spec.down_hook,
             ended_shell: None,
             entry,
-            lock: Arc::default(),
             remove_replies: Vec::new(),
             restart_replies: Vec::new(),
             stop_replies: Vec::new(),
@@ -152,13 +148,17 @@ impl ManagedChild {
                 Ok(Some(_guard)) => runnable.stop(shutdown).await,
                 // A later task took over, and will answer.
                 Ok(None) => std::future::pending().await,
-                Err(_) => StopResult::new(Departure::Stuck, Exit::Killed),
+                Err(_) => {
+                    runnable.abandon();
+                    StopResult::new(Departure::Stuck, Exit::Killed)
+                }
             }
         }
     }
 
     fn next_number(&self) -> (Arc<LatestLock>, u64) {
-        (Arc::clone(&self.lock), self.lock.next_number())
+        let lock = self.entry.lock();
+        (Arc::clone(lock), lock.next_number())
     }
 
     /// How its present shell ended, if it has.
@@ -174,8 +174,11 @@ impl ManagedChild {
         }
     }
 
-    /// Tells those who wait for its next incarnation that it is up.
-    pub(super) fn reply_restarted(&mut self) {
+    /// Tells those who wait for an incarnation that it is up.
+    pub(super) fn reply_started(&mut self) {
+        if let Some(reply) = self.add_reply.take() {
+            let _gave_up_waiting = reply.send(Ok(()));
+        }
         for reply in self.restart_replies.drain(..) {
             let _gave_up_waiting = reply.send(Ok(()));
         }
@@ -198,10 +201,10 @@ impl ManagedChild {
     }
 
     /// Tells those who wait for it to be gone how it went.
-    pub(super) fn reply_removed(mut self) {
+    pub(super) fn reply_removed(&mut self) {
         self.reply_stopped();
         let departure = self.departure();
-        for reply in self.remove_replies {
+        for reply in self.remove_replies.drain(..) {
             let _gave_up_waiting = reply.send(Ok(departure));
         }
     }
@@ -215,7 +218,7 @@ impl ManagedChild {
     }
 
     /// Kills what is left of it, when nobody can wait for its end.
-    pub(super) fn kill(self) {
+    pub(super) fn kill(&self) {
         if !matches!(self.stage, Stage::Stopped(_)) {
             self.entry.runnable().kill();
         }

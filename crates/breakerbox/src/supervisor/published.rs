@@ -1,12 +1,17 @@
 mod child_entry;
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
 use breakerbox_core::{ChildId, Phase};
+use futures_util::FutureExt;
 use tokio::sync::{broadcast, watch};
+use tokio::task::unconstrained;
 
-use super::{ChildSnapshot, Report, Supervisor, SupervisorEvent, SupervisorSnapshot};
+use super::{
+    ChildSnapshot, Departure, Report, Stopped, Supervisor, SupervisorEvent, SupervisorSnapshot,
+};
 use crate::lock;
 pub(super) use child_entry::ChildEntry;
 
@@ -95,7 +100,7 @@ impl Published {
     }
 
     /// Publishes that the supervisor has ended, however it did.
-    pub(super) fn close(&self) {
+    fn close(&self) {
         let children = lock::with(&self.inner, |inner| {
             inner.phase = Phase::Down;
             inner.children.clone()
@@ -111,6 +116,27 @@ impl Published {
         let mut closed = self.closed.subscribe();
         // The sender is right here, so it is not gone.
         let _closed = closed.wait_for(|closed| *closed).await;
+    }
+
+    /// Waits until nothing is left of the children.
+    pub(super) async fn gone(&self) {
+        let children = lock::with(&self.inner, |inner| inner.children.clone());
+        for entry in children.values() {
+            entry.gone().await;
+        }
+    }
+
+    /// The children of which something is left.
+    pub(super) fn stuck(&self) -> Vec<Stopped> {
+        let children = lock::with(&self.inner, |inner| inner.children.clone());
+        let is_left =
+            |entry: &&Arc<ChildEntry>| unconstrained(entry.gone()).now_or_never().is_none();
+        let left = children.values().filter(is_left);
+        left.map(|entry| Stopped {
+            child: Arc::clone(entry.name()),
+            departure: Departure::Stuck,
+        })
+        .collect()
     }
 
     pub(super) fn set_report(&self, report: Report) {
@@ -143,6 +169,37 @@ impl Published {
             || broadcast::Sender::new(1).subscribe(),
             |events| events.subscribe(),
         )
+    }
+}
+
+/// What a supervisor publishes by; dropping it publishes the supervisor's end.
+pub(super) struct Publisher {
+    published: Arc<Published>,
+}
+
+impl Publisher {
+    pub(super) fn new(published: Published) -> Self {
+        Self {
+            published: Arc::new(published),
+        }
+    }
+
+    pub(super) const fn published(&self) -> &Arc<Published> {
+        &self.published
+    }
+}
+
+impl Deref for Publisher {
+    type Target = Published;
+
+    fn deref(&self) -> &Published {
+        &self.published
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

@@ -28,6 +28,14 @@ pub(super) trait Runnable: Send + Sync + 'static {
     /// Stops whatever runs, and all that is left of it.
     fn stop(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, StopResult>;
 
+    /// Lets nothing come of a start that is stuck in blocking code.
+    ///
+    /// It ends where it awaits next; what it was to start something in ends now.
+    fn abandon(&self) {}
+
+    /// Waits until nothing is left of what was stopped or killed.
+    fn gone(self: Arc<Self>) -> BoxFuture<'static, ()>;
+
     /// Kills whatever runs or is about to, for good, when nobody can wait for it.
     fn kill(&self);
 

@@ -32,6 +32,7 @@ use super::handover;
 use super::notifier::Notifier;
 pub(super) use handle::{CurrentShell, ShellHandle, start_timed_out};
 use incarnation::ActorIncarnation;
+use linked::Origin;
 pub(super) use slot::Slot;
 use slot::{SlotGuard, SlotState};
 
@@ -67,12 +68,15 @@ impl<A: Actor> Actor for Shell<A> {
         let number = first.incarnation;
         let started = ActorIncarnation::start(first.actor, first.arguments, number, &myself);
         let incarnation = started.await.map_err(StartFailed)?;
+        // A start that blocked its thread may have been given up meanwhile.
+        tokio::task::yield_now().await;
         *self.slot.lock().await = Some(incarnation);
         self.slot.mark_filled();
         let handle = ShellHandle::new(myself, Arc::clone(&self.slot));
         self.current.set(handle);
         self.notifier.started(number);
         Ok(ShellState {
+            first: number,
             formers: self.slot.formers(),
             is_announced: false,
             slot_state: self.slot.subscribe(),
@@ -84,10 +88,11 @@ impl<A: Actor> Actor for Shell<A> {
         myself: ActorRef<A::Msg>,
         state: &mut ShellState,
     ) -> Result<(), ActorProcessingErr> {
-        let Some(mut guard) = self.slot.lock_filled(&mut state.slot_state).await else {
-            return Ok(());
-        };
-        if let Some(incarnation) = guard.as_mut() {
+        let mut guard = self.slot.lock().await;
+        // Who started a later one has run its `post_start`.
+        if let Some(incarnation) = guard.as_mut()
+            && incarnation.number() == state.first
+        {
             let callback = incarnation.post_start(&myself);
             let run = self.slot.interrupt().run(callback).await;
             self.clear_on_failure(run, guard, myself).await;
@@ -102,9 +107,6 @@ impl<A: Actor> Actor for Shell<A> {
         state: &mut ShellState,
     ) -> Result<(), ActorProcessingErr> {
         state.share_announcement();
-        // Messages come after all supervision events, so none of a former
-        // incarnation is left.
-        state.formers = self.slot.formers();
         let Some(mut guard) = self.slot.lock_filled(&mut state.slot_state).await else {
             return Ok(());
         };
@@ -123,21 +125,25 @@ impl<A: Actor> Actor for Shell<A> {
         state: &mut ShellState,
     ) -> Result<(), ActorProcessingErr> {
         state.share_announcement();
-        if self.slot.is_empty() && self.may_be_former(state, &myself, &event) {
+        let origin = Origin::of(&event);
+        if let Origin::Boundary | Origin::BoundaryEnd = origin {
+            state.formers += u64::from(origin == Origin::BoundaryEnd);
+            return Ok(());
+        }
+        // It may become a former one's while this waits.
+        let is_formers =
+            |slot: &Slot<A>| origin == Origin::Linked && state.formers != slot.formers();
+        if is_formers(&self.slot) {
             return Ok(());
         }
         let Some(mut guard) = self.slot.lock_filled(&mut state.slot_state).await else {
             return Ok(());
         };
-        if let Some(incarnation) = guard.as_mut() {
-            if self.may_be_former(state, &myself, &event) && !incarnation.has_linked(&event) {
-                return Ok(());
-            }
+        if let Some(incarnation) = guard.as_mut()
+            && !is_formers(&self.slot)
+        {
             let callback = incarnation.handle_supervisor_evt(&myself, event);
             let run = self.slot.interrupt().run(callback).await;
-            if state.formers != self.slot.formers() {
-                incarnation.record_linked(&myself);
-            }
             self.clear_on_failure(run, guard, myself).await;
         }
         Ok(())
@@ -165,16 +171,6 @@ impl<A: Actor> Actor for Shell<A> {
 }
 
 impl<A: Actor> Shell<A> {
-    /// Whether an event may be of an actor that a former incarnation had linked.
-    fn may_be_former(
-        &self,
-        state: &ShellState,
-        myself: &ActorRef<A::Msg>,
-        event: &SupervisionEvent,
-    ) -> bool {
-        state.formers != self.slot.formers() && !is_linked_now(myself, event)
-    }
-
     /// Empties the slot when a hook of the incarnation failed, and reports that.
     async fn clear_on_failure(
         &self,
@@ -189,8 +185,7 @@ impl<A: Actor> Shell<A> {
         let number = incarnation.number();
         // Under the lock: who waits for that starts the next incarnation.
         drop(incarnation);
-        linked::stop_all(&myself, self.stop_timeout).await;
-        self.slot.count_former();
+        linked::end_with_incarnation(&myself, &self.slot, self.stop_timeout).await;
         drop(guard);
         self.notifier.exited(number, exit);
     }
@@ -200,12 +195,16 @@ impl<A: Actor> Shell<A> {
 /// on the child holds its slot too: so what is left in it is dropped here.
 impl<A: Actor> Drop for Shell<A> {
     fn drop(&mut self) {
+        // ractor has just told the supervisor, and here the user's state is dropped.
+        handover::share_woken();
         self.slot.close_and_clear();
     }
 }
 
 pub(super) struct ShellState {
-    /// The incarnations that had ended when no event of their actors was left.
+    /// The incarnation that it was started with.
+    first: Incarnation,
+    /// The incarnations of whose actors no event is left in the mailbox.
     formers: u64,
     is_announced: bool,
     slot_state: watch::Receiver<SlotState>,
@@ -232,10 +231,3 @@ impl std::fmt::Display for StartFailed {
 }
 
 impl std::error::Error for StartFailed {}
-
-/// Whether the event is of an actor that is linked now, or of no actor.
-fn is_linked_now<M>(myself: &ActorRef<M>, event: &SupervisionEvent) -> bool {
-    event
-        .actor_cell()
-        .is_none_or(|cell| myself.get_children().contains(cell))
-}

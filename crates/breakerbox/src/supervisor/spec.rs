@@ -92,7 +92,7 @@ impl SupervisorSpec {
         self.refuse_duplicates()?;
         let (booted_sender, booted) = oneshot::channel();
         let arguments = SupervisorArguments::new(self, booted_sender);
-        let published = Arc::clone(&arguments.published);
+        let published = Arc::clone(arguments.publisher.published());
         let spawned = Actor::spawn(None, SupervisorActor, arguments).await;
         let (actor, _task) = spawned.map_err(|_killed| StartError::Interrupted)?;
         let supervisor = Supervisor::new(actor, published);

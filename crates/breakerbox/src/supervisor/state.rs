@@ -8,10 +8,11 @@ use ractor::{ActorId, ActorRef};
 
 use super::ChildSpec;
 use super::actor::SupervisorArguments;
+use super::catch;
 use super::event::EventSender;
 use super::managed_child::{ManagedChild, Stage};
 use super::message::SupervisorMessage;
-use super::published::{ChildEntry, Published};
+use super::published::{ChildEntry, Publisher};
 use super::report::ReportBuilder;
 use super::runnable::StopResult;
 use super::timer::Timer;
@@ -29,7 +30,7 @@ pub(super) struct SupervisorState {
     /// The most children at a time, in a set.
     maximum: Option<usize>,
     myself: ActorRef<SupervisorMessage>,
-    published: Arc<Published>,
+    publisher: Publisher,
     report: ReportBuilder,
     shells: HashMap<ActorId, ChildId>,
     supervision: Supervision,
@@ -42,13 +43,13 @@ impl SupervisorState {
         myself: ActorRef<SupervisorMessage>,
         arguments: SupervisorArguments,
     ) -> Self {
-        let name = Arc::clone(arguments.published.name());
+        let name = Arc::clone(arguments.publisher.name());
         let mut state = Self {
             children: HashMap::new(),
             events: arguments.events.named(name),
             maximum: arguments.maximum,
             myself,
-            published: arguments.published,
+            publisher: arguments.publisher,
             report: ReportBuilder::new(arguments.booted),
             shells: HashMap::new(),
             supervision: arguments.supervision,
@@ -70,7 +71,7 @@ impl SupervisorState {
                 self.supervision.handle_deadline(clock::now());
             }
             SupervisorMessage::Exited(child, incarnation, exit) => {
-                self.exited(child, incarnation, exit);
+                self.exited(child, incarnation, &exit);
             }
             SupervisorMessage::Remove(name, reply) => self.remove(&name, reply),
             SupervisorMessage::Restart(name, reply) => self.restart(&name, reply),
@@ -86,7 +87,7 @@ impl SupervisorState {
 
     /// Stops all children, one after another, and publishes the report.
     pub(super) async fn shutdown(&mut self) {
-        self.published.set_phase(Phase::Stopping);
+        self.publisher.set_phase(Phase::Stopping);
         self.timer.clear();
         // First, so that nothing is started any more.
         self.supervision.shutdown(clock::now());
@@ -105,7 +106,7 @@ impl SupervisorState {
                 other => self.run_directive(other),
             }
         }
-        self.published.set_report(self.report.finish());
+        self.publisher.set_report(self.report.finish());
     }
 
     fn insert(&mut self, spec: ChildSpec) -> Option<&mut ManagedChild> {
@@ -113,7 +114,7 @@ impl SupervisorState {
         let status = self.supervision.status(child)?.clone();
         let (name, runnable) = (Arc::clone(&spec.name), Arc::clone(&spec.runnable));
         let entry = Arc::new(ChildEntry::new(name, runnable, status));
-        self.published.insert(child, Arc::clone(&entry));
+        self.publisher.insert(child, Arc::clone(&entry));
         let managed = ManagedChild::new(spec, entry);
         Some(self.children.entry(child).insert_entry(managed).into_mut())
     }
@@ -133,16 +134,16 @@ impl SupervisorState {
                 self.shells.insert(shell.get_id(), child);
             }
         }
-        if let Some(reply) = managed.add_reply.take() {
-            let _gave_up_waiting = reply.send(Ok(()));
-        }
-        managed.reply_restarted();
+        // Published before it is answered: who is answered may look.
         self.publish(child);
+        if let Some(managed) = self.children.get_mut(&child) {
+            managed.reply_started();
+        }
         self.send_event(child, EventSender::started);
         self.exited_with_shell(child, incarnation);
     }
 
-    fn exited(&mut self, child: ChildId, incarnation: Incarnation, exit: Exit) {
+    fn exited(&mut self, child: ChildId, incarnation: Incarnation, exit: &Exit) {
         if !self.is_current(
             &[Phase::Starting, Phase::Up, Phase::Stopping],
             child,
@@ -150,19 +151,23 @@ impl SupervisorState {
         ) {
             return;
         }
-        let phase = self.supervision.status(child).map(|status| status.phase);
-        match self.children.get_mut(&child) {
-            // A stop is under way, and its answer is the exit.
-            Some(managed) if !matches!(managed.stage, Stage::Running) => return,
-            Some(managed) if phase == Some(Phase::Starting) => managed.reply_restart_failed(&exit),
-            _ => {}
+        // A stop is under way, and its answer is the exit.
+        let is_running = |managed: &ManagedChild| matches!(managed.stage, Stage::Running);
+        if !self.children.get(&child).is_some_and(is_running) {
+            return;
         }
+        let was_starting = self.is_current(&[Phase::Starting], child, incarnation);
         self.send_event(child, |events, name, _| {
             events.exited(name, incarnation, exit.clone());
         });
         self.supervision
-            .exited(child, incarnation, exit, clock::now());
+            .exited(child, incarnation, exit.clone(), clock::now());
         self.publish(child);
+        if let Some(managed) = self.children.get_mut(&child)
+            && was_starting
+        {
+            managed.reply_restart_failed(exit);
+        }
     }
 
     /// A shell ended, and the incarnation in it with it.
@@ -189,7 +194,7 @@ impl SupervisorState {
     fn exited_with_shell(&mut self, child: ChildId, incarnation: Incarnation) {
         let exit = self.children.get(&child).and_then(ManagedChild::shell_exit);
         if let Some(exit) = exit {
-            self.exited(child, incarnation, exit);
+            self.exited(child, incarnation, &exit);
         }
     }
 
@@ -216,8 +221,8 @@ impl SupervisorState {
                 return self.myself.stop(None);
             }
         }
-        if self.supervision.is_booted() && self.published.phase() == Phase::Starting {
-            self.published.set_phase(Phase::Up);
+        if self.supervision.is_booted() && self.publisher.phase() == Phase::Starting {
+            self.publisher.set_phase(Phase::Up);
             self.report.booted();
         }
         let due = self.supervision.next_deadline();
@@ -301,9 +306,10 @@ impl SupervisorState {
 
     /// Forgets a child that was removed, or is not kept once it is down.
     fn forget(&mut self, child: ChildId) {
-        self.published.remove(child);
-        if let Some(managed) = self.children.remove(&child) {
+        self.publisher.remove(child);
+        if let Some(mut managed) = self.children.remove(&child) {
             managed.reply_removed();
+            catch::drop_of(managed);
         }
     }
 
@@ -350,7 +356,7 @@ impl Drop for SupervisorState {
     fn drop(&mut self) {
         for (_, managed) in self.children.drain() {
             managed.kill();
+            catch::drop_of(managed);
         }
-        self.published.close();
     }
 }

@@ -10,7 +10,6 @@ use super::actor::{SupervisorActor, SupervisorArguments};
 use super::current::Current;
 use super::runnable::{Runnable, StartRequest, StopResult};
 use super::shell::start_timed_out;
-use super::shutdown::KILL_TIMEOUT;
 use super::{
     ChildKind, Departure, End, Report, Shutdown, StartError, Stopped, Supervisor, SupervisorSpec,
     catch,
@@ -41,10 +40,12 @@ impl SupervisorChild {
 
     async fn start_incarnation(&self, request: StartRequest) -> Result<(), Exit> {
         if let Some(former) = self.current.get() {
-            former.ended().await;
+            former.gone().await;
         }
         let spec = catch::call(|| (self.make)()).map_err(Exit::InitFailed)?;
         spec.refuse_duplicates().map_err(init_failed)?;
+        // A start that blocked its thread may have been given up meanwhile.
+        tokio::task::yield_now().await;
         let (supervisor, booted) = spawn(spec, &request)?;
         if self.current.set(supervisor.clone()).is_err() {
             supervisor.kill().await;
@@ -85,6 +86,15 @@ impl Runnable for SupervisorChild {
         .boxed()
     }
 
+    fn gone(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        async move {
+            if let Some(supervisor) = self.current.get() {
+                supervisor.gone().await;
+            }
+        }
+        .boxed()
+    }
+
     fn kill(&self) {
         if let Some(supervisor) = self.current.kill() {
             supervisor.actor.kill();
@@ -110,7 +120,7 @@ type Booted = oneshot::Receiver<Result<(), StartError>>;
 fn spawn(spec: SupervisorSpec, request: &StartRequest) -> Result<(Supervisor, Booted), Exit> {
     let (sender, booted) = oneshot::channel();
     let arguments = SupervisorArguments::new(spec, sender).below(&request.events);
-    let published = Arc::clone(&arguments.published);
+    let published = Arc::clone(arguments.publisher.published());
     let spawned = ActorRuntime::spawn_instant(None, SupervisorActor, arguments);
     let (actor, _task) = spawned.map_err(|error| Exit::InitFailed(error.to_string()))?;
     Ok((Supervisor::child_of_another(actor, published), booted))
@@ -121,15 +131,18 @@ async fn stop(supervisor: &Supervisor, shutdown: Shutdown) -> StopResult {
         && let Ok(report) = tokio::time::timeout(timeout, supervisor.shutdown()).await
     {
         let Report { end, stopped } = report;
-        let exit = exit_of(end);
-        return StopResult::new(Departure::Stopped, exit).with(stopped);
+        let departure = match end {
+            End::Killed => Departure::Killed,
+            _ => Departure::Stopped,
+        };
+        return StopResult::new(departure, exit_of(end)).with(stopped);
     }
-    let killed = tokio::time::timeout(KILL_TIMEOUT, supervisor.kill()).await;
-    let departure = match killed {
-        Ok(_report) => Departure::Killed,
-        Err(_blocking) => Departure::Stuck,
+    let stopped = supervisor.kill().await.stopped;
+    let departure = match stopped.iter().any(|it| it.departure == Departure::Stuck) {
+        true => Departure::Stuck,
+        false => Departure::Killed,
     };
-    StopResult::new(departure, Exit::Killed)
+    StopResult::new(departure, Exit::Killed).with(stopped)
 }
 
 /// What a supervisor's end is for the one above.

@@ -76,6 +76,15 @@ impl Runnable for TaskChild {
         .boxed()
     }
 
+    fn gone(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        async move {
+            if let Some(task) = self.current.get() {
+                task.ended().await;
+            }
+        }
+        .boxed()
+    }
+
     fn kill(&self) {
         if let Some(task) = self.current.kill() {
             task.kill();

@@ -1,3 +1,4 @@
+mod blocking;
 mod boot;
 mod commands;
 mod dynamic;
@@ -5,6 +6,7 @@ mod groups;
 mod limits;
 mod linked;
 mod restart;
+mod scripted;
 mod sets;
 mod shutdown;
 mod snapshots;

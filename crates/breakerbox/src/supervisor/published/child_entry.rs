@@ -4,6 +4,7 @@ use breakerbox_core::{ChildStatus, Exit, Phase};
 use ractor::ActorCell;
 
 use super::super::ChildSnapshot;
+use super::super::latest_lock::LatestLock;
 use super::super::runnable::Runnable;
 use crate::{clock, lock};
 
@@ -11,6 +12,8 @@ use crate::{clock, lock};
 ///
 /// Handles on the child hold it, so it outlives the child and the supervisor.
 pub(crate) struct ChildEntry {
+    /// Held by whatever starts or stops it.
+    lock: Arc<LatestLock>,
     name: Arc<str>,
     runnable: Arc<dyn Runnable>,
     status: Mutex<ChildStatus>,
@@ -19,10 +22,15 @@ pub(crate) struct ChildEntry {
 impl ChildEntry {
     pub(crate) fn new(name: Arc<str>, runnable: Arc<dyn Runnable>, status: ChildStatus) -> Self {
         Self {
+            lock: Arc::default(),
             name,
             runnable,
             status: Mutex::new(status),
         }
+    }
+
+    pub(crate) const fn lock(&self) -> &Arc<LatestLock> {
+        &self.lock
     }
 
     pub(crate) const fn name(&self) -> &Arc<str> {
@@ -50,6 +58,12 @@ impl ChildEntry {
     pub(crate) fn set_status(&self, status: ChildStatus) {
         let former = lock::with(&self.status, |old| std::mem::replace(old, status));
         drop(former);
+    }
+
+    /// Waits until nothing is left of a child that was stopped or killed.
+    pub(super) async fn gone(&self) {
+        self.lock.idle().await;
+        Arc::clone(&self.runnable).gone().await;
     }
 
     /// Publishes that the child is no longer supervised.

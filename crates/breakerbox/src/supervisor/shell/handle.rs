@@ -1,3 +1,4 @@
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::time::Instant;
 
 use super::super::runnable::{StartRequest, StopResult};
 use super::super::shutdown::KILL_TIMEOUT;
-use super::super::{Departure, Shutdown};
+use super::super::{Departure, Shutdown, catch};
 use super::incarnation::ActorIncarnation;
 use super::linked;
 use super::slot::{Slot, SlotGuard};
@@ -64,7 +65,7 @@ impl<A: Actor> ShellHandle<A> {
             Ok(Err(exit)) => exit,
             Err(_) => start_timed_out(timeout),
         };
-        linked::stop_all(&self.actor, request.stop_timeout).await;
+        linked::end_with_incarnation(&self.actor, &self.slot, request.stop_timeout).await;
         Err(exit)
     }
 
@@ -82,17 +83,38 @@ impl<A: Actor> ShellHandle<A> {
         if let Some(timeout) = shutdown.patience() {
             self.actor.stop(None);
             if self.actor.wait(Some(timeout)).await.is_ok() {
-                self.clear_slot().await;
-                return StopResult::new(Departure::Stopped, self.exit());
+                return self.gone().await;
             }
         }
+        self.slot.set_killed();
         self.actor.kill();
         if self.actor.wait(Some(KILL_TIMEOUT)).await.is_err() {
             return StopResult::new(Departure::Stuck, Exit::Killed);
         }
         join_all(linked.iter().map(|actor| actor.wait(Some(KILL_TIMEOUT)))).await;
-        self.clear_slot().await;
-        StopResult::new(Departure::Killed, Exit::Killed)
+        self.gone().await
+    }
+
+    /// Kills the shell, which is not started in any more.
+    pub(crate) fn kill(&self) {
+        self.slot.close();
+        self.actor.kill();
+    }
+
+    /// How a shell that has ended departed: its incarnation may still be dropped.
+    ///
+    /// That is the user's code, so it has a task of its own: this one may be the
+    /// supervisor's.
+    async fn gone(&self) -> StopResult {
+        let shell = self.clone();
+        let clearing = tokio::spawn(async move { shell.clear_slot().await });
+        let cleared = tokio::time::timeout(KILL_TIMEOUT, clearing).await;
+        let departure = match (cleared, self.slot.was_killed()) {
+            (Err(_blocking), _) => Departure::Stuck,
+            (Ok(_), true) => Departure::Killed,
+            (Ok(_), false) => Departure::Stopped,
+        };
+        StopResult::new(departure, self.exit())
     }
 
     /// Ends the incarnation as `shutdown` says; shell and mailbox go on.
@@ -101,35 +123,41 @@ impl<A: Actor> ShellHandle<A> {
     /// where it waits, and its message with it. One that blocks its thread is
     /// waited for a bounded time, and ends when it waits next.
     pub(crate) async fn end_incarnation(&self, shutdown: Shutdown) -> Exit {
-        let within = shutdown.timeout();
-        let by = Instant::now() + within;
+        let (began, within) = (Instant::now(), shutdown.timeout());
         let exit = match tokio::time::timeout(within, self.slot.lock()).await {
             Ok(mut guard) => {
-                let exit = self.post_stop(&mut guard, shutdown, by).await;
-                drop(self.slot.clear(&mut guard));
-                exit
+                let remaining = within.saturating_sub(began.elapsed());
+                self.post_stop(&mut guard, shutdown, remaining).await
             }
             Err(_busy) => {
                 self.interrupt().await;
                 Exit::Killed
             }
         };
-        linked::stop_all(&self.actor, within).await;
-        self.slot.count_former();
+        linked::end_with_incarnation(&self.actor, &self.slot, within).await;
         exit
     }
 
-    /// Runs the incarnation's `post_stop`, if it has time for that.
+    /// Takes the incarnation out, and runs its `post_stop` if it has time for that.
+    ///
+    /// Out of the slot first, so that no message comes after it has begun, even
+    /// where this is dropped.
     async fn post_stop(
         &self,
         guard: &mut SlotGuard<'_, A>,
         shutdown: Shutdown,
-        by: Instant,
+        within: Duration,
     ) -> Exit {
-        let (Some(incarnation), Shutdown::Within(_)) = (guard.as_mut(), shutdown) else {
+        let incarnation = self.slot.clear(guard);
+        let (Some(mut incarnation), Shutdown::Within(_)) = (incarnation, shutdown) else {
             return Exit::Killed;
         };
-        match tokio::time::timeout_at(by, incarnation.post_stop(&self.actor)).await {
+        let mut stopping = pin!(Some(incarnation.post_stop(&self.actor)));
+        let stopped = stopping.as_mut().as_pin_mut();
+        let stopped = tokio::time::timeout(within, stopped.expect("set above")).await;
+        // What it holds is the user's, and may panic when dropped.
+        catch::run_drop(|| stopping.set(None));
+        match stopped {
             Ok(stopped) => stopped.err().unwrap_or(Exit::Normal),
             Err(_late) => Exit::Killed,
         }
@@ -144,31 +172,32 @@ impl<A: Actor> ShellHandle<A> {
         }
     }
 
-    /// Puts an incarnation into the slot and runs its `post_start`.
+    /// Runs an incarnation's `post_start` and puts it into the slot.
     ///
-    /// The slot stays locked until that has returned, so no message comes first.
+    /// In this order, so that no message comes first, even where this is dropped.
     async fn fill(
         &self,
-        incarnation: ActorIncarnation<A>,
+        mut incarnation: ActorIncarnation<A>,
         request: &StartRequest,
     ) -> Result<(), Exit> {
+        // A start that blocked its thread may have been given up meanwhile.
+        tokio::task::yield_now().await;
         let mut guard = self.slot.lock().await;
         if self.slot.is_closed() {
             let closed = "its shell ended while it started";
             return Err(Exit::InitFailed(closed.to_owned()));
         }
         self.slot.interrupt().clear();
-        let incarnation = guard.insert(incarnation);
         request.notifier.started(request.incarnation);
-        let run = incarnation.post_start(&self.actor).await;
-        incarnation.record_linked(&self.actor);
-        match run {
-            Ok(()) => self.slot.mark_filled(),
+        match incarnation.post_start(&self.actor).await {
+            Ok(()) => {
+                *guard = Some(incarnation);
+                self.slot.mark_filled();
+            }
             Err(exit) => {
-                drop(self.slot.clear(&mut guard));
+                drop(incarnation);
+                linked::end_with_incarnation(&self.actor, &self.slot, request.stop_timeout).await;
                 drop(guard);
-                linked::stop_all(&self.actor, request.stop_timeout).await;
-                self.slot.count_former();
                 request.notifier.exited(request.incarnation, exit);
             }
         }

@@ -1,5 +1,5 @@
 use breakerbox_core::{Exit, Incarnation};
-use ractor::{Actor, ActorCell, ActorId, ActorRef, SupervisionEvent};
+use ractor::{Actor, ActorRef, SupervisionEvent};
 
 use super::super::catch;
 
@@ -8,10 +8,6 @@ use super::super::catch;
 /// Its callbacks are the user's; an error or a panic there is an [`Exit`].
 /// Dropping it drops the user's values, and catches their panics.
 pub(crate) struct ActorIncarnation<A: Actor> {
-    /// Actors that are known to be linked to it, also after they have ended.
-    ///
-    /// Recorded only while supervision events of a former incarnation may come.
-    linked: Vec<ActorId>,
     number: Incarnation,
     parts: Option<(A, A::State)>,
 }
@@ -31,7 +27,6 @@ impl<A: Actor> ActorIncarnation<A> {
                 other => other,
             })?;
         Ok(Self {
-            linked: Vec::new(),
             number,
             parts: Some((actor, state)),
         })
@@ -77,19 +72,6 @@ impl<A: Actor> ActorIncarnation<A> {
     ) -> impl Future<Output = Result<(), Exit>> {
         let (actor, state) = self.parts();
         catch::hook(async move { actor.post_stop(shell.clone(), state).await })
-    }
-
-    /// Notes which actors are linked to it through `shell`.
-    pub(crate) fn record_linked(&mut self, shell: &ActorCell) {
-        let linked = shell.get_children();
-        self.linked.extend(linked.iter().map(ActorCell::get_id));
-    }
-
-    /// Whether the event is of an actor recorded as linked to it, or of no actor.
-    pub(crate) fn has_linked(&self, event: &SupervisionEvent) -> bool {
-        event
-            .actor_cell()
-            .is_none_or(|cell| self.linked.contains(&cell.get_id()))
     }
 
     fn parts(&mut self) -> (&A, &mut A::State) {

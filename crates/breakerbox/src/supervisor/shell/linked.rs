@@ -3,18 +3,37 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use ractor::ActorCell;
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use super::super::shutdown::KILL_TIMEOUT;
+use super::slot::Slot;
 
 /// Stops the actors that are linked to `shell`, and waits until they have ended.
 ///
-/// They belong to the incarnation that ended: the next one must not receive
-/// their supervision events, nor find a name of theirs taken. One that is stuck
-/// in blocking code is unlinked, so that its end is reported to nobody.
+/// They belong to the incarnation that ended: the next one must not find a name
+/// of theirs taken. One that is stuck in blocking code is unlinked, so that its
+/// end is reported to nobody.
 pub(crate) async fn stop_all(shell: &ActorCell, timeout: Duration) {
     let linked = shell.get_children();
     join_all(linked.iter().map(|actor| stop(actor, shell, timeout))).await;
+}
+
+/// Stops them, and keeps their events from the next incarnation.
+///
+/// Those are in the shell's mailbox when all have ended, in front of the event of
+/// one more actor, the [`Boundary`].
+pub(crate) async fn end_with_incarnation<A: Actor>(
+    shell: &ActorRef<A::Msg>,
+    slot: &Slot<A>,
+    timeout: Duration,
+) {
+    stop_all(shell, timeout).await;
+    slot.count_former();
+    // Refused by a shell that drains or stops, which links no other actors either.
+    if let Ok((boundary, _task)) = shell.spawn_linked(None, Boundary, ()).await {
+        // It has ended when this fails.
+        let _ended = boundary.stop_and_wait(None, None).await;
+    }
 }
 
 async fn stop(actor: &ActorCell, shell: &ActorCell, timeout: Duration) {
@@ -23,6 +42,56 @@ async fn stop(actor: &ActorCell, shell: &ActorCell, timeout: Duration) {
         actor.kill();
         if actor.wait(Some(KILL_TIMEOUT)).await.is_err() {
             actor.unlink(shell.clone());
+        }
+    }
+}
+
+/// An actor whose end divides the events of two incarnations.
+struct Boundary;
+
+/// What a [`Boundary`] would take, by which its events are known.
+struct BoundaryMessage;
+
+#[cfg(feature = "cluster")]
+impl ractor::Message for BoundaryMessage {}
+
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
+impl Actor for Boundary {
+    type Msg = BoundaryMessage;
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<BoundaryMessage>,
+        (): (),
+    ) -> Result<(), ActorProcessingErr> {
+        Ok(())
+    }
+}
+
+/// What a supervision event is to a shell.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Origin {
+    /// The boundary after a former incarnation's events, which is only starting.
+    Boundary,
+    /// The same, and it has ended: all that follows is of the next incarnation.
+    BoundaryEnd,
+    /// An actor that an incarnation linked.
+    Linked,
+    /// No actor, as for changes of process groups.
+    Nobody,
+}
+
+impl Origin {
+    pub(crate) fn of(event: &SupervisionEvent) -> Self {
+        let Some(actor) = event.actor_cell() else {
+            return Self::Nobody;
+        };
+        match (actor.is_message_type_of::<BoundaryMessage>(), event) {
+            (Some(true), SupervisionEvent::ActorStarted(_)) => Self::Boundary,
+            (Some(true), _) => Self::BoundaryEnd,
+            _ => Self::Linked,
         }
     }
 }

@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use breakerbox_core::Exit;
@@ -24,6 +24,8 @@ pub(crate) struct Slot<A: Actor> {
     formers: AtomicU64,
     incarnation: Mutex<Option<ActorIncarnation<A>>>,
     interrupt: Interrupt,
+    /// Whether its shell had to be killed, which is said however often it is stopped.
+    killed: AtomicBool,
     shell_exit: OnceLock<Exit>,
     state: watch::Sender<SlotState>,
 }
@@ -37,6 +39,7 @@ impl<A: Actor> Slot<A> {
             formers: AtomicU64::new(0),
             incarnation: Mutex::new(None),
             interrupt: Interrupt::default(),
+            killed: AtomicBool::new(false),
             shell_exit: OnceLock::new(),
             state: watch::Sender::new(SlotState::Empty),
         }
@@ -75,13 +78,6 @@ impl<A: Actor> Slot<A> {
         }
     }
 
-    /// Whether there is no incarnation right now; false while it is locked.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.incarnation
-            .try_lock()
-            .is_ok_and(|guard| guard.is_none())
-    }
-
     pub(crate) fn is_closed(&self) -> bool {
         *self.state.borrow() == SlotState::Closed
     }
@@ -91,16 +87,19 @@ impl<A: Actor> Slot<A> {
         &self.interrupt
     }
 
-    /// A number that changes when an incarnation has ended.
+    /// How many incarnations have ended, with all actors linked to them.
     pub(crate) fn formers(&self) -> u64 {
-        // Acquire: the events of the actors that it counts are in the mailbox.
-        self.formers.load(Ordering::Acquire)
+        self.formers.load(Ordering::Relaxed)
     }
 
-    /// Notes that an incarnation has ended, and all actors linked to it.
+    /// Counts one that has ended, and all actors linked to it.
+    ///
+    /// # Memory ordering
+    ///
+    /// Who handles an event of a later incarnation sees it counted: the mailbox
+    /// passed the event on, and the boundary before it.
     pub(crate) fn count_former(&self) {
-        // Release: their events were sent before.
-        self.formers.fetch_add(1, Ordering::Release);
+        self.formers.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Wakes a shell that waits for an incarnation.
@@ -132,6 +131,15 @@ impl<A: Actor> Slot<A> {
             let slot = Arc::clone(self);
             runtime.spawn(async move { drop(slot.lock().await.take()) });
         }
+    }
+
+    pub(crate) fn was_killed(&self) -> bool {
+        self.killed.load(Ordering::Relaxed)
+    }
+
+    /// Notes that its shell had to be killed.
+    pub(crate) fn set_killed(&self) {
+        self.killed.store(true, Ordering::Relaxed);
     }
 
     /// How the shell ended; killed, unless its `post_stop` has run.

@@ -3,7 +3,7 @@
 use breakerbox_core::{ChildId, Phase, Supervision};
 use tokio::sync::oneshot;
 
-use super::super::{AddError, ChildSpec, Departure, RemoveError, RestartError};
+use super::super::{AddError, ChildSpec, Departure, RemoveError, RestartError, catch};
 use super::SupervisorState;
 use crate::clock;
 
@@ -11,10 +11,12 @@ type Reply<T, E> = oneshot::Sender<Result<T, E>>;
 
 impl SupervisorState {
     pub(super) fn add(&mut self, spec: ChildSpec, reply: Reply<(), AddError>) {
-        if self.published.id(&spec.name).is_some() {
+        if self.publisher.id(&spec.name).is_some() {
             let child = spec.name.to_string();
-            let _gave_up_waiting = reply.send(Err(AddError::Duplicate { child }));
+            catch::drop_of(spec);
+            refuse(reply, AddError::Duplicate { child });
         } else if let Some(maximum) = self.maximum.filter(|most| self.children.len() >= *most) {
+            catch::drop_of(spec);
             refuse(reply, AddError::Full { maximum });
         } else if let Some(managed) = self.insert(spec) {
             managed.add_reply = Some(reply);
@@ -22,7 +24,7 @@ impl SupervisorState {
     }
 
     pub(super) fn remove(&mut self, name: &str, reply: Reply<Departure, RemoveError>) {
-        let Some(child) = self.published.id(name) else {
+        let Some(child) = self.publisher.id(name) else {
             return refuse(reply, unknown(name));
         };
         if let Some(managed) = self.children.get_mut(&child) {
@@ -36,7 +38,7 @@ impl SupervisorState {
     }
 
     pub(super) fn restart(&mut self, name: &str, reply: Reply<(), RestartError>) {
-        let known = self.published.id(name);
+        let known = self.publisher.id(name);
         let Some(child) = known.filter(|id| self.command(*id, Supervision::restart)) else {
             let child = name.to_owned();
             return refuse(reply, RestartError::Unknown { child });
@@ -47,7 +49,7 @@ impl SupervisorState {
     }
 
     pub(super) fn stop(&mut self, name: &str, reply: Reply<Departure, RemoveError>) {
-        let known = self.published.id(name);
+        let known = self.publisher.id(name);
         let Some(child) = known.filter(|id| self.command(*id, Supervision::stop)) else {
             return refuse(reply, unknown(name));
         };

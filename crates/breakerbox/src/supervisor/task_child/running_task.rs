@@ -80,8 +80,10 @@ impl RunningTask {
     pub(super) async fn stop(&self, shutdown: Shutdown) -> StopResult {
         if let Some(timeout) = shutdown.patience() {
             self.stop.cancel();
-            if let Ok(exit) = tokio::time::timeout(timeout, self.ended()).await {
-                return StopResult::new(Departure::Stopped, exit);
+            match tokio::time::timeout(timeout, self.ended()).await {
+                Ok(Exit::Killed) => return StopResult::new(Departure::Killed, Exit::Killed),
+                Ok(exit) => return StopResult::new(Departure::Stopped, exit),
+                Err(_late) => {}
             }
         }
         self.kill();

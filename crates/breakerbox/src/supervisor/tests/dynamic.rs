@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -5,10 +6,11 @@ use breakerbox_core::{Backoff, Ending, Exit, Phase, Restart};
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 
+use super::scripted::Bomb;
 use super::worker::{Fault, Log, WorkerMessage, WorkerSpec, worker};
 use super::{SECOND, exited, stopped, supervise, until};
 use crate::AskError;
-use crate::supervisor::{AddError, ChildError, Departure, RemoveError, SupervisorEvent};
+use crate::supervisor::{AddError, ChildError, ChildSpec, Departure, RemoveError, SupervisorEvent};
 
 /// R36: what is added is up, what is removed is gone, and its name is free.
 #[tokio::test(start_paused = true)]
@@ -206,4 +208,24 @@ async fn r31_a_handle_does_not_lead_to_a_later_child_of_the_same_name() {
         supervisor.snapshot().child("worker").unwrap().phase,
         Phase::Up
     );
+}
+
+/// R35: nothing that a spec holds can end the supervisor that drops it.
+#[tokio::test(start_paused = true)]
+async fn r35_a_spec_that_panics_when_it_is_dropped_harms_nobody() {
+    let bomb = |name| {
+        let bomb = Bomb;
+        ChildSpec::task(name, move |stop| {
+            let _held = &bomb;
+            async move {
+                stop.cancelled().await;
+                Ok::<_, Infallible>(())
+            }
+        })
+    };
+    let supervisor = supervise([worker("fine"), bomb("bomb")]).await;
+    let duplicate = supervisor.add(bomb("fine")).await;
+    assert!(matches!(duplicate, Err(AddError::Duplicate { .. })));
+    assert_eq!(supervisor.remove("bomb").await, Ok(Departure::Stopped));
+    assert_eq!(supervisor.stop("fine").await, Ok(Departure::Stopped));
 }

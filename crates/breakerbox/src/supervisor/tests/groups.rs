@@ -6,6 +6,7 @@ use std::time::Duration;
 use breakerbox_core::{Backoff, Exit, Phase, RestartIntensity, Strategy};
 use tokio::sync::Notify;
 
+use super::scripted::{Ask, Bomb, Script};
 use super::worker::{Fault, Log, WorkerMessage, WorkerSpec};
 use super::{SECOND, exited, restarted, until};
 use crate::supervisor::{Child, ChildSpec, Departure, End, Shutdown, Supervisor, SupervisorSpec};
@@ -249,4 +250,70 @@ async fn r33_a_sibling_that_blocks_its_thread_is_not_started_beside_itself() {
     // A millisecond may not be enough for it to stop.
     let departures = supervisor.shutdown().await.stopped;
     assert!(departures.iter().all(|it| it.departure != Departure::Stuck));
+}
+
+/// R33: a shutdown without a limit is one like any other.
+#[tokio::test(start_paused = true)]
+async fn r33_a_group_restart_waits_as_long_as_a_child_may_take() {
+    let log = Log::new();
+    let spec = WorkerSpec::new("patient", &log).spec();
+    let children = [
+        spec.shutdown(Shutdown::Within(Duration::MAX)),
+        WorkerSpec::new("bad", &Log::new()).spec(),
+    ];
+    let supervisor = supervise(Strategy::OneForAll, children).await;
+    let mut events = supervisor.events();
+    fail(&worker(&supervisor, "bad")).await;
+    until(&mut events, restarted).await;
+    until(&mut events, restarted).await;
+    assert_eq!(log.incarnations.load(Ordering::SeqCst), 2);
+}
+
+/// R33: what panics in the drop of a `post_stop` that is too late keeps nobody.
+#[tokio::test(start_paused = true)]
+async fn r33_a_group_restart_survives_a_panic_in_the_drop_of_a_late_post_stop() {
+    let log = Log::new();
+    let late = Script::new(&log).post_stop(|_, _| async {
+        let _bomb = Bomb;
+        std::future::pending().await
+    });
+    let children = [
+        late.child("late").shutdown(Shutdown::Within(SECOND)),
+        WorkerSpec::new("bad", &Log::new()).spec(),
+    ];
+    let supervisor = supervise(Strategy::OneForAll, children).await;
+    let mut events = supervisor.events();
+    fail(&worker(&supervisor, "bad")).await;
+    until(&mut events, restarted).await;
+    until(&mut events, restarted).await;
+    assert_eq!(log.incarnations.load(Ordering::SeqCst), 2);
+}
+
+/// R34: a `post_stop` that is cut short is the last that its incarnation does.
+#[tokio::test(start_paused = true)]
+async fn r34_who_is_stopped_during_a_group_restart_handles_nothing_after_its_post_stop() {
+    let log = Log::new();
+    let stops = Arc::new(Notify::new());
+    let slow = Script::new(&log).post_stop({
+        let stops = Arc::clone(&stops);
+        move |_, _| {
+            stops.notify_one();
+            std::future::pending()
+        }
+    });
+    let children = [
+        slow.child("slow").shutdown(Shutdown::Within(60 * SECOND)),
+        WorkerSpec::new("bad", &Log::new()).spec(),
+    ];
+    let supervisor = supervise(Strategy::OneForAll, children).await;
+    let slow = supervisor.child::<Ask>("slow").unwrap();
+    fail(&worker(&supervisor, "bad")).await;
+    stops.notified().await;
+    let asking = slow.clone();
+    let asked = tokio::spawn(async move { asking.ask(Ask::Who, 600 * SECOND).await });
+    // It is in the mailbox by now, and the shell waits for an incarnation.
+    tokio::time::sleep(SECOND).await;
+    supervisor.stop("slow").await.unwrap();
+    asked.await.unwrap().unwrap_err();
+    assert_eq!(log.read(), ["1 stops"]);
 }

@@ -1,5 +1,6 @@
-use ractor::ActorRef;
+use ractor::{Actor, ActorRef};
 
+use super::scripted::{Ask, Idle, Script};
 use super::worker::{Fault, Log, WorkerMessage, WorkerSpec};
 use super::{SECOND, restarted, supervise, until};
 
@@ -69,6 +70,49 @@ async fn r31_an_incarnation_gets_the_events_of_its_own_linked_actors() {
     assert!(
         log.read()
             .contains(&"worker 2 lost a linked actor".to_owned())
+    );
+}
+
+/// R31: one that did not come up is a former one like any other.
+#[tokio::test(start_paused = true)]
+async fn r31_an_incarnation_gets_no_events_of_one_that_did_not_come_up() {
+    let log = Log::new();
+    let script = Script::new(&log).pre_start(|number, myself| async move {
+        if number == 2 {
+            Idle::spawn_linked(None, Idle, (), myself.get_cell()).await?;
+            return Err("it did not come up".into());
+        }
+        Ok(())
+    });
+    let supervisor = supervise([script.child("child")]).await;
+    let child = supervisor.child::<Ask>("child").unwrap();
+    let mut events = supervisor.events();
+    child.actor().cast(Ask::Fail).unwrap();
+    let queued = child.ask(Ask::Who, SECOND).await;
+    until(&mut events, restarted).await;
+    assert_eq!(queued, Ok(3));
+    assert_eq!(child.ask(Ask::Who, SECOND).await, Ok(3));
+    assert_eq!(log.read(), ["3 answers", "3 answers"]);
+}
+
+/// R31: also one that ends while the incarnation still starts.
+#[tokio::test(start_paused = true)]
+async fn r31_an_incarnation_gets_the_event_of_an_actor_that_ends_during_its_start() {
+    let log = Log::new();
+    let script = Script::new(&log).pre_start(|number, myself| async move {
+        let (linked, _task) = Idle::spawn_linked(None, Idle, (), myself.get_cell()).await?;
+        if number == 2 {
+            linked.kill_and_wait(None).await?;
+        }
+        Ok(())
+    });
+    let supervisor = supervise([script.child("child")]).await;
+    assert_eq!(supervisor.restart("child").await, Ok(()));
+    let child = supervisor.child::<Ask>("child").unwrap();
+    assert_eq!(child.ask(Ask::Who, SECOND).await, Ok(2));
+    assert_eq!(
+        log.read(),
+        ["1 stops", "2 lost a linked actor", "2 answers"]
     );
 }
 

@@ -2,13 +2,15 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use breakerbox_core::{Backoff, Ending, Exit, Phase};
+use breakerbox_core::{Backoff, Ending, Exit, Phase, Restart};
+use futures_util::FutureExt;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{Notify, oneshot};
 
 use super::worker::{Fault, Log, WorkerMessage, WorkerSpec, worker};
-use super::{SECOND, exited, supervise, until};
+use super::{SECOND, exited, spec, supervise, until};
 use crate::AskError;
+use crate::supervisor::actor::SupervisorArguments;
 use crate::supervisor::{AddError, ChildSpec, Departure, End, RemoveError, Shutdown};
 
 /// R34, R40 (T13): reverse order, and every `post_stop` has run.
@@ -337,4 +339,26 @@ fn r40_a_runtime_may_end_before_its_supervisor() {
         assert_eq!(log.running.load(Ordering::SeqCst), 0);
         drop(supervisor);
     }
+}
+
+/// R34: it is said once more where a shutdown overtakes a removal.
+#[tokio::test(start_paused = true)]
+async fn r34_who_had_to_be_killed_was_killed_however_often_it_is_stopped() {
+    let supervisor = supervise([worker("worker").restart(Restart::Temporary)]).await;
+    let worker = supervisor.published.child("worker").unwrap();
+    for shutdown in [Shutdown::Kill, Shutdown::Within(SECOND)] {
+        let stopped = Arc::clone(worker.runnable()).stop(shutdown).await;
+        assert_eq!(stopped.departure, Departure::Killed);
+    }
+}
+
+/// R34: a supervisor that was killed before it ran has ended as well.
+#[tokio::test(start_paused = true)]
+async fn r34_a_supervisor_that_never_ran_has_ended_once_it_is_dropped() {
+    let (booted, _) = oneshot::channel();
+    let arguments = SupervisorArguments::new(spec([]), booted);
+    let published = Arc::clone(arguments.publisher.published());
+    assert_eq!(published.closed().now_or_never(), None);
+    drop(arguments);
+    assert_eq!(published.closed().now_or_never(), Some(()));
 }

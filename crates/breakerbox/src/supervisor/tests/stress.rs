@@ -26,6 +26,9 @@ async fn r33_random_concurrent_commands_leave_nothing_behind() {
         for log in logs {
             assert_eq!(log.running.load(Ordering::SeqCst), 0, "seed {seed}");
             assert!(log.most_running.load(Ordering::SeqCst) <= 1, "seed {seed}");
+            let incarnations = log.incarnations.load(Ordering::SeqCst);
+            let post_starts = log.post_starts.load(Ordering::SeqCst);
+            assert!(post_starts <= incarnations, "seed {seed}");
         }
     }
 }
@@ -35,7 +38,7 @@ async fn send_commands(supervisor: Supervisor, logs: Vec<Arc<Log>>, mut rng: fas
         let which = rng.usize(..NAMES.len());
         let name = NAMES[which];
         let child = supervisor.child::<WorkerMessage>(name);
-        match (rng.u8(..8), child) {
+        match (rng.u8(..9), child) {
             (0, _) => drop(supervisor.remove(name).await),
             (1, Ok(child)) => child.actor().kill(),
             (2, Ok(child)) => child.actor().stop(None),
@@ -45,11 +48,12 @@ async fn send_commands(supervisor: Supervisor, logs: Vec<Arc<Log>>, mut rng: fas
                 let _crashed = child.ask(fail, 60 * SECOND).await;
             }
             (6 | 7, Ok(child)) => drop(child.ask(WorkerMessage::Incarnation, 60 * SECOND).await),
+            (8, Ok(_)) => drop(supervisor.restart(name).await),
             (_, Err(_)) => {
                 let spec = WorkerSpec::new(name, &logs[which]).spec();
                 drop(supervisor.add(spec).await);
             }
-            (8.., Ok(_)) => unreachable!("it draws below 8"),
+            (9.., Ok(_)) => unreachable!("it draws below 9"),
         }
     }
 }

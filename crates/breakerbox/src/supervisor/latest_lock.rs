@@ -29,4 +29,9 @@ impl LatestLock {
         let guard = self.running.lock().await;
         (self.latest.load(Ordering::Relaxed) == number).then_some(guard)
     }
+
+    /// Waits until no task runs.
+    pub(super) async fn idle(&self) {
+        drop(self.running.lock().await);
+    }
 }

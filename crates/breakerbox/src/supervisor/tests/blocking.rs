@@ -1,0 +1,192 @@
+//! Children that block their thread, which cannot be ended where they are.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, mpsc};
+
+use breakerbox_core::{Restart, Strategy};
+use futures_util::future::ready;
+use tokio::sync::Notify;
+
+use super::scripted::{Ask, Script};
+use super::worker::{Log, WorkerMessage, WorkerSpec, worker};
+use super::{SECOND, supervise};
+use crate::supervisor::{ChildSpec, Departure, Shutdown, SupervisorSpec};
+
+/// Where a thread is held until the test lets it go.
+struct Trap {
+    entered: Notify,
+    released: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Trap {
+    /// Dropping what comes with it releases who is in it, and later nobody is held.
+    fn set() -> (Arc<Self>, mpsc::Sender<()>) {
+        let (release, released) = mpsc::channel();
+        let trap = Self {
+            entered: Notify::new(),
+            released: Mutex::new(released),
+        };
+        (Arc::new(trap), release)
+    }
+
+    fn enter(&self) {
+        self.entered.notify_one();
+        let _released = self.released.lock().unwrap().recv();
+    }
+}
+
+/// Gives others a turn until nothing of a child is left.
+async fn gone(log: &Log) {
+    while log.running.load(Ordering::SeqCst) > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// R34: who was given up in its start is not up later, when nobody knows it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r34_a_child_that_is_removed_while_its_start_blocks_never_comes_up() {
+    let (trap, release) = Trap::set();
+    let log = Log::new();
+    let child = Script::new(&log).pre_start({
+        let trap = Arc::clone(&trap);
+        move |_, _| {
+            ready({
+                trap.enter();
+                Ok(())
+            })
+        }
+    });
+    let supervisor = supervise([]).await;
+    let adding = supervisor.clone();
+    let child = child.child("stuck").shutdown(Shutdown::Kill);
+    let added = tokio::spawn(async move { adding.add(child).await });
+    trap.entered.notified().await;
+    assert_eq!(supervisor.remove("stuck").await, Ok(Departure::Stuck));
+    added.await.unwrap().unwrap_err();
+    drop(release);
+    gone(&log).await;
+}
+
+/// R33: the same where it restarts in place, and is started again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r33_a_child_that_is_stopped_while_its_restart_blocks_is_not_started_beside_itself() {
+    let (trap, release) = Trap::set();
+    let log = Log::new();
+    let child = Script::new(&log).pre_start({
+        let trap = Arc::clone(&trap);
+        move |number, _| {
+            ready({
+                if number == 2 {
+                    trap.enter();
+                }
+                Ok(())
+            })
+        }
+    });
+    let supervisor = supervise([child.child("stuck").shutdown(Shutdown::Kill)]).await;
+    let restarting = supervisor.clone();
+    let restarted = tokio::spawn(async move { restarting.restart("stuck").await });
+    trap.entered.notified().await;
+    assert_eq!(supervisor.stop("stuck").await, Ok(Departure::Stuck));
+    restarted.await.unwrap().unwrap_err();
+    drop(release);
+    assert_eq!(supervisor.restart("stuck").await, Ok(()));
+    assert_eq!(log.most_running.load(Ordering::SeqCst), 1);
+    let child = supervisor.child::<Ask>("stuck").unwrap();
+    assert_eq!(child.ask(Ask::Who, 60 * SECOND).await, Ok(3));
+    supervisor.shutdown().await;
+    gone(&log).await;
+}
+
+/// R34: nor does a tree come up whose start was given up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r34_a_level_that_is_removed_while_its_start_blocks_never_comes_up() {
+    let (trap, release) = Trap::set();
+    let log = Log::new();
+    let level = ChildSpec::supervisor("level", {
+        let (log, trap) = (Arc::clone(&log), Arc::clone(&trap));
+        move || {
+            trap.enter();
+            let worker = WorkerSpec::new("worker", &log).spec();
+            SupervisorSpec::new("level", Strategy::OneForOne).child(worker)
+        }
+    });
+    let supervisor = supervise([]).await;
+    let adding = supervisor.clone();
+    let level = level.shutdown(Shutdown::Kill);
+    let added = tokio::spawn(async move { adding.add(level).await });
+    trap.entered.notified().await;
+    assert_eq!(supervisor.remove("level").await, Ok(Departure::Stuck));
+    added.await.unwrap().unwrap_err();
+    drop(release);
+    // Until the level is gone with the task that was to start it.
+    while Arc::strong_count(&log) > 1 {
+        assert_eq!(log.incarnations.load(Ordering::SeqCst), 0);
+        tokio::task::yield_now().await;
+    }
+}
+
+/// R33: a level that was killed is not started beside what is left of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn r33_a_killed_level_is_not_started_beside_a_child_of_it_that_blocks() {
+    let log = Log::new();
+    let level = ChildSpec::supervisor("level", {
+        let log = Arc::clone(&log);
+        move || {
+            let worker = WorkerSpec::new("worker", &log).spec();
+            SupervisorSpec::new("level", Strategy::OneForOne).child(worker)
+        }
+    });
+    let supervisor = supervise([level.shutdown(Shutdown::Kill)]).await;
+    let blocking = supervisor.child::<WorkerMessage>("level/worker").unwrap();
+    let (release, released) = mpsc::channel();
+    let block = |reply| WorkerMessage::Block(released, reply);
+    blocking.ask(block, 60 * SECOND).await.unwrap();
+    assert_eq!(supervisor.stop("level").await, Ok(Departure::Stuck));
+    let restarting = supervisor.clone();
+    let restarted = tokio::spawn(async move { restarting.restart("level").await });
+    // Whoever does not wait overtakes it.
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(log.incarnations.load(Ordering::SeqCst), 1);
+    drop(release);
+    assert_eq!(restarted.await.unwrap(), Ok(()));
+    assert_eq!(log.most_running.load(Ordering::SeqCst), 1);
+    supervisor.shutdown().await;
+}
+
+/// R34: who blocks its thread while it is dropped is stuck as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r34_a_child_whose_drop_blocks_its_thread_is_reported_as_stuck() {
+    let (trap, release) = Trap::set();
+    let log = Log::new();
+    let child = Script::new(&log).on_drop(move |_| trap.enter());
+    let child = child.child("stuck").shutdown(Shutdown::Kill);
+    let supervisor = supervise([worker("fine"), child]).await;
+    let report = supervisor.shutdown().await;
+    let departures: Vec<_> = report.stopped.iter().map(|it| it.departure).collect();
+    assert_eq!(departures, [Departure::Stuck, Departure::Stopped]);
+    drop(release);
+    gone(&log).await;
+}
+
+/// R35: and keeps nobody waiting where it was killed by somebody else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r35_a_child_whose_drop_blocks_its_thread_leaves_the_supervisor_responsive() {
+    let (trap, release) = Trap::set();
+    let log = Log::new();
+    let child = Script::new(&log).on_drop({
+        let trap = Arc::clone(&trap);
+        move |_| trap.enter()
+    });
+    let child = child.child("stuck").restart(Restart::Temporary);
+    let supervisor = supervise([worker("fine"), child]).await;
+    let stuck = supervisor.child::<Ask>("stuck").unwrap();
+    stuck.actor().kill();
+    trap.entered.notified().await;
+    assert_eq!(supervisor.stop("fine").await, Ok(Departure::Stopped));
+    drop(release);
+    supervisor.shutdown().await;
+    gone(&log).await;
+}
