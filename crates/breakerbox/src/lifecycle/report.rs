@@ -26,6 +26,10 @@ impl LifecycleReport {
     /// 0 if it was asked to end and did so in order, whoever had to be killed on
     /// the way; 130 or 143, as a shell says it of SIGINT and SIGTERM, if it was
     /// asked again; 1 if the tree ended by itself.
+    ///
+    /// A tokio runtime that is dropped waits for every thread. Where the tree's
+    /// report names somebody as [`Stuck`](crate::Departure::Stuck), call
+    /// [`std::process::exit`] instead of returning this from `main`.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self.end {
