@@ -204,6 +204,7 @@ async fn r53_no_client_notices_that_a_server_half_closes_its_sockets() {
 
 #[tokio::test]
 async fn r56_the_demo_fails_over_and_back_without_a_failed_request() {
+    let _alone = ALONE.lock().await;
     let mut run = Command::new(example::path("gateway"));
     let run = within("an end", run.arg("--demo").output()).await.unwrap();
     let said = String::from_utf8_lossy(&run.stdout);

@@ -4,8 +4,9 @@
 
 mod example;
 
-use std::net::TcpListener;
 use std::process::{Command, Output};
+
+use tokio::net::TcpSocket;
 
 #[test]
 fn five_calls_to_its_own_server_are_answered() {
@@ -20,11 +21,11 @@ fn five_calls_to_its_own_server_are_answered() {
 
 #[test]
 fn five_calls_to_a_dead_port_fail_and_the_sixth_would_open_it() {
-    let lines = lines_of(
-        gobreaker()
-            .arg(format!("http://127.0.0.1:{}", dead_port()))
-            .output(),
-    );
+    // It does not listen, and while it is bound nobody else does.
+    let dead = TcpSocket::new_v4().unwrap();
+    dead.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", dead.local_addr().unwrap());
+    let lines = lines_of(gobreaker().arg(url).output());
     assert_eq!(lines.len(), 5, "{lines:?}");
     for (line, attempt) in lines.iter().zip(1..) {
         assert!(line.starts_with(&format!("{attempt}: failed: ")), "{line}");
@@ -54,13 +55,4 @@ fn lines_of(run: std::io::Result<Output>) -> Vec<String> {
         .lines()
         .map(str::to_owned)
         .collect()
-}
-
-/// A port that was free a moment ago.
-fn dead_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }

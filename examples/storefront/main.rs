@@ -87,8 +87,10 @@ async fn play() -> Result<(), Failure> {
 /// Keeps the shop open until Ctrl-C.
 async fn serve() -> Result<(), Failure> {
     let storefront = Storefront::open(Timeline::begin()).await?;
-    println!("\n{}\n", storefront.invitation());
-    signal::ctrl_c().await?;
+    let invite = async { println!("\n{}\n", storefront.invitation()) };
+    // Whoever reads of Ctrl-C may send it, so it is listened for first.
+    let (interrupted, ()) = tokio::join!(biased; signal::ctrl_c(), invite);
+    interrupted?;
     println!();
     storefront.close().await;
     Ok(())

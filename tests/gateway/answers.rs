@@ -1,7 +1,7 @@
 //! What a gateway answers by itself.
 
 use reqwest::StatusCode;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 use crate::file::{File, config};
 use crate::process::{Process, within};
@@ -10,9 +10,10 @@ use crate::{client, get};
 
 #[tokio::test]
 async fn a_server_that_refuses_connections_is_a_bad_gateway_and_then_unavailable() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = listener.local_addr().unwrap();
-    drop(listener);
+    // It does not listen, and while it is bound nobody else does.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nobody = socket.local_addr().unwrap();
     let file = File::new("nobody", &config(&[nobody]));
     let gateway = Process::start(&[file.path()]).await;
     let mut failed = 0;

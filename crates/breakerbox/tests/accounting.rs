@@ -206,7 +206,7 @@ impl<'a> Caller<'a> {
             match permit {
                 Ok(permit) if self.rng.u8(..8) == 0 => self.shelve(permit),
                 Ok(permit) => self.settle(permit),
-                Err(_) => thread::yield_now(),
+                Err(_) => std::hint::spin_loop(),
             }
         }
         admitted

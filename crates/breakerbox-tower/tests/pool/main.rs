@@ -26,7 +26,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tower::{Layer, ServiceExt};
 
-use server::{Server, Serves, closed_port};
+use server::{Server, Serves, closed_socket};
 
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 type Upstream = Origin<Client<HttpConnector, ReplayBody<Body>>>;
@@ -101,7 +101,9 @@ fn in_flight<S: Clone + Send + Sync + 'static>(pool: &Pool<S>) -> u32 {
 #[tokio::test]
 async fn r53_an_upload_that_was_refused_a_connection_goes_elsewhere_whole() {
     let south = Server::start(Serves::Echo).await;
-    let shop = shop(CONFIG, closed_port().await, south.port).await;
+    let closed = closed_socket();
+    let port = closed.local_addr().unwrap().port();
+    let shop = shop(CONFIG, port, south.port).await;
     // By no means idempotent; but nothing was sent.
     let pieces = vec![
         Bytes::from("a "),

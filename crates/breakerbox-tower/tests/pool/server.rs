@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 /// A server that answers as it is told, and counts.
 pub(crate) struct Server {
@@ -65,10 +65,11 @@ impl Server {
     }
 }
 
-/// A port of which nobody takes connections.
-pub(crate) async fn closed_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap().port()
+/// A socket that is bound and does not listen: connections to it are refused.
+pub(crate) fn closed_socket() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {

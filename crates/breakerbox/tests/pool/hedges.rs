@@ -94,6 +94,7 @@ async fn r55_there_is_no_hedge_beyond_the_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn r55_no_more_calls_are_hedged_than_the_quantile_says_however_many_hedges_win() {
+    fastrand::seed(7);
     let breakers = breakers().await;
     let upstreams = ["north", "south", "east", "west"].map(Upstream::new);
     let endpoints = upstreams.each_ref().map(Upstream::endpoint);

@@ -226,7 +226,9 @@ async fn r33_a_sibling_that_blocks_its_thread_is_not_started_beside_itself() {
     let log = Log::new();
     let bad = Log::new();
     let quick = Shutdown::Within(Duration::from_millis(1));
-    let spec = WorkerSpec::new("blocking", &log).spec();
+    let mut blocking = WorkerSpec::new("blocking", &log);
+    blocking.drops_slowly = true;
+    let spec = blocking.spec();
     let children = [
         spec.shutdown(quick).start_timeout(60 * SECOND),
         WorkerSpec::new("bad", &bad).spec(),

@@ -2,7 +2,6 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
 
 use breakerbox_core::{Ending, Exit, Phase, Restart};
 use tokio::sync::Notify;
@@ -289,10 +288,11 @@ async fn r33_a_start_that_blocks_its_thread_delays_the_next_one() {
             }
         }
     });
-    let timeout = Duration::from_millis(1);
-    let supervisor = supervise([task.start_timeout(timeout).shutdown(Shutdown::Kill)]).await;
+    let task = task.start_timeout(SECOND / 10).shutdown(Shutdown::Kill);
+    let supervisor = supervise([]).await;
     let mut events = supervisor.events();
-    let timed_out = Exit::InitFailed("it did not start within 1ms".to_owned());
+    supervisor.add(task).await.unwrap();
+    let timed_out = Exit::InitFailed("it did not start within 100ms".to_owned());
     let is_late = |event: &SupervisorEvent| matches!(event, SupervisorEvent::Exited { exit, .. } if *exit == timed_out);
     until(&mut events, is_late).await;
     assert_eq!(log.incarnations.load(Ordering::SeqCst), 2);

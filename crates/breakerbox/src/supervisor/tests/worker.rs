@@ -72,6 +72,7 @@ impl Log {
 /// What a worker is started with.
 #[derive(Clone)]
 pub(super) struct WorkerSpec {
+    pub(super) drops_slowly: bool,
     /// Fails in `pre_start`, from this incarnation on.
     pub(super) fails_in_pre_start_from: u64,
     /// Never returns from `pre_start`, from this incarnation on.
@@ -87,6 +88,7 @@ pub(super) struct WorkerSpec {
 impl WorkerSpec {
     pub(super) fn new(name: &'static str, log: &Arc<Log>) -> Self {
         Self {
+            drops_slowly: false,
             fails_in_pre_start_from: u64::MAX,
             hangs_in_pre_start_from: u64::MAX,
             log: Arc::clone(log),
@@ -225,9 +227,11 @@ impl WorkerState {
 
 impl Drop for WorkerState {
     fn drop(&mut self) {
-        // Whoever does not wait for the drop overtakes it.
-        for _ in 0..100 {
-            std::thread::yield_now();
+        if self.worker.drops_slowly {
+            // Whoever does not wait for it overtakes it.
+            for _ in 0..20 {
+                std::thread::yield_now();
+            }
         }
         self.worker.log.running.fetch_sub(1, Ordering::SeqCst);
         if self.worker.panics_in_drops_of.contains(&self.number) {
