@@ -358,11 +358,10 @@ impl Supervisor {
     /// that is stuck, and named in the report.
     pub(crate) async fn kill(&self) -> Report {
         self.actor.kill();
-        let gone = tokio::time::timeout(KILL_TIMEOUT, self.gone()).await;
+        let _blocking = tokio::time::timeout(KILL_TIMEOUT, self.ended()).await;
         let mut report = self.published.report().unwrap_or_else(Report::killed);
-        if gone.is_err() {
-            report.stopped.extend(self.published.stuck());
-        }
+        let stuck = self.published.stuck_after(KILL_TIMEOUT).await;
+        report.stopped.extend(stuck);
         report
     }
 

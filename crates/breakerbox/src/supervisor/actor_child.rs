@@ -110,9 +110,13 @@ where
 
     fn gone(self: Arc<Self>) -> BoxFuture<'static, ()> {
         async move {
-            if let Some(shell) = self.current.get() {
-                shell.wait_ended().await;
-            }
+            let Some(shell) = self.current.get() else {
+                return;
+            };
+            // What is dropped with it is the user's, so that has a task of its own.
+            let ended = tokio::spawn(async move { shell.wait_ended().await });
+            // An error means that the runtime ends.
+            let _ended = ended.await;
         }
         .boxed()
     }

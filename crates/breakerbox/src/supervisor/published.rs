@@ -3,11 +3,11 @@ mod child_entry;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use breakerbox_core::{ChildId, Phase};
-use futures_util::FutureExt;
+use futures_util::future::join_all;
 use tokio::sync::{broadcast, watch};
-use tokio::task::unconstrained;
 
 use super::{
     ChildSnapshot, Departure, Report, Stopped, Supervisor, SupervisorEvent, SupervisorSnapshot,
@@ -126,17 +126,17 @@ impl Published {
         }
     }
 
-    /// The children of which something is left.
-    pub(super) fn stuck(&self) -> Vec<Stopped> {
+    /// The children of which something is left after so long.
+    pub(super) async fn stuck_after(&self, timeout: Duration) -> Vec<Stopped> {
         let children = lock::with(&self.inner, |inner| inner.children.clone());
-        let is_left =
-            |entry: &&Arc<ChildEntry>| unconstrained(entry.gone()).now_or_never().is_none();
-        let left = children.values().filter(is_left);
-        left.map(|entry| Stopped {
-            child: Arc::clone(entry.name()),
-            departure: Departure::Stuck,
-        })
-        .collect()
+        let stuck = children.values().map(|entry| async move {
+            let gone = tokio::time::timeout(timeout, entry.gone()).await;
+            gone.is_err().then(|| Stopped {
+                child: Arc::clone(entry.name()),
+                departure: Departure::Stuck,
+            })
+        });
+        join_all(stuck).await.into_iter().flatten().collect()
     }
 
     pub(super) fn set_report(&self, report: Report) {

@@ -126,8 +126,8 @@ impl<A: Actor> Actor for Shell<A> {
     ) -> Result<(), ActorProcessingErr> {
         state.share_announcement();
         let origin = Origin::of(&event);
-        if let Origin::Boundary | Origin::BoundaryEnd = origin {
-            state.formers += u64::from(origin == Origin::BoundaryEnd);
+        if let Origin::Boundary(ended) = origin {
+            state.formers = ended.unwrap_or(state.formers);
             return Ok(());
         }
         // It may become a former one's while this waits.

@@ -21,16 +21,17 @@ pub(crate) async fn stop_all(shell: &ActorCell, timeout: Duration) {
 /// Stops them, and keeps their events from the next incarnation.
 ///
 /// Those are in the shell's mailbox when all have ended, in front of the event of
-/// one more actor, the [`Boundary`].
+/// one more actor, the [`Boundary`]. Where this is dropped half-way, the shell
+/// ends, or this is done once more before there is a next incarnation.
 pub(crate) async fn end_with_incarnation<A: Actor>(
     shell: &ActorRef<A::Msg>,
     slot: &Slot<A>,
     timeout: Duration,
 ) {
     stop_all(shell, timeout).await;
-    slot.count_former();
+    let formers = slot.count_former();
     // Refused by a shell that drains or stops, which links no other actors either.
-    if let Ok((boundary, _task)) = shell.spawn_linked(None, Boundary, ()).await {
+    if let Ok((boundary, _task)) = shell.spawn_linked(None, Boundary, formers).await {
         // It has ended when this fails.
         let _ended = boundary.stop_and_wait(None, None).await;
     }
@@ -58,25 +59,24 @@ impl ractor::Message for BoundaryMessage {}
 #[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl Actor for Boundary {
     type Msg = BoundaryMessage;
-    type State = ();
-    type Arguments = ();
+    /// How many incarnations there were before it.
+    type State = u64;
+    type Arguments = u64;
 
     async fn pre_start(
         &self,
         _: ActorRef<BoundaryMessage>,
-        (): (),
-    ) -> Result<(), ActorProcessingErr> {
-        Ok(())
+        formers: u64,
+    ) -> Result<u64, ActorProcessingErr> {
+        Ok(formers)
     }
 }
 
 /// What a supervision event is to a shell.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Origin {
-    /// The boundary after a former incarnation's events, which is only starting.
-    Boundary,
-    /// The same, and it has ended: all that follows is of the next incarnation.
-    BoundaryEnd,
+    /// A boundary. Once it has ended, nothing follows of so many incarnations.
+    Boundary(Option<u64>),
     /// An actor that an incarnation linked.
     Linked,
     /// No actor, as for changes of process groups.
@@ -88,10 +88,13 @@ impl Origin {
         let Some(actor) = event.actor_cell() else {
             return Self::Nobody;
         };
-        match (actor.is_message_type_of::<BoundaryMessage>(), event) {
-            (Some(true), SupervisionEvent::ActorStarted(_)) => Self::Boundary,
-            (Some(true), _) => Self::BoundaryEnd,
-            _ => Self::Linked,
+        if actor.is_message_type_of::<BoundaryMessage>() != Some(true) {
+            return Self::Linked;
         }
+        let state = match event {
+            SupervisionEvent::ActorTerminated(_, Some(state), _) => state.msg.as_ref(),
+            _ => None,
+        };
+        Self::Boundary(state.and_then(|state| state.downcast_ref().copied()))
     }
 }

@@ -92,14 +92,14 @@ impl<A: Actor> Slot<A> {
         self.formers.load(Ordering::Relaxed)
     }
 
-    /// Counts one that has ended, and all actors linked to it.
+    /// Counts one that has ended, and all actors linked to it; returns how many.
     ///
     /// # Memory ordering
     ///
     /// Who handles an event of a later incarnation sees it counted: the mailbox
     /// passed the event on, and the boundary before it.
-    pub(crate) fn count_former(&self) {
-        self.formers.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn count_former(&self) -> u64 {
+        self.formers.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Wakes a shell that waits for an incarnation.

@@ -156,6 +156,21 @@ async fn r33_a_killed_level_is_not_started_beside_a_child_of_it_that_blocks() {
     supervisor.shutdown().await;
 }
 
+/// R34: whoever kills a supervisor hears who is left of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r34_a_child_that_blocks_its_thread_is_reported_by_a_killed_supervisor() {
+    let supervisor = supervise([worker("fine"), worker("stuck")]).await;
+    let blocking = supervisor.child::<WorkerMessage>("stuck").unwrap();
+    let (release, released) = mpsc::channel();
+    let block = |reply| WorkerMessage::Block(released, reply);
+    blocking.ask(block, 60 * SECOND).await.unwrap();
+    let report = supervisor.kill().await;
+    let stuck = report.stopped.iter();
+    let stuck: Vec<_> = stuck.map(|it| (&*it.child, it.departure)).collect();
+    assert_eq!(stuck, [("stuck", Departure::Stuck)]);
+    drop(release);
+}
+
 /// R34: who blocks its thread while it is dropped is stuck as well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r34_a_child_whose_drop_blocks_its_thread_is_reported_as_stuck() {
