@@ -254,20 +254,22 @@ async fn r33_a_sibling_that_blocks_its_thread_is_not_started_beside_itself() {
     assert!(departures.iter().all(|it| it.departure != Departure::Stuck));
 }
 
-/// R33: a shutdown without a limit is one like any other.
-#[tokio::test(start_paused = true)]
-async fn r33_a_group_restart_waits_as_long_as_a_child_may_take() {
-    let log = Log::new();
-    let spec = WorkerSpec::new("patient", &log).spec();
-    let children = [
-        spec.shutdown(Shutdown::Within(Duration::MAX)),
-        WorkerSpec::new("bad", &Log::new()).spec(),
-    ];
+/// Ends the child by a failure of another in its group, and waits for both.
+async fn restart_with_group(child: ChildSpec) {
+    let children = [child, WorkerSpec::new("bad", &Log::new()).spec()];
     let supervisor = supervise(Strategy::OneForAll, children).await;
     let mut events = supervisor.events();
     fail(&worker(&supervisor, "bad")).await;
     until(&mut events, restarted).await;
     until(&mut events, restarted).await;
+}
+
+/// R33: a shutdown without a limit is one like any other.
+#[tokio::test(start_paused = true)]
+async fn r33_a_group_restart_waits_as_long_as_a_child_may_take() {
+    let log = Log::new();
+    let patient = Shutdown::Within(Duration::MAX);
+    restart_with_group(Script::new(&log).child("patient").shutdown(patient)).await;
     assert_eq!(log.incarnations.load(Ordering::SeqCst), 2);
 }
 
@@ -279,15 +281,7 @@ async fn r33_a_group_restart_survives_a_panic_in_the_drop_of_a_late_post_stop() 
         let _bomb = Bomb;
         std::future::pending().await
     });
-    let children = [
-        late.child("late").shutdown(Shutdown::Within(SECOND)),
-        WorkerSpec::new("bad", &Log::new()).spec(),
-    ];
-    let supervisor = supervise(Strategy::OneForAll, children).await;
-    let mut events = supervisor.events();
-    fail(&worker(&supervisor, "bad")).await;
-    until(&mut events, restarted).await;
-    until(&mut events, restarted).await;
+    restart_with_group(late.child("late").shutdown(Shutdown::Within(SECOND))).await;
     assert_eq!(log.incarnations.load(Ordering::SeqCst), 2);
 }
 
