@@ -125,6 +125,7 @@ impl Gate {
     }
 
     /// From when on a rejected call is worth another try, where that is known.
+    #[inline]
     pub(super) fn retry_at(&self) -> Option<Moment> {
         // Relaxed: a hint.
         Moment::from_bits(self.retry_at.load(Ordering::Relaxed))
