@@ -64,7 +64,11 @@ impl Guard for Picks {
         let look = |seat: usize| {
             let in_flight = self.in_flight[seat].load(Ordering::Relaxed);
             let latency = Some(1_000_000);
-            Some(Load { in_flight, latency })
+            Some(Load {
+                in_flight,
+                latency,
+                reluctant: false,
+            })
         };
         black_box(self.rotation.pick(wish, || 0, look)).is_some()
     }

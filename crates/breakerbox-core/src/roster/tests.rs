@@ -29,6 +29,7 @@ fn loads(roster: &Roster) -> Vec<u8> {
 const IDLE: Load = Load {
     in_flight: 0,
     latency: Some(1_000),
+    reluctant: false,
 };
 
 /// Who is picked how often, of ten thousand picks, by their order of adding.
@@ -286,6 +287,26 @@ fn r52_an_open_breaker_gets_nothing_and_a_half_open_one_probes_first() {
     assert_eq!(due, epoch() + PATIENCE);
     roster.handle_deadline(due);
     assert_eq!(pick(&roster, Repeat::Never).len(), 1);
+}
+
+#[test]
+fn r52_who_is_reluctant_is_asked_where_there_is_nobody_else() {
+    let mut roster = Roster::new(PoolConfig::new(), 1);
+    let home = roster.add("home", EndpointSpec::new(), epoch());
+    roster.add("standby", EndpointSpec::new().tier(1), epoch());
+    for state in [State::Closed, State::HalfOpen] {
+        roster.breaker_changed(home, state, epoch());
+        let pick = |only: Option<usize>| {
+            let load = |seat| Load {
+                reluctant: seat == 0,
+                ..IDLE
+            };
+            let look = |seat| only.is_none_or(|only| only == seat).then(|| load(seat));
+            picks(&roster.rotation(), Repeat::Idempotent, look)
+        };
+        assert!(pick(None).keys().eq(&[1]), "{state:?}");
+        assert!(pick(Some(0)).keys().eq(&[0]), "{state:?}");
+    }
 }
 
 /// Calls of a tier of ten, of which two fail every third.

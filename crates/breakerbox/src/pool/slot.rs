@@ -25,6 +25,8 @@ pub(super) struct Slot<T> {
     latency: Latency,
     max_in_flight: u32,
     pub(super) name: Arc<str>,
+    /// Until when it is not asked if there is somebody else; 0 for never.
+    reluctant_until: AtomicU64,
     pub(super) value: T,
 }
 
@@ -40,6 +42,7 @@ impl<T> Slot<T> {
             latency: Latency::default(),
             max_in_flight: endpoint.max_in_flight,
             name: endpoint.name,
+            reluctant_until: AtomicU64::new(0),
             value: endpoint.value,
         }
     }
@@ -48,7 +51,7 @@ impl<T> Slot<T> {
     /// asked to be left alone.
     pub(super) fn load(&self, now: Instant) -> Option<Load> {
         let in_flight = self.in_flight();
-        let may = in_flight < self.max_in_flight && self.busy_until().is_none_or(|end| end <= now);
+        let may = in_flight < self.max_in_flight && until(&self.busy_until, now).is_none();
         may.then(|| Load {
             in_flight,
             // One call at a time may find out anew.
@@ -56,6 +59,7 @@ impl<T> Slot<T> {
                 0 => self.latency.recent(now),
                 _ => self.latency.estimate(now),
             },
+            reluctant: until(&self.reluctant_until, now).is_some(),
         })
     }
 
@@ -72,14 +76,9 @@ impl<T> Slot<T> {
         self.latency.forget();
     }
 
-    fn busy_until(&self) -> Option<Instant> {
-        let bits = self.busy_until.load(Ordering::Relaxed);
-        Moment::from_bits(bits).map(Moment::instant)
-    }
-
     /// From when on it is worth another try; None where nobody knows.
     pub(super) fn retry_at(&self, now: Instant) -> Option<Instant> {
-        let busy = self.busy_until().filter(|until| *until > now);
+        let busy = until(&self.busy_until, now);
         busy.max(self.breaker.retry_at())
     }
 
@@ -114,9 +113,27 @@ impl<T> Slot<T> {
     fn back_off(&self, retry_after: Option<Duration>, now: Instant) {
         let asked = retry_after.unwrap_or_default();
         let until = now + asked.min(self.breaker.retry_after_cap());
-        let bits = Moment::bits(Some(Moment::of(until)));
-        self.busy_until.fetch_max(bits, Ordering::Relaxed);
+        put_off(&self.busy_until, until);
     }
+
+    /// A call has ended of which its breaker learns nothing. Where that waits for
+    /// a probe, the next call would be one too, and the one after that.
+    fn note_silence(&self, now: Instant) {
+        if self.state() != State::Closed {
+            put_off(&self.reluctant_until, now + RELUCTANCE);
+        }
+    }
+}
+
+/// The instant that a word holds, if it is still to come.
+fn until(word: &AtomicU64, now: Instant) -> Option<Instant> {
+    let until = Moment::from_bits(word.load(Ordering::Relaxed)).map(Moment::instant);
+    until.filter(|until| *until > now)
+}
+
+fn put_off(word: &AtomicU64, until: Instant) {
+    let bits = Moment::bits(Some(Moment::of(until)));
+    word.fetch_max(bits, Ordering::Relaxed);
 }
 
 /// An endpoint in the eyes of a call that is at it, whatever its value.
@@ -139,18 +156,27 @@ impl<T: Send + Sync> Berth for Slot<T> {
 
     fn hear(&self, verdict: Verdict, took: Duration, now: Instant) {
         match verdict {
-            Verdict::Success | Verdict::Final => self.latency.observe(took, now),
+            Verdict::Success => self.latency.observe(took, now),
+            Verdict::Final => {
+                self.latency.observe(took, now);
+                self.note_silence(now);
+            }
             Verdict::NotSent | Verdict::Sent => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
                 self.latency.penalize(took.max(PENALTY), now);
             }
-            Verdict::Pushback { retry_after } => self.back_off(retry_after, now),
+            Verdict::Pushback { retry_after } => {
+                self.back_off(retry_after, now);
+                // Also if it did not say for how long.
+                put_off(&self.reluctant_until, now + RELUCTANCE);
+            }
         }
         self.calls.fetch_add(1, Ordering::Relaxed);
     }
 
     fn hear_no_end(&self, took: Duration, now: Instant) {
         self.latency.at_least(took, now);
+        self.note_silence(now);
     }
 
     fn leave(&self) {
@@ -161,3 +187,6 @@ impl<T: Send + Sync> Berth for Slot<T> {
 /// What a failure counts for, however fast it came: an endpoint that fails fast
 /// must not look like the best one (linkerd's load biaser has such a penalty).
 const PENALTY: Duration = Duration::from_secs(1);
+
+/// For how long others are asked rather than who was asked to no avail.
+const RELUCTANCE: Duration = Duration::from_secs(1);

@@ -259,6 +259,24 @@ async fn r54_pushback_is_obeyed_and_is_no_failure() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn r54_who_is_busy_and_does_not_say_for_how_long_does_not_look_fast() {
+    let breakers = breakers().await;
+    let (north, south) = (Upstream::new("north"), Upstream::new("south"));
+    north.set(Answer::Busy(Duration::ZERO));
+    south.takes(SECOND / 10);
+    let endpoints = [north.endpoint(), south.endpoint()];
+    let pool = breakers.pool("prices", CONFIG, endpoints).await.unwrap();
+    let mut calls = JoinSet::new();
+    for _ in 0..300 {
+        let pool = pool.clone();
+        calls.spawn(async move { pool.call_with(classify, Upstream::ask).await.is_ok() });
+        sleep(SECOND / 100).await;
+    }
+    let worked = calls.join_all().await.iter().filter(|ok| **ok).count();
+    assert!(worked >= 295, "{worked} of 300 went to south");
+}
+
+#[tokio::test(start_paused = true)]
 async fn r54_where_all_are_busy_a_call_is_told_when_to_come_back() {
     let (north, pool) = alone().await;
     north.set(Answer::Busy(30 * SECOND));

@@ -4,7 +4,7 @@ use breakerbox::{EndpointStatus, Failback, Override, PoolError, PoolEvent, Ramp,
 use tokio::task::JoinSet;
 use tokio::time::{Instant, advance, sleep};
 
-use crate::upstream::{Answer, Upstream};
+use crate::upstream::{Answer, Upstream, classify};
 use crate::{CONFIG, QUICK, alone, breakers, settle};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -55,6 +55,36 @@ async fn r52_the_soonest_retry_is_of_somebody_whom_time_brings_back() {
         panic!("nobody may be asked");
     };
     assert_eq!(unavailable.retry_after(), Some(9 * SECOND), "of south");
+}
+
+/// What tells the breaker nothing would be asked for again by each call.
+#[tokio::test(start_paused = true)]
+async fn r52_probes_that_tell_nothing_cost_few_calls() {
+    for answer in [Answer::Busy(Duration::ZERO), Answer::BadRequest] {
+        let breakers = breakers().await;
+        let (north, south) = (Upstream::new("north"), Upstream::new("south"));
+        let endpoints = [north.endpoint(), south.endpoint().tier(1)];
+        let pool = breakers.pool("prices", CONFIG, endpoints).await.unwrap();
+        north.set(Answer::Fails);
+        for _ in 0..3 {
+            let _failed = pool.call(Upstream::ask).await;
+        }
+        sleep(10 * SECOND).await;
+        north.set(answer);
+        let mut failed = 0;
+        for _ in 0..100 {
+            let called = pool.call_unsent(classify, Upstream::ask).await;
+            failed += u32::from(called.is_err());
+            sleep(SECOND / 20).await;
+        }
+        assert!((4..=6).contains(&failed), "{failed} calls in five seconds");
+        let state = pool.breaker("north").unwrap().state();
+        assert_eq!(state, State::HalfOpen, "it has told nothing");
+        north.set(Answer::Works);
+        sleep(SECOND).await;
+        pool.call_unsent(classify, Upstream::ask).await.unwrap();
+        assert_eq!(north.asked(), 3 + failed + 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]
