@@ -9,6 +9,9 @@
 //! cargo run --example supervise              # ends by itself
 //! cargo run --example supervise -- --serve   # until you end it: Ctrl-C, or kill
 //! ```
+//!
+//! With `--serve` it serves on for half a minute once it is asked to end, unless
+//! it is asked again.
 
 use std::error::Error;
 use std::process::{Command, ExitCode};
@@ -24,7 +27,9 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
     // The panics are part of the show; their messages are not.
     std::panic::set_hook(Box::new(|_| {}));
-    let lifecycle = Lifecycle::new().drain_delay(Duration::from_millis(500));
+    let serving = is_serving()?;
+    let drain_delay = Duration::from_millis(if serving { 30_000 } else { 500 });
+    let lifecycle = Lifecycle::new().drain_delay(drain_delay);
     let shop = shop().start().await?;
     println!("started\n{}\n", shop.snapshot());
     let mut events = shop.events();
@@ -36,13 +41,23 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
 
     tokio::spawn(show(
         shop.clone(),
-        lifecycle.stopper(),
+        (!serving).then(|| lifecycle.stopper()),
         lifecycle.readiness(),
     ));
     let report = lifecycle.run(shop.clone()).await?;
     told.await?;
     println!("\nended\n{}\n\n{report}", shop.snapshot());
     Ok(report.exit_code())
+}
+
+/// Whether it is to serve until it is ended from outside.
+fn is_serving() -> Result<bool, String> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    match arguments.as_slice() {
+        [] => Ok(false),
+        [only] if only == "--serve" => Ok(true),
+        other => Err(format!("expected --serve or nothing, got {other:?}")),
+    }
 }
 
 /// Who comes later needs who came before, so what fails takes the rest along.
@@ -99,8 +114,9 @@ async fn drive(van: &'static str, stop: CancellationToken) -> Result<(), String>
     Ok(())
 }
 
-/// Crashes the catalogue, shows what became of it, and asks the process to end.
-async fn show(shop: Supervisor, stopper: Stopper, mut readiness: breakerbox::Readiness) {
+/// Crashes the catalogue, shows what became of it, and asks the process to end,
+/// given the means to.
+async fn show(shop: Supervisor, stopper: Option<Stopper>, mut readiness: breakerbox::Readiness) {
     readiness.ready().await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     if let Ok(catalogue) = shop.child::<Lookup>("catalogue") {
@@ -114,7 +130,7 @@ async fn show(shop: Supervisor, stopper: Stopper, mut readiness: breakerbox::Rea
     tokio::time::sleep(Duration::from_secs(1)).await;
     println!("\nafter two seconds\n{}\n", shop.snapshot());
     drop(shop);
-    if !std::env::args().any(|argument| argument == "--serve") {
+    if let Some(stopper) = stopper {
         terminate_self(&stopper);
     }
     readiness.not_ready().await;
