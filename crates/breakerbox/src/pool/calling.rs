@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 use super::extras::Extra;
 use super::flight::Flight;
-use super::round::{Loser, Round};
+use super::round::{Contender, Round};
 use super::shared::Shared;
 use super::tried::Tried;
 use super::{PoolError, PoolPermit, Progress, Upload};
@@ -50,7 +50,7 @@ where
         let (flight, value) = flight.map_err(PoolError::Rejected)?;
         let _active = self.shared.extras.enter(flight.since());
         let round = Round::new(&flight);
-        let ended = self.fly(flight, 1, &round, make(value)).await;
+        let ended = self.fly(round.enter(flight), 1, make(value)).await;
         ended.called
     }
 
@@ -88,7 +88,7 @@ where
         tried.note(&flight);
         let _active = self.shared.extras.enter(flight.since());
         let round = Round::new(&flight);
-        let first = self.fly(flight, tried.count(), &round, make(value));
+        let first = self.fly(round.enter(flight), tried.count(), make(value));
         let Some(delay) = self.hedge_after(tried) else {
             return first.await;
         };
@@ -102,16 +102,15 @@ where
             return first.await;
         };
         tried.note(&hedge);
-        let second = Box::pin(self.fly(hedge, tried.count(), &round, make(value)));
+        let second = Box::pin(self.fly(round.enter(hedge), tried.count(), make(value)));
         better(first, second, &round.decided, self.repeat()).await
     }
 
     /// One attempt: the call, its limit, its verdict.
     async fn fly<A, E, F>(
         &self,
-        flight: Flight,
+        mut contender: Contender<'_>,
         attempt: usize,
-        round: &Round,
         future: F,
     ) -> Ended<A, E>
     where
@@ -121,16 +120,12 @@ where
         let span = tracing::debug_span!(
             "pool.attempt",
             pool.name = &*self.shared.name,
-            endpoint.name = flight.endpoint(),
+            endpoint.name = contender.flight().endpoint(),
             attempt
         );
-        let since = flight.since();
-        let flight = Loser {
-            decided: &round.decided,
-            flight: Some(flight),
-        };
+        let (round, since) = (contender.round, contender.flight().since());
         let ended = self.in_time(since, attempt, future.instrument(span)).await;
-        let flight = flight.back();
+        let flight = contender.back();
         match ended {
             Ok(result) => self.land(flight, round, result).await,
             Err(limit) => give_up(flight, limit).await,

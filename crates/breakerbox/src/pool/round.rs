@@ -18,26 +18,37 @@ impl Round {
             decided: AtomicBool::new(false),
         }
     }
+
+    pub(super) fn enter(&self, flight: Flight) -> Contender<'_> {
+        Contender {
+            flight: Some(flight),
+            round: self,
+        }
+    }
 }
 
 /// A flight that is ignored, not abandoned, if it is dropped once another one
 /// has won.
-pub(super) struct Loser<'a> {
-    pub(super) decided: &'a AtomicBool,
+pub(super) struct Contender<'a> {
     /// None once it is back.
-    pub(super) flight: Option<Flight>,
+    flight: Option<Flight>,
+    pub(super) round: &'a Round,
 }
 
-impl Loser<'_> {
+impl Contender<'_> {
+    pub(super) fn flight(&mut self) -> &mut Flight {
+        self.flight.as_mut().expect("it is not back yet")
+    }
+
     pub(super) fn back(mut self) -> Flight {
         self.flight.take().expect("it is back only once")
     }
 }
 
-impl Drop for Loser<'_> {
+impl Drop for Contender<'_> {
     fn drop(&mut self) {
         if let Some(flight) = self.flight.take()
-            && self.decided.load(Ordering::Relaxed)
+            && self.round.decided.load(Ordering::Relaxed)
         {
             flight.give_up();
         }

@@ -1,6 +1,9 @@
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use breakerbox::{Abandoned, Budget, Hedge, PoolConfig, Ratio};
+use breakerbox::{Abandoned, Budget, Hedge, PoolConfig, PoolError, Ratio};
 use tokio::time::Instant;
 
 use crate::upstream::{Answer, Upstream};
@@ -57,6 +60,26 @@ async fn r55_the_loser_is_cancelled_and_recorded_ignored() {
         "though abandoned calls are failures here"
     );
     assert_eq!(breaker.totals.ignored, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r55_a_hedge_that_is_too_late_to_begin_is_recorded_ignored() {
+    let (pool, [_, south]) = with_a_slow_primary(HEDGED).await;
+    let (begun, looks) = (Instant::now(), Cell::new(0));
+    // Is asked when the hedge is due, and has an answer when it is asked again.
+    let just_in_time = |_: &mut Context<'_>| {
+        looks.set(looks.get() + u32::from(begun.elapsed() >= 20 * MILLISECOND));
+        match looks.get() {
+            0 | 1 => Poll::Pending,
+            _ => Poll::Ready(Ok("north")),
+        }
+    };
+    let ask = |_: Upstream| poll_fn(just_in_time);
+    let answer: Result<_, PoolError<Answer>> = pool.call_idempotent(ask).await;
+    assert_eq!(answer, Ok("north"));
+    let totals = pool.breaker("south").unwrap().snapshot().await.totals;
+    assert_eq!((totals.ignored, totals.failures), (1, 0));
+    assert_eq!(south.asked(), 0);
 }
 
 #[tokio::test(start_paused = true)]
