@@ -140,6 +140,9 @@ impl BreakerConfig {
 
     /// How long a probe may take before it counts as a failure.
     ///
+    /// One whose answer is streamed, and has begun by half of that time, counts as
+    /// a success then: its end may be hours away.
+    ///
     /// # Panics
     ///
     /// If the span is zero or longer than 100 years.
@@ -179,6 +182,9 @@ impl BreakerConfig {
     }
 
     /// From how long on a call is slow; calls are not timed unless set.
+    ///
+    /// Of an answer that is streamed the beginning counts: how fast it is read on
+    /// is up to its reader.
     ///
     /// Only [`TripPolicy::slow_rate`] does something about it; without that
     /// signal slow calls are counted and no more. Each call then reads the clock
@@ -249,6 +255,12 @@ impl BreakerConfig {
     #[must_use]
     pub const fn limit_of_calls(&self) -> Option<Duration> {
         self.call_timeout
+    }
+
+    /// How long a probe may take, if there is a limit.
+    #[must_use]
+    pub const fn limit_of_probes(&self) -> Option<Duration> {
+        self.probe_deadline
     }
 
     /// How far a `retry_after` is obeyed.

@@ -1,6 +1,7 @@
 use tokio::task::JoinHandle;
 
 /// A task that is aborted when this is dropped.
+#[derive(Debug)]
 pub(crate) struct AbortOnDrop {
     task: JoinHandle<()>,
 }

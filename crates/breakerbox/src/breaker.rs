@@ -19,6 +19,7 @@ mod permit;
 mod reports;
 mod shared;
 mod snapshot;
+mod underway;
 
 pub use message::BreakerMessage;
 pub(crate) use owner::Owner;
@@ -160,7 +161,9 @@ impl Breaker {
     ///
     /// Where `classify` has no verdict yet, the answer comes with its permit, to
     /// be settled when it has ended. No verdict on an `Err` is a failure.
-    /// [`BreakerConfig::call_timeout`] limits the beginning of the answer.
+    /// [`BreakerConfig::call_timeout`] and [`BreakerConfig::slow_after`] are about
+    /// the beginning of the answer, and a probe does not wait for the end for ever:
+    /// [`BreakerConfig::probe_deadline`] says how long.
     ///
     /// # Errors
     ///

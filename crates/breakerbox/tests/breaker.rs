@@ -8,7 +8,7 @@ use breakerbox::{
     CommandError, Counts, Event, Forced, Outcome, Override, Ramp, Ratio, Reason, RejectReason,
     State, TripPolicy, TripReason, Window,
 };
-use tokio::time::{Instant, advance, timeout};
+use tokio::time::{Instant, advance, sleep, timeout};
 
 /// Opens on the second failure in a row, for 10 s; two probes close it.
 const CONFIG: BreakerConfig = BreakerConfig::new()
@@ -763,6 +763,90 @@ async fn r03_a_streamed_call_that_fails_at_once_has_no_permit_left() {
     assert!(complete.await.unwrap().1.is_none());
     let counts = counts(&breaker).await;
     assert_eq!((counts.failures, counts.successes), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r06_a_probe_whose_answer_goes_on_has_succeeded_halfway_to_its_deadline() {
+    let (_breakers, breaker) = breaker(CONFIG).await;
+    half_open(&breaker).await;
+    let probe = async || {
+        let begun = breaker.call_streaming(|_| None, ready(Ok::<_, ()>("head")));
+        begun.await.unwrap().1.unwrap()
+    };
+    let streams = [probe().await, probe().await];
+    advance(PROBE_DEADLINE / 2).await;
+    assert_eq!(breaker.snapshot().await.state, State::Closed);
+    for stream in streams {
+        stream.failure().await;
+    }
+    assert_eq!(breaker.state(), State::Closed, "each is judged once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn r06_a_probe_whose_answer_breaks_before_that_has_failed() {
+    let (_breakers, breaker) = breaker(CONFIG).await;
+    half_open(&breaker).await;
+    let begun = breaker.call_streaming(|_| None, ready(Ok::<_, ()>("head")));
+    let (_, stream) = begun.await.unwrap();
+    advance(PROBE_DEADLINE / 3).await;
+    stream.unwrap().failure().await;
+    assert_eq!(breaker.state(), State::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r06_a_probe_whose_answer_begins_late_is_judged_by_that() {
+    let (_breakers, breaker) = breaker(CONFIG.probes(1)).await;
+    half_open(&breaker).await;
+    let head = async {
+        sleep(PROBE_DEADLINE * 2 / 3).await;
+        Ok::<_, ()>("head")
+    };
+    let stream = breaker.call_streaming(|_| None, head).await.unwrap();
+    assert_eq!(breaker.snapshot().await.state, State::Closed);
+    drop(stream);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r03_a_streaming_probe_that_is_dropped_gives_its_place_back() {
+    let (_breakers, breaker) = breaker(CONFIG.probes(1)).await;
+    half_open(&breaker).await;
+    let begun = breaker.call_streaming(|_| None, ready(Ok::<_, ()>("head")));
+    let stream = begun.await.unwrap();
+    assert_eq!(rejection(&breaker), Some(RejectReason::HalfOpen));
+    drop(stream);
+    assert_eq!(rejection(&breaker), None);
+    advance(PROBE_DEADLINE).await;
+    assert_eq!(breaker.snapshot().await.state, State::HalfOpen);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r03_a_streamed_answer_that_is_dropped_is_ignored_however_long_it_was() {
+    let limit = Abandoned::FailureAfter(Duration::from_secs(1));
+    let (_breakers, breaker) = breaker(CONFIG.abandoned(limit)).await;
+    let begun = breaker.call_streaming(|_| None, ready(Ok::<_, ()>("head")));
+    let stream = begun.await.unwrap();
+    advance(Duration::from_secs(60)).await;
+    drop(stream);
+    let counts = counts(&breaker).await;
+    assert_eq!((counts.ignored, counts.failures), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r14_a_streamed_answer_is_as_slow_as_its_beginning() {
+    let slow = TripPolicy::slow_rate(Ratio::percent(50), 2);
+    let config = CONFIG.trip_on(slow).slow_after(Duration::from_secs(1));
+    let (_breakers, breaker) = breaker(config).await;
+    for begins_after in [0, 2] {
+        let head = async {
+            sleep(Duration::from_secs(begins_after)).await;
+            Ok::<_, ()>("head")
+        };
+        let (_, stream) = breaker.call_streaming(|_| None, head).await.unwrap();
+        sleep(Duration::from_secs(60)).await;
+        stream.unwrap().success();
+    }
+    let counts = counts(&breaker).await;
+    assert_eq!((counts.successes, counts.slow), (2, 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,8 @@ use crate::moment::Moment;
 
 #[derive(Debug)]
 pub(super) struct Leave {
-    /// `since:61 role:3`: when the call began, where that matters.
+    /// `since:61 in_time:1 role:2`: when the call began, where that matters, and
+    /// whether its answer began before it was slow.
     call: u64,
     /// `generation:63`, and 1: so that no leave is no word.
     generation: NonZeroU64,
@@ -54,14 +55,29 @@ impl Leave {
         self.call == PLAIN
     }
 
-    /// When the call began, where that matters.
+    /// From when on the call takes time, where that matters; None also if its
+    /// answer has begun in time.
     pub(super) fn since(&self) -> Option<Instant> {
+        (self.call & IN_TIME == 0).then(|| self.begun())?
+    }
+
+    /// Its answer has begun before it was slow: what follows is not timed.
+    pub(super) fn note_in_time(&mut self) {
+        self.call |= IN_TIME;
+    }
+
+    /// When a probe began.
+    pub(super) fn probe_since(&self) -> Option<Instant> {
+        (self.call & ROLE == PROBE).then(|| self.begun())?
+    }
+
+    fn begun(&self) -> Option<Instant> {
         Moment::from_bits(self.call >> 3).map(Moment::instant)
     }
 
     /// The ticket of the call, which is settled once.
     pub(super) fn into_ticket(self) -> Ticket {
-        let role = match (self.call & 7, self.since()) {
+        let role = match (self.call & ROLE, self.begun()) {
             (COUNTED, _) => Role::Counted,
             (LAST, _) => Role::Last,
             (PROBE, Some(since)) => Role::Probe { since },
@@ -70,6 +86,9 @@ impl Leave {
         Ticket::new(self.generation(), role)
     }
 }
+
+const ROLE: u64 = 0b011;
+const IN_TIME: u64 = 0b100;
 
 const COUNTED: u64 = 1;
 const LAST: u64 = 2;
@@ -94,6 +113,12 @@ mod tests {
                 let leave = Leave::new(&ticket, begun);
                 let plain = role == Role::Plain && begun.is_none();
                 assert_eq!(leave.is_plain(), plain, "{role:?}");
+                let is_probe = matches!(role, Role::Probe { .. });
+                assert_eq!(leave.probe_since().is_some(), is_probe, "{role:?}");
+                assert_eq!(leave.since().is_some(), is_probe || begun.is_some());
+                let mut leave = leave;
+                leave.note_in_time();
+                assert_eq!(leave.since(), None);
                 assert_eq!(leave.into_ticket(), ticket);
             }
         }

@@ -1,16 +1,17 @@
 use std::fmt;
-use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use breakerbox_core::Outcome;
+use breakerbox_core::{Outcome, Pace};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::Shared;
 use super::answers::Answer;
 use super::leave::Leave;
+use super::underway::Underway;
 use crate::{CallError, Rejected};
 
 /// Leave for one call, to be settled once.
@@ -21,24 +22,24 @@ use crate::{CallError, Rejected};
 #[derive(Debug)]
 #[must_use = "a permit that is dropped at once abandons its call"]
 pub struct Permit<'a> {
-    claim: Claim<&'a Shared>,
+    /// None once it is settled.
+    leave: Option<Leave>,
+    shared: &'a Shared,
 }
 
 impl<'a> Permit<'a> {
     #[inline]
     pub(super) fn new(shared: &'a Shared, leave: Leave) -> Self {
         Self {
-            claim: Claim {
-                leave: Some(leave),
-                shared,
-            },
+            leave: Some(leave),
+            shared,
         }
     }
 
     /// The call worked.
     #[inline]
     pub fn success(mut self) {
-        self.claim.settle(Outcome::Success);
+        self.record(Outcome::Success);
     }
 
     /// The call failed. It is recorded at once; await it to know it decided.
@@ -55,14 +56,14 @@ impl<'a> Permit<'a> {
     /// The call says nothing about the other side.
     #[inline]
     pub fn ignore(mut self) {
-        self.claim.settle(Outcome::Ignored);
+        self.record(Outcome::Ignored);
     }
 
     /// The call ended like this. It is recorded at once.
     #[inline]
     pub fn settle(mut self, outcome: Outcome) -> Decision {
-        let number = self.claim.settle(outcome);
-        Decision::of(self.claim.shared, number)
+        let number = self.record(outcome);
+        Decision::of(self.shared, number)
     }
 
     /// Settles, and says what to wait for if somebody could tell the difference.
@@ -71,14 +72,28 @@ impl<'a> Permit<'a> {
     /// admission depends on; a failure or a probe may.
     #[inline]
     pub(super) fn settle_in_call(mut self, outcome: Outcome) -> Option<Decision> {
-        let number = self.claim.settle(outcome)?;
-        Some(Decision::of(self.claim.shared, Some(number)))
+        let number = self.record(outcome)?;
+        Some(Decision::of(self.shared, Some(number)))
     }
 
     /// Settles where nobody can wait.
     #[inline]
     pub(super) fn settle_unheard(mut self, outcome: Outcome) {
-        self.claim.settle(outcome);
+        self.record(outcome);
+    }
+
+    #[inline]
+    fn record(&mut self, outcome: Outcome) -> Option<u64> {
+        self.shared.settle(self.leave.take()?, outcome)
+    }
+}
+
+impl Drop for Permit<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(leave) = self.leave.take() {
+            self.shared.settle_dropped(leave);
+        }
     }
 }
 
@@ -89,24 +104,32 @@ impl<'a> Permit<'a> {
 #[derive(Debug)]
 #[must_use = "a permit that is dropped at once abandons its call"]
 pub struct OwnedPermit {
-    claim: Claim<Arc<Shared>>,
+    leave: Held,
+    shared: Arc<Shared>,
+}
+
+/// Who settles a leave.
+#[derive(Debug)]
+enum Held {
+    /// The permit; None once it has.
+    Alone(Option<Leave>),
+    /// The permit or time, whoever is first.
+    Underway(Underway),
 }
 
 impl OwnedPermit {
     pub(super) fn try_acquire(shared: &Arc<Shared>) -> Result<Self, Rejected> {
         let leave = Some(shared.admit()?);
         Ok(Self {
-            claim: Claim {
-                leave,
-                shared: Arc::clone(shared),
-            },
+            leave: Held::Alone(leave),
+            shared: Arc::clone(shared),
         })
     }
 
     /// The call worked.
     #[inline]
     pub fn success(mut self) {
-        self.claim.settle(Outcome::Success);
+        self.record(Outcome::Success);
     }
 
     /// The call failed. It is recorded at once; await it to know it decided.
@@ -123,14 +146,14 @@ impl OwnedPermit {
     /// The call says nothing about the other side.
     #[inline]
     pub fn ignore(mut self) {
-        self.claim.settle(Outcome::Ignored);
+        self.record(Outcome::Ignored);
     }
 
     /// The call ended like this. It is recorded at once.
     #[inline]
     pub fn settle(mut self, outcome: Outcome) -> Decision {
-        let number = self.claim.settle(outcome);
-        Decision::of(&self.claim.shared, number)
+        let number = self.record(outcome);
+        Decision::of(&self.shared, number)
     }
 
     /// Makes the call that it is leave for, whose answer may go on after it has
@@ -144,7 +167,7 @@ impl OwnedPermit {
     ///
     /// Dropping it drops `future` and the permit.
     pub async fn call_streaming<T, E, F, C>(
-        self,
+        mut self,
         classify: C,
         future: F,
     ) -> Result<(T, Option<Self>), CallError<E>>
@@ -152,7 +175,7 @@ impl OwnedPermit {
         F: Future<Output = Result<T, E>>,
         C: FnOnce(&Result<T, E>) -> Option<Outcome>,
     {
-        let ended = match self.claim.shared.terms().call_timeout() {
+        let ended = match self.shared.terms().call_timeout() {
             None => Ok(future.await),
             Some(limit) => timeout(limit, future).await.map_err(|_| limit),
         };
@@ -161,7 +184,10 @@ impl OwnedPermit {
             Err(_) => None,
         };
         match (outcome, ended) {
-            (None, Ok(Ok(answer))) => Ok((answer, Some(self))),
+            (None, Ok(Ok(answer))) => {
+                self.note_answer();
+                Ok((answer, Some(self)))
+            }
             (outcome, ended) => {
                 self.settle(outcome.unwrap_or(Outcome::failure())).await;
                 match ended {
@@ -171,6 +197,64 @@ impl OwnedPermit {
                     Err(limit) => Err(CallError::TimedOut(limit)),
                 }
             }
+        }
+    }
+
+    /// The answer has begun, and its end is still to come.
+    pub(crate) fn note_answer(&mut self) {
+        let halfway = self.halfway();
+        let Held::Alone(Some(leave)) = &mut self.leave else {
+            return;
+        };
+        if let Some(since) = leave.since()
+            && self.shared.terms().pace(since) == Pace::Fast
+        {
+            leave.note_in_time();
+        }
+        // Without a runtime there is nobody to watch the time.
+        if let Some(halfway) = halfway
+            && Handle::try_current().is_ok()
+            && let Some(leave) = self.take()
+        {
+            let underway = Underway::until(halfway, leave, Arc::clone(&self.shared));
+            self.leave = Held::Underway(underway);
+        }
+    }
+
+    /// Halfway to its deadline, if it is a probe's and that has one.
+    pub(crate) fn halfway(&self) -> Option<Instant> {
+        let Held::Alone(Some(leave)) = &self.leave else {
+            return None;
+        };
+        let since = leave.probe_since()?;
+        Some(since + self.shared.config().limit_of_probes()? / 2)
+    }
+
+    /// The call is none that a breaker learns from, and goes on.
+    pub(crate) fn hand_back(&mut self) {
+        self.record(Outcome::Ignored);
+    }
+
+    #[inline]
+    fn record(&mut self, outcome: Outcome) -> Option<u64> {
+        let leave = self.take()?;
+        self.shared.settle(leave, outcome)
+    }
+
+    #[inline]
+    fn take(&mut self) -> Option<Leave> {
+        match &mut self.leave {
+            Held::Alone(leave) => leave.take(),
+            Held::Underway(underway) => underway.take(),
+        }
+    }
+}
+
+impl Drop for OwnedPermit {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(leave) = self.take() {
+            self.shared.settle_dropped(leave);
         }
     }
 }
@@ -214,29 +298,5 @@ impl Future for Decision {
             self.waiting = None;
         }
         Poll::Ready(())
-    }
-}
-
-/// A ticket that settles itself when it is dropped.
-#[derive(Debug)]
-struct Claim<S: Deref<Target = Shared>> {
-    leave: Option<Leave>,
-    shared: S,
-}
-
-impl<S: Deref<Target = Shared>> Claim<S> {
-    #[inline]
-    fn settle(&mut self, outcome: Outcome) -> Option<u64> {
-        let leave = self.leave.take().expect("settling consumes the permit");
-        self.shared.settle(leave, outcome)
-    }
-}
-
-impl<S: Deref<Target = Shared>> Drop for Claim<S> {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(leave) = self.leave.take() {
-            self.shared.settle_dropped(leave);
-        }
     }
 }

@@ -124,12 +124,29 @@ where
             attempt
         );
         let (round, since) = (contender.round, contender.flight().since());
-        let ended = self.in_time(since, attempt, future.instrument(span)).await;
+        let ending = self.in_time(since, attempt, future.instrument(span));
+        let ended = self.as_probe(contender.flight(), ending).await;
         let flight = contender.back();
         match ended {
             Ok(result) => self.land(flight, round, result).await,
             Err(limit) => give_up(flight, limit).await,
         }
+    }
+
+    /// What the attempt comes to. A probe that still waits for its caller halfway
+    /// to its deadline is none any more: the deadline is the endpoint's.
+    async fn as_probe<R>(&self, flight: &mut Flight, ending: impl Future<Output = R>) -> R {
+        let Some(halfway) = flight.halfway() else {
+            return ending.await;
+        };
+        let mut ending = pin!(ending);
+        if let Ok(ended) = timeout_at(halfway.into(), ending.as_mut()).await {
+            return ended;
+        }
+        if (self.progress)().upload == Upload::Awaited {
+            flight.is_no_probe();
+        }
+        ending.await
     }
 
     /// What a future comes to, or the limit that it exceeded.

@@ -63,6 +63,21 @@ impl Flight {
     /// It has an answer, whose end is still to come.
     pub(super) fn answered(&mut self) {
         self.took = Some(self.until(clock::now()));
+        if let Some(permit) = &mut self.permit {
+            permit.note_answer();
+        }
+    }
+
+    /// When a probe has had half of its time, if it is one.
+    pub(super) fn halfway(&self) -> Option<Instant> {
+        self.permit.as_ref()?.halfway()
+    }
+
+    /// It is no probe: how long it takes is up to its caller.
+    pub(super) fn is_no_probe(&mut self) {
+        if let Some(permit) = &mut self.permit {
+            permit.hand_back();
+        }
     }
 
     /// It ended like this. That is recorded at once; awaited, it means that the

@@ -1,8 +1,9 @@
 use std::cell::Cell;
+use std::pin::pin;
 use std::time::Duration;
 
-use breakerbox::{EndpointStatus, PoolError, Progress, Repeat, Upload, Verdict};
-use tokio::time::Instant;
+use breakerbox::{EndpointStatus, PoolError, Progress, Repeat, State, Upload, Verdict};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::upstream::{Answer, Upstream, classify};
 use crate::{CONFIG, QUICK, alone, breakers, settle};
@@ -106,6 +107,36 @@ async fn r53_limits_count_from_the_end_of_an_upload() {
     let (took, result, failures) = upload(HOUR, SECOND * 7 / 2).await;
     assert_eq!((result, failures), (Err(()), 1));
     assert_eq!(took, SECOND * 9 / 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r06_a_probe_that_waits_for_its_client_is_none() {
+    let breakers = breakers().await;
+    let north = Upstream::new("north").that(Answer::Fails);
+    let config = CONFIG.breaker(QUICK.probe_deadline(4 * SECOND));
+    let pool = breakers.pool("prices", config, [north.endpoint()]).await;
+    let pool = pool.unwrap();
+    for _ in 0..3 {
+        let _failed = pool.call(Upstream::ask).await;
+    }
+    sleep(12 * SECOND).await;
+    north.set(Answer::Works);
+    north.takes(10 * SECOND);
+    let progress = || Progress {
+        repeat: Repeat::Never,
+        upload: Upload::Awaited,
+    };
+    let mut upload = pin!(pool.call_streaming(progress, begun, Upstream::ask));
+    let waits = timeout(3 * SECOND, upload.as_mut()).await;
+    assert!(waits.is_err());
+    north.takes(Duration::ZERO);
+    assert_eq!(pool.call(Upstream::ask).await, Ok("north"), "as a probe");
+    let breaker = pool.breaker("north").unwrap();
+    assert_eq!(breaker.state(), State::Closed);
+    let (answer, permit) = upload.await.unwrap();
+    assert_eq!(answer, "north");
+    permit.unwrap().settle(Verdict::Sent).await;
+    assert_eq!(breaker.snapshot().await.counts.failures, 0, "judged once");
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);
