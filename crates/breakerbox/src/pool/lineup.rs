@@ -99,12 +99,13 @@ impl<T> Lineup<T> {
         }
     }
 
-    /// The soonest that an endpoint is worth another try, where that is known.
+    /// The soonest that an endpoint is worth another try. None if that is not known
+    /// of one of them: it may be at any time.
     pub(super) fn retry_at(&self, now: Instant) -> Option<Instant> {
         let returning = self.rotation.returning();
-        returning
-            .filter_map(|seat| self.slots[seat].retry_at(now))
-            .min()
+        let times = returning.map(|seat| self.slots[seat].retry_at(now));
+        // None is the least.
+        times.min().flatten()
     }
 
     fn id(&self, seat: usize) -> EndpointId {

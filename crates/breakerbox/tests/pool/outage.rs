@@ -57,6 +57,26 @@ async fn r52_the_soonest_retry_is_of_somebody_whom_time_brings_back() {
     assert_eq!(unavailable.retry_after(), Some(9 * SECOND), "of south");
 }
 
+#[tokio::test(start_paused = true)]
+async fn r52_who_is_only_full_may_be_free_at_any_time() {
+    let breakers = breakers().await;
+    let (north, south) = (Upstream::new("north"), Upstream::new("south"));
+    let endpoints = [north.endpoint(), south.endpoint().tier(1).max_in_flight(1)];
+    let pool = breakers.pool("prices", CONFIG, endpoints).await.unwrap();
+    north.set(Answer::Fails);
+    for _ in 0..3 {
+        let _failed = pool.call(Upstream::ask).await;
+    }
+    settle().await;
+    south.takes(SECOND / 100);
+    let (first, second) = tokio::join!(pool.call(Upstream::ask), pool.call(Upstream::ask));
+    assert_eq!(first, Ok("south"));
+    let Err(PoolError::Rejected(unavailable)) = second else {
+        panic!("south is full");
+    };
+    assert_eq!(unavailable.retry_after(), None, "not ten seconds");
+}
+
 /// What tells the breaker nothing would be asked for again by each call.
 #[tokio::test(start_paused = true)]
 async fn r52_probes_that_tell_nothing_cost_few_calls() {
