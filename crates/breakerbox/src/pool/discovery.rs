@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use breakerbox_core::{Backoff, Ratio};
@@ -20,9 +21,9 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// Follows a stream of complete sets, each as in [`update`](Self::update).
     ///
     /// An update that is empty, contradicts itself or is an error changes nothing
-    /// and is logged; after one, the stream is asked on a second later. `source` is asked for another stream when one has ended, a
-    /// second later and up to a minute later. It is a child of the box's tree,
-    /// named `pool/discovery`.
+    /// and is logged; there is at most one of those a second. `source` is asked for
+    /// another stream when one has ended, a second later and up to a minute later.
+    /// It is a child of the box's tree, named `pool/discovery`.
     ///
     /// # Errors
     ///
@@ -44,6 +45,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         let (breakers, shared) = (self.breakers.downgrade(), Arc::clone(&self.shared));
         let follow = ChildSpec::task(name.clone(), move |stop| {
             let (breakers, shared) = (breakers.clone(), Arc::clone(&shared));
+            shared.is_followed.store(true, Ordering::Relaxed);
             run(breakers, shared, source(), stop)
         });
         let added = self.breakers.supervisor().add(follow.backoff(AGAIN)).await;
@@ -64,7 +66,7 @@ pub(super) fn discovery_name(pool: &str) -> String {
 /// For [`Pool::follow`]. Each address becomes what `make` says, in the order of
 /// the addresses; `host` has a port, such as `ledger.internal:8080`. The system's
 /// resolver is asked, which does not tell how long an answer is good for: every
-/// 30 s is what most clients do.
+/// 30 s is what most clients do, and once a second is the most.
 ///
 /// # Examples
 ///
@@ -87,7 +89,7 @@ pub fn dns<T>(
     every: Duration,
     make: impl Fn(SocketAddr) -> Endpoint<T>,
 ) -> impl Stream<Item = io::Result<Vec<Endpoint<T>>>> {
-    let host = host.into();
+    let (host, every) = (host.into(), every.max(AT_MOST_EVERY));
     let rounds = stream::unfold((host, Duration::ZERO), move |(host, wait)| async move {
         sleep(wait).await;
         let found = look_up(&host).await;
@@ -146,7 +148,7 @@ where
     updated.map_err(|error| error.to_string())
 }
 
-/// How often an update may be refused.
+/// How often an update may be refused, and a host name be looked up.
 const AT_MOST_EVERY: Duration = Duration::from_secs(1);
 
 const AGAIN: Backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60))

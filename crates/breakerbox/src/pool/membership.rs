@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::future::pending;
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use breakerbox_core::{Backoff, Duty, EndpointId, PoolConfig};
@@ -102,11 +103,15 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// Dropping it does not take the command back.
     pub async fn close(&self) {
         self.change(|pool| async move {
-            // Each error means that there is none, or that the box has ended.
-            let discovery = discovery::discovery_name(&pool.shared.name);
-            let _none = pool.breakers.supervisor().remove(&discovery).await;
+            // Each error means that the box has ended.
+            if pool.shared.is_followed.swap(false, Ordering::Relaxed) {
+                let discovery = discovery::discovery_name(&pool.shared.name);
+                let _ended = pool.breakers.supervisor().remove(&discovery).await;
+            }
             for endpoint in pool.shared.names() {
-                pool.dismiss(&endpoint).await;
+                if !pool.dismiss(&endpoint).await {
+                    pool.dismiss_without_owner(&endpoint).await;
+                }
             }
             let _ended = pool.breakers.supervisor().remove(&pool.shared.name).await;
         })
@@ -197,7 +202,9 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
             false => Ok(()),
         };
         if checked.is_err() {
-            self.dismiss(&name).await;
+            // Not its check, which is somebody else's.
+            self.tell(|reply| PoolMessage::Forget(id, reply)).await;
+            self.breakers.remove(&breaker).await;
         }
         checked
     }
@@ -221,13 +228,26 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         if told.is_none() {
             return false;
         }
+        self.clear_away(&slot).await;
+        true
+    }
+
+    /// For a pool that is closed: what its owner would have done.
+    async fn dismiss_without_owner(&self, endpoint: &str) {
+        if let Some((id, slot)) = self.shared.find(endpoint) {
+            self.shared.forget(id);
+            self.clear_away(&slot).await;
+        }
+    }
+
+    /// Removes the children that an endpoint had.
+    async fn clear_away(&self, slot: &Slot<T>) {
         if slot.check.is_some() {
             // An error means that the box has ended, and the check with it.
-            let check = self.check_name(endpoint);
+            let check = self.check_name(&slot.name);
             let _ended = self.breakers.supervisor().remove(&check).await;
         }
         self.breakers.remove(slot.breaker.name()).await;
-        true
     }
 
     async fn go_by(&self, config: PoolConfig) -> Result<(), CommandError> {

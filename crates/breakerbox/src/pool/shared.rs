@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -34,6 +34,8 @@ pub(super) struct Shared<T> {
     desk: Mutex<Desk<T>>,
     events: broadcast::Sender<PoolEvent>,
     pub(super) extras: Extras,
+    /// Whether the child that would follow a stream is its own.
+    pub(super) is_followed: AtomicBool,
     lineup: ArcSwap<Lineup<T>>,
     pub(super) memory: Memory,
     pub(super) name: Arc<str>,
@@ -58,6 +60,7 @@ impl<T> Shared<T> {
             config: ArcSwap::from_pointee(config),
             events: broadcast::Sender::new(BACKLOG),
             extras: Extras::default(),
+            is_followed: AtomicBool::new(false),
             lineup: ArcSwap::from_pointee(Lineup::new(roster.rotation(), Vec::new())),
             desk: Mutex::new(Desk {
                 roster,

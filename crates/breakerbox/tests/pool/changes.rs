@@ -103,6 +103,38 @@ async fn r58_two_pools_never_share_a_breaker() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn r58_a_pool_without_an_owner_is_closed_whole() {
+    let breakers = breakers().await;
+    let passes = |_: Upstream| async { Ok::<(), &str>(()) };
+    let north = Upstream::new("north").endpoint().check(passes);
+    let pool = breakers.pool("prices", CONFIG, [north]).await.unwrap();
+    breakers.supervisor().remove("prices").await.unwrap();
+    pool.close().await;
+    assert!(pool.call(Upstream::ask).await.is_err());
+    assert!(breakers.supervisor().snapshot().children.is_empty());
+    let again = [Upstream::new("north").endpoint()];
+    assert!(breakers.pool("prices", CONFIG, again).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn r58_whoever_leaves_takes_no_child_along_that_is_not_its_own() {
+    let breakers = breakers().await;
+    let endpoint = |name: &'static str| Upstream::new(name).endpoint();
+    let passes = |_: Upstream| async { Ok::<(), &str>(()) };
+    let names = [endpoint("b/check"), endpoint("b/discovery")];
+    let pool = breakers.pool("a", CONFIG, names).await.unwrap();
+    let refused = pool.add(endpoint("b").check(passes)).await;
+    assert_eq!(refused, Err(PoolStartError::Taken("a/b/check".into())));
+    assert!(breakers.find("a/b").is_none());
+    let other = breakers.pool("a/b", CONFIG, []).await.unwrap();
+    let other: breakerbox::Pool<Upstream> = other;
+    other.close().await;
+    let children = breakers.supervisor().snapshot().children;
+    let names: Vec<_> = children.iter().map(|child| &*child.name).collect();
+    assert_eq!(names, ["a", "a/b/check", "a/b/discovery"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn r58_a_source_that_fails_at_once_is_not_asked_again_at_once() {
     let (_, pool) = alone().await;
     let asked = Arc::new(AtomicU32::new(0));

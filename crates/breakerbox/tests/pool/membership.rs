@@ -5,6 +5,7 @@ use breakerbox::{
 };
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::upstream::{Answer, Upstream};
 use crate::{CONFIG, QUICK, alone, breakers, settle};
@@ -212,6 +213,17 @@ async fn r58_a_host_name_becomes_endpoints() {
     let nobody = format!("{}.invalid:80", "n".repeat(64));
     let mut nobody = Box::pin(dns(&nobody, Duration::from_secs(30), make));
     assert!(nobody.next().await.unwrap().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn r58_a_host_name_is_looked_up_once_a_second_at_most() {
+    let make = |address: std::net::SocketAddr| Endpoint::new(address.to_string(), address);
+    let mut found = Box::pin(dns("127.0.0.1:80", Duration::ZERO, make));
+    let begun = Instant::now();
+    for _ in 0..4 {
+        found.next().await.unwrap().unwrap();
+    }
+    assert_eq!(begun.elapsed(), Duration::from_secs(3));
 }
 
 #[tokio::test(start_paused = true)]
