@@ -255,7 +255,7 @@ impl<T> Shared<T> {
     /// Does something to the roster and publishes what follows.
     fn act<R>(&self, act: impl FnOnce(&mut Desk<T>, Instant) -> R) -> R {
         let now = clock::now();
-        lock::with(&self.desk, |desk| {
+        let (done, events) = lock::with(&self.desk, |desk| {
             for (id, slot) in &desk.slots {
                 let (calls, failures) = slot.take_score();
                 desk.roster.absorb(*id, calls, failures);
@@ -264,38 +264,44 @@ impl<T> Shared<T> {
             let slots = desk.slots.values().cloned().collect();
             let lineup = Lineup::new(desk.roster.rotation(), slots);
             self.lineup.store(Arc::new(lineup));
+            let mut events = Vec::new();
             while let Some(change) = desk.roster.poll_change() {
-                self.tell_change(desk, change);
+                events.extend(desk.event_of(change));
             }
-            done
-        })
+            (done, events)
+        });
+        for event in events {
+            self.tell(event);
+        }
+        done
     }
 
-    fn tell_change(&self, desk: &Desk<T>, change: RosterChange) {
-        let event = match change {
+    fn tell(&self, event: PoolEvent) {
+        if let PoolEvent::Changed { endpoint, from, to } = &event {
+            tracing::info!(
+                pool.name = &*self.name, endpoint.name = &**endpoint,
+                endpoint.from = %from, endpoint.to = %to, "endpoint changed"
+            );
+        }
+        // An error means that nobody listens, which is fine.
+        let _unheard = self.events.send(event);
+    }
+}
+
+impl<T> Desk<T> {
+    fn event_of(&self, change: RosterChange) -> Option<PoolEvent> {
+        match change {
             RosterChange::Endpoint { from, id, to } => {
-                let Some(slot) = desk.slots.get(&id) else {
-                    return;
-                };
+                let slot = self.slots.get(&id)?;
                 if to.is_available() {
                     slot.begin_anew();
                 }
                 let endpoint = Arc::clone(&slot.name);
-                tracing::info!(
-                    pool.name = &*self.name, endpoint.name = &*endpoint,
-                    endpoint.from = %from, endpoint.to = %to, "endpoint changed"
-                );
-                PoolEvent::Changed { endpoint, from, to }
+                Some(PoolEvent::Changed { endpoint, from, to })
             }
-            RosterChange::Loads(loads) => PoolEvent::Loads(loads),
-            _ => return,
-        };
-        self.tell(event);
-    }
-
-    fn tell(&self, event: PoolEvent) {
-        // An error means that nobody listens, which is fine.
-        let _unheard = self.events.send(event);
+            RosterChange::Loads(loads) => Some(PoolEvent::Loads(loads)),
+            _ => None,
+        }
     }
 }
 

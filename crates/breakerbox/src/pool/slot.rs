@@ -97,7 +97,7 @@ impl<T> Slot<T> {
 
     /// Calls and failures since this was last asked.
     pub(super) fn take_score(&self) -> (u64, u64) {
-        // Failures first: a call is never counted without its failure.
+        // A failure whose call is yet to be counted counts as one.
         let failures = self.failures.swap(0, Ordering::Relaxed);
         (
             self.calls.swap(0, Ordering::Relaxed).max(failures),
