@@ -94,9 +94,11 @@ pub(super) enum Turn<B> {
 
 impl<B: Body<Data = Bytes>> Tape<B> {
     pub(super) fn new(body: B, limit: usize) -> Self {
-        let size = match body.is_end_stream() {
-            true => SizeHint::with_exact(0),
-            false => body.size_hint(),
+        let size = match (body.is_end_stream(), body.size_hint()) {
+            (true, _) => SizeHint::with_exact(0),
+            // No data, but perhaps trailers.
+            (false, hint) if hint.exact() == Some(0) => SizeHint::default(),
+            (false, hint) => hint,
         };
         Self {
             attempt: 0,
@@ -217,16 +219,17 @@ impl<'a, B: Body<Data = Bytes>> Reading<'a, B> {
 
     fn give_back(mut self, polled: &Poll<Read<B::Error>>, waker: &Waker) -> Given {
         let body = self.body.take().expect("it is not back yet");
+        // What is over is dropped after the lock: its drop is its maker's.
+        let (rest, _over) = match polled {
+            Poll::Pending | Poll::Ready(Some(Ok(_))) => (Rest::Here(body), None),
+            Poll::Ready(None) => (Rest::Ended, Some(body)),
+            Poll::Ready(Some(Err(_))) => (Rest::Lost, Some(body)),
+        };
         let (given, waiting) = lock::with(self.tape, |tape| {
-            let mut kept = false;
-            tape.rest = match polled {
-                Poll::Pending => Rest::Here(body),
-                Poll::Ready(None) => Rest::Ended,
-                Poll::Ready(Some(Err(_))) => Rest::Lost,
-                Poll::Ready(Some(Ok(frame))) => {
-                    kept = tape.keep(self.reader, frame);
-                    Rest::Here(body)
-                }
+            tape.rest = rest;
+            let kept = match polled {
+                Poll::Ready(Some(Ok(frame))) => tape.keep(self.reader, frame),
+                _ => false,
             };
             if tape.attempt != self.reader {
                 return (Given::Superseded, tape.waiting.take());

@@ -1,7 +1,9 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::future::ready;
 
 use futures_util::stream;
+use http::header::TRAILER;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, Full, StreamBody};
 use tokio_test::{assert_pending, assert_ready, task};
@@ -326,6 +328,19 @@ fn trailers_count_as_much_as_over_http_2() {
         let body = replay.attempt().0.into_body();
         assert!(assert_ready!(task::spawn(body.collect()).poll()).is_ok());
         assert_eq!(replay.progress().repeat, expected, "{limit}");
+    }
+}
+
+#[test]
+fn r53_the_trailers_of_a_body_without_data_are_sent_each_time() {
+    let trailers = HeaderMap::from_iter([(TRAILER, HeaderValue::from_static("x"))]);
+    let sent = trailers.clone();
+    let body = Full::<Bytes>::default().with_trailers(ready(Some(Ok(sent))));
+    let replay = Replay::new(Request::new(body), |_| Repeat::Idempotent, ENOUGH);
+    for _ in 0..2 {
+        let body = replay.attempt().0.into_body();
+        let collected = assert_ready!(task::spawn(body.collect()).poll());
+        assert_eq!(collected.unwrap().trailers(), Some(&trailers));
     }
 }
 
