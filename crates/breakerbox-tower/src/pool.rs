@@ -32,6 +32,11 @@ use crate::{Classify, ReplayBody, Unsettled, http as rules};
 /// the response's body, but what is repeated is decided by its head: by then a
 /// part of it has been handed on.
 ///
+/// Limits of time are for endpoints: they count from when one has taken what there
+/// was to send. While it waits for the caller to send more, as in a stream that the
+/// caller holds open, there is no limit, and a caller that wants one sets it
+/// around the call.
+///
 /// gRPC is POST, and so its calls are repeated only if nothing was sent. That
 /// leaves out `UNAVAILABLE` and pushback, which are answers. To repeat methods
 /// that may run twice, name them in [`repeat_by`](Self::repeat_by).

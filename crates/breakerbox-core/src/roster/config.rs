@@ -113,6 +113,9 @@ impl PoolConfig {
 
     /// How long a call may take with all its attempts; no limit unless set.
     ///
+    /// The time in which an endpoint waits for more of a call's upload is not
+    /// counted, so a call that never ends what it sends has no limit.
+    ///
     /// # Panics
     ///
     /// If the span is zero or longer than 100 years.

@@ -126,7 +126,8 @@ where
         let (round, since) = (contender.round, contender.flight().since());
         let ending = self.in_time(since, attempt, future.instrument(span));
         let ended = self.as_probe(contender.flight(), ending).await;
-        let flight = contender.back();
+        let mut flight = contender.back();
+        flight.counts_from(self.sent_by(since));
         match ended {
             Ok(result) => self.land(flight, round, result).await,
             Err(limit) => give_up(flight, limit).await,
@@ -183,7 +184,7 @@ where
     {
         // If a hedge were timed by itself, the calls that are slow would count as
         // fast, and more and more would be hedged.
-        let took = clock::now().saturating_duration_since(round.began);
+        let took = clock::now().saturating_duration_since(self.sent_by(round.began));
         match ((self.classify)(&result), result) {
             (None, Ok(answer)) => {
                 self.note_latency(Verdict::Success, took);
@@ -239,8 +240,15 @@ where
     /// From when on a limit counts that would count from `begun` on.
     fn counted_from(&self, begun: Instant) -> Instant {
         match (self.progress)().upload {
-            Upload::AtOnce => begun,
             Upload::Awaited => clock::now(),
+            Upload::AtOnce | Upload::TakenAt(_) => self.sent_by(begun),
+        }
+    }
+
+    /// From when on an answer is the endpoint's work, if it began at `begun`.
+    fn sent_by(&self, begun: Instant) -> Instant {
+        match (self.progress)().upload {
+            Upload::AtOnce | Upload::Awaited => begun,
             Upload::TakenAt(at) => at.max(begun),
         }
     }

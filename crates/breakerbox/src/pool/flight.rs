@@ -60,6 +60,11 @@ impl Flight {
         self.since
     }
 
+    /// From when on the endpoint had all that it was sent.
+    pub(super) const fn counts_from(&mut self, at: Instant) {
+        self.since = at;
+    }
+
     /// It has an answer, whose end is still to come.
     pub(super) fn answered(&mut self) {
         self.took = Some(self.until(clock::now()));

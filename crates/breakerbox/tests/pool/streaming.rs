@@ -110,6 +110,23 @@ async fn r53_limits_count_from_the_end_of_an_upload() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn r51_an_upload_makes_no_endpoint_look_slow() {
+    let (north, pool) = alone().await;
+    north.takes(SECOND * 39 / 10);
+    let done = Instant::now() + 3 * SECOND;
+    let progress = || Progress {
+        repeat: Repeat::Never,
+        upload: Upload::TakenAt(done.into_std()),
+    };
+    let judge = |result: &Result<_, _>| Some(classify(result));
+    pool.call_streaming(progress, judge, Upstream::ask)
+        .await
+        .unwrap();
+    let latency = pool.snapshot().endpoints[0].latency.unwrap();
+    assert!(latency <= SECOND * 9 / 10, "{latency:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn r06_a_probe_that_waits_for_its_client_is_none() {
     let breakers = breakers().await;
     let north = Upstream::new("north").that(Answer::Fails);
