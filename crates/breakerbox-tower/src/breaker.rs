@@ -70,7 +70,8 @@ enum WhileOpen {
 /// [`BreakerConfig::call_timeout`](breakerbox::BreakerConfig::call_timeout)
 /// limits the time until the answer begins, sending the request included: it must
 /// be longer than a slow client's upload, which a [`PoolService`](crate::PoolService)
-/// does not count.
+/// does not count. So must
+/// [`BreakerConfig::probe_deadline`](breakerbox::BreakerConfig::probe_deadline).
 ///
 /// The service within must be `Clone`. One that is ready may hold a place for its
 /// next request, in a queue or among those that are in flight; if the breaker

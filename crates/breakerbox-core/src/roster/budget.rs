@@ -8,8 +8,8 @@ use crate::Ratio;
 /// the load on whatever is left. So retries and hedges share a budget, which
 /// grows with the calls in flight. Shape and defaults are Envoy's
 /// (`retry_budget`), but a retry that finds it used up waits for its turn, for a
-/// while, and it goes by the most calls in flight within the last second: when a
-/// server dies, those at it fail at once and are in flight no more.
+/// while, and it goes by the most calls in flight of late, which halve with each
+/// second: when a server dies, those at it fail at once and are in flight no more.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use = "a budget does nothing until a configuration has it"]
 pub struct Budget {
