@@ -1,6 +1,8 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -65,7 +67,7 @@ impl Server {
         while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
             match accepted {
                 Ok((stream, client)) => {
-                    let connection = self.serve(stream, client, connections.watcher(), &stop);
+                    let connection = self.serve(stream, client, connections.watcher());
                     tokio::spawn(connection);
                 }
                 Err(error) => {
@@ -97,29 +99,28 @@ impl Server {
         stream: TcpStream,
         client: SocketAddr,
         watcher: Watcher,
-        stop: &CancellationToken,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let (gateway, protocol, stop) = (
-            Arc::clone(&self.gateway),
-            self.protocol.clone(),
-            stop.clone(),
-        );
+        let (gateway, protocol) = (Arc::clone(&self.gateway), self.protocol.clone());
+        let has_asked = Arc::new(AtomicBool::new(false));
+        let asks = Arc::clone(&has_asked);
         let service = service_fn(move |request| {
+            asks.store(true, Ordering::Relaxed);
             let gateway = Arc::clone(&gateway);
             async move { Ok::<_, Infallible>(gateway.answer(request, client).await) }
         });
         async move {
-            // Hyper has no limit until it knows which HTTP it is. Only a byte shows
-            // that there is one: a new socket may be called readable without.
-            let mut first = [0; 1];
-            let spoken = stop.run_until_cancelled(timeout(HEAD_WITHIN, stream.peek(&mut first)));
-            if spoken.await.is_some_and(|spoken| spoken.is_err()) {
-                return;
-            }
             // Without it, small answers are slower, and no less right.
             let _slower = stream.set_nodelay(true);
             let connection = protocol.serve_connection(TokioIo::new(stream), service);
-            if let Err(error) = watcher.watch(connection).await {
+            let mut connection = pin!(watcher.watch(connection));
+            // Hyper has no limit until it knows which HTTP it is, and none for the
+            // first request of HTTP/2.
+            let ended = match timeout(HEAD_WITHIN, connection.as_mut()).await {
+                Ok(ended) => ended,
+                Err(_) if has_asked.load(Ordering::Relaxed) => connection.await,
+                Err(_) => return,
+            };
+            if let Err(error) = ended {
                 tracing::debug!(error, "a connection ended early");
             }
         }
