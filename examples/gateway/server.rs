@@ -1,3 +1,9 @@
+//! The connections of clients.
+//!
+//! One that asks for nothing is hung up on, and so is one that stops in the middle
+//! of a head or an upload; but hyper has no limit on writes, so a client that stops
+//! reading its answer keeps its connection until it goes away or a drain ends.
+
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
