@@ -43,7 +43,6 @@ impl Config {
     fn parse(text: &str) -> Result<Self, Failure> {
         let config: Self = toml::from_str(text)?;
         for (name, pool) in &config.pool {
-            check_pool_name(name)?;
             pool.check()
                 .map_err(|error| format!("pool.{name}: {error}"))?;
         }
@@ -61,16 +60,4 @@ impl Config {
         }
         Ok(config)
     }
-}
-
-/// The tree that a pool becomes a child of has other children.
-fn check_pool_name(name: &Name) -> Result<(), Failure> {
-    if crate::CHILDREN.contains(&name.as_str()) {
-        return Err(format!(
-            "pool.{name}: the gateway has a part of this name, expected none of {:?}",
-            crate::CHILDREN
-        )
-        .into());
-    }
-    Ok(())
 }

@@ -31,7 +31,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use breakerbox::{BreakerBox, Lifecycle};
+use breakerbox::{BreakerBox, Lifecycle, Strategy, SupervisorSpec};
 use tracing_subscriber::EnvFilter;
 
 use config::Config;
@@ -87,7 +87,7 @@ async fn run(file: &Path) -> Result<ExitCode, Failure> {
     let config = Config::read(file)?;
     let lifecycle = Lifecycle::new();
     let mut readiness = lifecycle.readiness();
-    let breakers = BreakerBox::start("gateway").await?;
+    let breakers = BreakerBox::start("pools").await?;
     let gateway = Arc::new(Gateway::new(breakers.clone(), readiness.clone()));
     gateway.apply(&config).await?;
 
@@ -95,15 +95,20 @@ async fn run(file: &Path) -> Result<ExitCode, Failure> {
         .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
     let address = socket.local_addr()?;
     let reloader = Reloader::new(file, config.listen, Arc::clone(&gateway))?;
-    let tree = breakers.supervisor().clone();
-    tree.add(Server::new(socket, gateway)?.child()).await?;
-    tree.add(reloader.child()).await?;
+    // A tree of its own, which ends before the box: requests need the pools to the
+    // last, and a reload adds pools to the box after all that is in it.
+    let tree = SupervisorSpec::new("gateway", Strategy::OneForOne)
+        .child(Server::new(socket, gateway)?.child())
+        .child(reloader.child())
+        .start()
+        .await?;
     let ended = tokio::spawn(lifecycle.run(tree));
     // Who is told that it listens may send it signals, so it has to hear them.
     if readiness.ready().await {
         say(&format!("listening on {address}"));
     }
     let report = ended.await??;
+    breakers.shutdown().await;
     say(&report.to_string());
     Ok(report.exit_code())
 }
@@ -127,8 +132,6 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
     std::iter::successors(Some(error), |&error| error.source())
 }
 
-/// The names of those children of the box's supervisor that are no pools.
-const CHILDREN: [&str; 2] = [reloader::NAME, server::NAME];
 const USAGE: &str = "\
 usage: gateway FILE.toml              serve as the file says
        gateway --demo                 see a failover, which takes 15 s

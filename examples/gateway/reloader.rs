@@ -31,10 +31,10 @@ impl Reloader {
         })
     }
 
-    /// As a child of a supervisor, called [`NAME`].
+    /// As a child of a supervisor.
     pub(crate) fn child(self) -> ChildSpec {
         let reloader = Arc::new(self);
-        ChildSpec::task(NAME, move |stop| {
+        ChildSpec::task("reloader", move |stop| {
             let reloader = Arc::clone(&reloader);
             async move { reloader.run(stop).await }
         })
@@ -64,6 +64,3 @@ impl Reloader {
         self.gateway.apply(&config).await
     }
 }
-
-/// The name of the child.
-pub(crate) const NAME: &str = "reloader";

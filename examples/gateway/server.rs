@@ -50,14 +50,14 @@ impl Server {
         })
     }
 
-    /// As a child of a supervisor, called [`NAME`].
+    /// As a child of a supervisor.
     pub(crate) fn child(self) -> ChildSpec {
         let server = Arc::new(self);
         let run = move |stop| {
             let server = Arc::clone(&server);
             async move { server.run(stop).await }
         };
-        ChildSpec::task(NAME, run)
+        ChildSpec::task("listener", run)
             .backoff(AGAIN)
             .shutdown(Shutdown::Within(DRAIN_WITHIN))
     }
@@ -132,9 +132,6 @@ impl Server {
         }
     }
 }
-
-/// The name of the child.
-pub(crate) const NAME: &str = "listener";
 
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 const AGAIN: Backoff = Backoff::exponential(Duration::from_millis(10), Duration::from_secs(1));

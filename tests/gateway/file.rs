@@ -18,6 +18,10 @@ impl File {
         file.write_all(text.as_bytes()).unwrap();
     }
 
+    pub(crate) fn read(&self) -> String {
+        std::fs::read_to_string(&self.0).unwrap()
+    }
+
     pub(crate) fn path(&self) -> &str {
         self.0.to_str().unwrap()
     }

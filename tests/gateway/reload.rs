@@ -58,7 +58,7 @@ async fn r58_a_reload_that_fails_in_one_pool_changes_no_other() {
     let mut gateway = Process::start(&[file.path()]).await;
     for wrong in [
         one(south.address) + "\ndeadline = \"5s\"\nbreaker = { call_timeout = \"6s\" }",
-        one(south.address) + "\n[pool.listener]\nupstream = [{ name = \"l\", url = \"http://a\" }]",
+        one(south.address) + "\n[pool.empty]\nupstream = []",
     ] {
         file.write(&wrong);
         gateway.signal("-HUP").await;

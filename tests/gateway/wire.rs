@@ -65,7 +65,7 @@ impl Wire {
 
 /// A gateway before a server whose answers a test says itself.
 pub(crate) struct Front {
-    _file: File,
+    pub(crate) file: File,
     pub(crate) gateway: Process,
     server: TcpListener,
 }
@@ -81,7 +81,7 @@ impl Front {
         let file = File::new(name, &text);
         Self {
             gateway: Process::start(&[file.path()]).await,
-            _file: file,
+            file,
             server,
         }
     }

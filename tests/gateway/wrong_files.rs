@@ -44,7 +44,7 @@ fn one_upstream(url: &str) -> String {
     format!("pool.shop.upstream = [{{ name = \"a\", url = \"{url}\" }}]")
 }
 
-const WRONG_POOLS: [(&str, &str, &str); 14] = [
+const WRONG_POOLS: [(&str, &str, &str); 13] = [
     (
         "none",
         "pool.shop.upstream = []",
@@ -64,11 +64,6 @@ const WRONG_POOLS: [(&str, &str, &str); 14] = [
         "weight",
         r#"pool.shop.upstream = [{ name = "a", url = "http://a", weight = 0 }]"#,
         "expected a nonzero u16",
-    ),
-    (
-        "part",
-        r#"pool.listener.upstream = [{ name = "a", url = "http://a" }]"#,
-        "pool.listener: the gateway has a part of this name",
     ),
     (
         "unknown",
