@@ -42,9 +42,12 @@ pub(crate) fn of_request<B: Body>(request: &mut Request<B>, client: IpAddr) {
     of_hop(headers);
     // The client of the upstream knows whom it talks to.
     let host = headers.remove(header::HOST);
+    // Links are made of these, so they are for nobody else to choose, be it a proxy.
+    headers.remove(FORWARDED_HOST);
     if let Some(host) = target.or(host) {
-        headers.entry(FORWARDED_HOST).or_insert(host);
+        headers.insert(FORWARDED_HOST, host);
     }
+    headers.insert(FORWARDED_PROTO, HTTP);
     forwarded_for(headers, client);
     headers.append(header::VIA, via);
     if is_streamed {
@@ -115,8 +118,9 @@ const fn via(received: Version) -> HeaderValue {
 const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// Meant for all on the way, whatever `Connection` says.
-const FOR_ALL: [HeaderName; 10] = [
+const FOR_ALL: [HeaderName; 9] = [
     header::AUTHORIZATION,
     header::CACHE_CONTROL,
     header::CONTENT_ENCODING,
@@ -126,7 +130,6 @@ const FOR_ALL: [HeaderName; 10] = [
     header::HOST,
     header::VIA,
     FORWARDED_FOR,
-    FORWARDED_HOST,
 ];
 const HOP: [HeaderName; 8] = [
     header::CONNECTION,
@@ -138,3 +141,4 @@ const HOP: [HeaderName; 8] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
 ];
+const HTTP: HeaderValue = HeaderValue::from_static("http");

@@ -11,6 +11,8 @@ async fn a_request_is_passed_on_as_one_of_the_gateways_own() {
         .passes_on(
             "GET http://shop.example/x?y=1 HTTP/1.1\r\nHost: other.example\r\n\
              X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 192.0.2.2, 192.0.2.3\r\n\
+             X-Forwarded-Host: forged.example\r\nX-Forwarded-Host: forged.example\r\n\
+             X-Forwarded-Proto: https\r\n\
              Connection: x-secret, host, content-type, x-forwarded-for\r\n\
              Content-Type: text/plain\r\nX-Secret: 1\r\nProxy-Connection: keep-alive\r\n\
              TE: trailers\r\nTrailer: x-sum\r\nVia: 1.0 other\r\n\r\n",
@@ -26,12 +28,19 @@ async fn a_request_is_passed_on_as_one_of_the_gateways_own() {
         "via: 1.1 gateway",
         "x-forwarded-for: 192.0.2.1, 192.0.2.2, 192.0.2.3, 127.0.0.1",
         "x-forwarded-host: shop.example",
+        "x-forwarded-proto: http",
     ] {
         assert!(seen.lines().any(|it| it == line), "{line:?} in {seen}");
     }
-    for name in ["connection", "proxy-connection", "te", "x-secret"] {
-        let name = format!("\n{name}:");
-        assert!(!seen.contains(&name), "{name:?} in {seen}");
+    for absent in [
+        "\nconnection:",
+        "\nproxy-connection:",
+        "\nte:",
+        "\nx-secret:",
+        "forged.example",
+        "x-forwarded-proto: https",
+    ] {
+        assert!(!seen.contains(absent), "{absent:?} in {seen}");
     }
 }
 
