@@ -49,6 +49,7 @@ pub(crate) fn of_request<B: Body>(request: &mut Request<B>, client: IpAddr) {
     }
     headers.insert(FORWARDED_PROTO, HTTP);
     forwarded_for(headers, client);
+    join_cookies(headers);
     headers.append(header::VIA, via);
     if is_streamed {
         // Else hyper's client takes it that a GET has no body.
@@ -87,6 +88,16 @@ fn forwarded_for(headers: &mut HeaderMap, client: IpAddr) {
     let all: Vec<_> = known.chain([&*client]).collect();
     let all = HeaderValue::try_from(all.join(", "));
     headers.insert(FORWARDED_FOR, all.expect("each of them was in a header"));
+}
+
+/// Makes one line of what HTTP/2 may have split (RFC 9113, 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let cookies = headers.get_all(header::COOKIE).iter();
+    let all: Vec<_> = cookies.map(HeaderValue::as_bytes).collect();
+    if !all.is_empty() {
+        let all = HeaderValue::from_bytes(&all.join(&b"; "[..]));
+        headers.insert(header::COOKIE, all.expect("each of them was in a header"));
+    }
 }
 
 /// Whether the body is coded otherwise than in chunks, which hyper takes off.
