@@ -82,8 +82,10 @@ impl Gateway {
         }
         let client = client.ip().to_canonical();
         match request.uri().path() {
-            // Its servers are nobody's business outside.
-            "/.gateway/pools" if client.is_loopback() => Response::new(self.pools().into()),
+            // Its servers are nobody's business outside, nor behind a proxy beside it.
+            "/.gateway/pools" if client.is_loopback() && !headers::is_forwarded(&request) => {
+                Response::new(self.pools().into())
+            }
             "/.gateway/ready" => match self.readiness.is_ready() {
                 true => status(StatusCode::OK),
                 false => status(StatusCode::SERVICE_UNAVAILABLE),

@@ -30,6 +30,12 @@ pub(crate) fn is_foreign<B>(response: &Response<B>) -> bool {
     response.status() == StatusCode::SWITCHING_PROTOCOLS || is_coded(response.headers())
 }
 
+/// Whether somebody has passed the request on before us.
+pub(crate) fn is_forwarded<B>(request: &Request<B>) -> bool {
+    let by = [header::FORWARDED, header::VIA, FORWARDED_FOR];
+    by.iter().any(|name| request.headers().contains_key(name))
+}
+
 /// Makes a client's request one of the gateway's own.
 pub(crate) fn of_request<B: Body>(request: &mut Request<B>, client: IpAddr) {
     let (body, via) = (request.body(), via(request.version()));

@@ -70,6 +70,21 @@ async fn a_client_that_says_nothing_or_half_of_it_is_hung_up_on() {
 }
 
 #[tokio::test]
+async fn the_pools_are_shown_to_nobody_behind_a_proxy() {
+    let front = Front::open("proxied").await;
+    for (line, status) in [
+        ("", "200"),
+        ("Forwarded: for=192.0.2.1\r\n", "404"),
+        ("Via: 1.1 other\r\n", "404"),
+        ("X-Forwarded-For: 192.0.2.1\r\n", "404"),
+    ] {
+        let request = format!("GET /.gateway/pools HTTP/1.1\r\nHost: shop\r\n{line}\r\n");
+        let answer = front.refuses(&request).await;
+        assert!(answer.contains(status), "{answer} to {request}");
+    }
+}
+
+#[tokio::test]
 async fn routes_are_of_whole_segments() {
     let [north, south] = [
         Process::upstream("north").await,
