@@ -17,14 +17,16 @@ async fn a_server_that_refuses_connections_is_a_bad_gateway_and_then_unavailable
     let file = File::new("nobody", &config(&[nobody]));
     let gateway = Process::start(&[file.path()]).await;
     let mut failed = 0;
-    let unavailable = loop {
-        let answer = within("an answer", client().get(gateway.url("/")).send()).await;
-        let answer = answer.unwrap();
-        match answer.status() {
-            StatusCode::BAD_GATEWAY => failed += 1,
-            _ => break answer,
+    let answers = async {
+        loop {
+            let answer = client().get(gateway.url("/")).send().await.unwrap();
+            match answer.status() {
+                StatusCode::BAD_GATEWAY => failed += 1,
+                _ => break answer,
+            }
         }
     };
+    let unavailable = within("an open breaker", answers).await;
     assert!(failed > 0, "not before the breaker opens");
     assert_eq!(unavailable.status(), 503);
     assert!(unavailable.headers().contains_key("retry-after"));

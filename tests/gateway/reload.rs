@@ -20,9 +20,12 @@ async fn r58_a_reload_keeps_breakers_and_a_wrong_file_changes_nothing() {
     let mut gateway = Process::start(&[file.path()]).await;
     north.set_mode("failing").await;
     let pools = gateway.url("/.gateway/pools");
-    while !get(&pools).await.unwrap().contains("breaker open") {
-        assert_eq!(get(&gateway.url("/")).await.as_deref(), Ok("south"));
-    }
+    let opened = async {
+        while !get(&pools).await.unwrap().contains("breaker open") {
+            assert_eq!(get(&gateway.url("/")).await.as_deref(), Ok("south"));
+        }
+    };
+    within("an open breaker", opened).await;
 
     file.write(
         "listen = \"127.0.0.1:0\"\npool = {}\nroute = [{ prefix = \"/\", pool = \"shop\" }]",
