@@ -15,6 +15,9 @@ async fn a_wrong_file_is_refused_with_what_would_be_right() {
             .await
             .unwrap();
         let said = String::from_utf8_lossy(&run.stderr);
+        // A refusal quotes the line and names the file, whatever is wrong with it.
+        let quoted = [file.path(), &text];
+        assert!(!quoted.iter().any(|it| it.contains(complaint)), "{name}");
         assert_eq!(run.status.code(), Some(1), "{name}: {said}");
         assert!(said.contains(complaint), "{name}: {said}");
     }
@@ -78,7 +81,7 @@ const WRONG_POOLS: [(&str, &str, &str); 13] = [
     (
         "hedge",
         "ONE\npool.shop.attempts = 1\npool.shop.hedge = true",
-        "hedge",
+        "a hedge is a second attempt",
     ),
     (
         "zero",
