@@ -1,26 +1,18 @@
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use breakerbox::Endpoint;
 use breakerbox_tower::{Gather, GatherService, HttpCheck, InvalidOrigin, Origin, ReplayBody};
-use http::Response;
 use http::uri::PathAndQuery;
-use http_body_util::{Collected, Either};
-use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{self, Client as HyperClient};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower::Layer;
-use tower::util::MapResponse;
-use tower_http::timeout::TimeoutBody;
 
 use crate::config::{PoolSection, Upstream};
 
 /// A server that requests are sent to.
-pub(crate) type Server = MapResponse<Gathered, fn(Response<Whole>) -> Response<Limited>>;
-type Gathered = GatherService<Origin<HyperClient<HttpConnector, ReplayBody<Body>>>>;
-type Whole = Either<Collected<Bytes>, Incoming>;
-type Limited = Either<Collected<Bytes>, TimeoutBody<Incoming>>;
+pub(crate) type Server = GatherService<Origin<HyperClient<HttpConnector, ReplayBody<Body>>>>;
 
 /// The gateway as the client of its servers, with the connections to all of them.
 pub(crate) struct Client {
@@ -57,8 +49,7 @@ impl Client {
         check: Option<&PathAndQuery>,
     ) -> Result<Endpoint<Server>, InvalidOrigin> {
         let origin = Origin::new(self.connections.clone(), &upstream.url)?;
-        let gathered = Gather::up_to(GATHER_UP_TO).layer(origin);
-        let server = MapResponse::new(gathered, limited as fn(_) -> _);
+        let server = Gather::up_to(GATHER_UP_TO).layer(origin);
         let endpoint = Endpoint::new(upstream.endpoint(check), server)
             .tier(upstream.tier)
             .weight(upstream.weight.get());
@@ -69,17 +60,6 @@ impl Client {
     }
 }
 
-/// A body that comes no further is the server's failure. What is there already
-/// needs no limit, and would lose its length by one.
-fn limited(response: Response<Whole>) -> Response<Limited> {
-    response.map(|body| match body {
-        Either::Left(read) => Either::Left(read),
-        Either::Right(streamed) => Either::Right(TimeoutBody::new(BODY_IDLE, streamed)),
-    })
-}
-
-/// How long a body may pause.
-pub(crate) const BODY_IDLE: Duration = Duration::from_secs(30);
 const CONNECT_WITHIN: Duration = Duration::from_millis(500);
 /// Bodies up to this are read before their response is handed on.
 const GATHER_UP_TO: u64 = 64 * 1_024;

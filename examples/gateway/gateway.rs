@@ -2,11 +2,12 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use axum::body::Body;
 use breakerbox::{BreakerBox, PoolError, Readiness};
 use breakerbox_tower::http::unavailable;
-use breakerbox_tower::{Http, PoolService, ReplayError};
+use breakerbox_tower::{PoolService, ReplayError};
 use http::{Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Mutex;
@@ -14,9 +15,10 @@ use tower::ServiceExt;
 use tower_http::timeout::{TimeoutBody, TimeoutError};
 
 use crate::Failure;
-use crate::client::{BODY_IDLE, Client, Server};
-use crate::config::{Config, Prefix, Route};
+use crate::client::{Client, Server};
+use crate::config::{Config, Prefix};
 use crate::headers;
+use crate::judge::Judge;
 use crate::pools::{Plan, Pools};
 
 /// Sends requests on to pools of servers, by their paths.
@@ -31,7 +33,7 @@ pub(crate) struct Gateway {
 /// A route, and where it leads.
 struct Routed {
     prefix: Prefix,
-    service: PoolService<Server, Http>,
+    service: PoolService<Server, Judge>,
 }
 
 impl Gateway {
@@ -50,20 +52,22 @@ impl Gateway {
         let plan = Plan::new(config, &self.client)?;
         let mut pools = self.pools.lock().await;
         pools.apply(&self.breakers, plan).await?;
-        self.route(&config.route, &pools);
+        self.route(config, &pools);
         pools.retain(|name| config.pool.contains_key(name)).await;
         Ok(())
     }
 
     /// Routes with longer prefixes first.
-    fn route(&self, routes: &[Route], pools: &Pools) {
-        let mut routed: Vec<_> = routes
+    fn route(&self, config: &Config, pools: &Pools) {
+        let mut routed: Vec<_> = config
+            .route
             .iter()
             .filter_map(|route| {
                 let pool = pools.find(&route.pool)?.clone();
+                let idle_timeout = config.pool.get(&route.pool)?.idle_timeout();
                 Some(Routed {
                     prefix: route.prefix.clone(),
-                    service: PoolService::new(pool, Http),
+                    service: PoolService::new(pool, Judge { idle_timeout }),
                 })
             })
             .collect();
@@ -115,7 +119,7 @@ impl Gateway {
         }
     }
 
-    fn find(&self, path: &str) -> Option<PoolService<Server, Http>> {
+    fn find(&self, path: &str) -> Option<PoolService<Server, Judge>> {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         let route = routes.iter().find(|route| route.prefix.begins(path))?;
         Some(route.service.clone())
@@ -138,7 +142,7 @@ fn limited(body: Incoming) -> Body {
     match body.is_end_stream() {
         true => Body::empty(),
         // It does not say any more whether there is anything in it.
-        false => Body::new(TimeoutBody::new(BODY_IDLE, body)),
+        false => Body::new(TimeoutBody::new(UPLOAD_IDLE, body)),
     }
 }
 
@@ -163,3 +167,5 @@ fn status(status: StatusCode) -> Response<Body> {
     *response.status_mut() = status;
     response
 }
+
+const UPLOAD_IDLE: Duration = Duration::from_secs(30);

@@ -19,6 +19,7 @@ mod config;
 mod demo;
 mod gateway;
 mod headers;
+mod judge;
 mod pools;
 mod reloader;
 mod server;

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::file::{File, config};
 use crate::process::{Process, within};
+use crate::wire::Front;
 use crate::{Shop, answer, client, get};
 
 #[tokio::test]
@@ -110,6 +111,30 @@ async fn r58_a_reload_that_changes_the_health_check_rejects_nobody() {
     assert!(failed.is_empty(), "{} failed: {failed:?}", failed.len());
     let pools = get(&gateway.url("/.gateway/pools")).await.unwrap();
     assert_eq!(pools.matches("(/healthz)  available").count(), 3, "{pools}");
+}
+
+#[tokio::test]
+async fn a_stream_may_pause_as_long_as_the_file_says_by_now() {
+    let mut front = Front::open("pause").await;
+    let text = front.file.read();
+    let text = text.replace("consecutive_failures = 5", "consecutive_failures = 1");
+    let impatient = text.replace("attempts = 3", "idle_timeout = \"100ms\"");
+    front.file.write(&impatient);
+    front.gateway.signal("-HUP").await;
+    let said = front.gateway.says().await;
+    assert!(said.starts_with("reloaded "), "{said}");
+    let mut client = front.client().await;
+    client.send("GET / HTTP/1.1\r\nHost: shop\r\n\r\n").await;
+    let mut server = front.accept().await;
+    server.head().await;
+    let piece = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n";
+    server.send(piece).await;
+    client.read_to("abc\r\n").await;
+    client.ended().await;
+    // A server that says no more has failed.
+    let pools = front.gateway.url("/.gateway/pools");
+    let opened = async { while !get(&pools).await.unwrap().contains("breaker open") {} };
+    within("an open breaker", opened).await;
 }
 
 /// Asks again and again, and returns what went wrong.

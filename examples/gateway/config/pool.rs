@@ -25,6 +25,7 @@ pub(crate) struct PoolSection {
     pub(crate) health_check: Option<PathAndQuery>,
     #[serde(default)]
     hedge: bool,
+    idle_timeout: Option<Span>,
     pub(crate) upstream: Vec<Upstream>,
 }
 
@@ -59,6 +60,11 @@ impl PoolSection {
         }
         config.check_for_contradictions()?;
         Ok(config)
+    }
+
+    /// How long the body of a response may pause.
+    pub(crate) fn idle_timeout(&self) -> Duration {
+        self.idle_timeout.map_or(IDLE_TIMEOUT, |Span(idle)| idle)
     }
 
     /// How long an attempt may take, and all of them together. There is always a
@@ -106,3 +112,5 @@ fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathAndQuer
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 const DEADLINE: Duration = Duration::from_secs(30);
 const EDGE: Duration = Duration::from_secs(1);
+/// As Envoy's for streams: an event stream may be quiet for long.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);

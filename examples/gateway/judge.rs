@@ -1,0 +1,38 @@
+use std::error::Error;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use breakerbox::Verdict;
+use breakerbox_tower::{Classify, Http, Unsettled};
+use http::Response;
+use http_body_util::{Collected, Either};
+use hyper::body::Incoming;
+use tower_http::timeout::TimeoutBody;
+
+/// Judges as [`Http`] does; a body that comes no further is one that breaks.
+///
+/// It belongs to a route and not to a server, which a reload would not change.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judge {
+    pub(crate) idle_timeout: Duration,
+}
+
+impl<E: Error + 'static> Classify<Response<Whole>, E> for Judge {
+    type Watched = <Http as Classify<Response<Limited>, E>>::Watched;
+
+    fn verdict(&self, result: &Result<Response<Whole>, E>) -> Option<Verdict> {
+        Http.verdict(result)
+    }
+
+    fn watch(&self, response: Response<Whole>, unsettled: Option<Unsettled>) -> Self::Watched {
+        let limited = response.map(|body| match body {
+            // It is there already, and would lose its length by a limit.
+            Either::Left(read) => Either::Left(read),
+            Either::Right(streamed) => Either::Right(TimeoutBody::new(self.idle_timeout, streamed)),
+        });
+        Classify::<_, E>::watch(&Http, limited, unsettled)
+    }
+}
+
+type Whole = Either<Collected<Bytes>, Incoming>;
+type Limited = Either<Collected<Bytes>, TimeoutBody<Incoming>>;
