@@ -52,7 +52,7 @@ impl Client {
         let server = Gather::up_to(GATHER_UP_TO).layer(origin);
         let endpoint = Endpoint::new(upstream.endpoint(check), server)
             .tier(upstream.tier)
-            .weight(upstream.weight.get());
+            .weight(upstream.weight);
         Ok(match check {
             Some(path) => endpoint.check(HttpCheck::get(path.clone().into())),
             None => endpoint,

@@ -6,6 +6,7 @@
 
 mod name;
 mod pool;
+mod read;
 mod route;
 mod span;
 mod upstream;
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::Failure;
 pub(crate) use name::Name;
@@ -26,6 +27,7 @@ pub(crate) use upstream::Upstream;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
+    #[serde(deserialize_with = "address")]
     pub(crate) listen: SocketAddr,
     pub(crate) pool: BTreeMap<Name, PoolSection>,
     pub(crate) route: Vec<Route>,
@@ -60,4 +62,9 @@ impl Config {
         }
         Ok(config)
     }
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let expected = "an IP address and a port such as \"127.0.0.1:8080\"";
+    read::text(deserializer, expected, |text| text.parse().ok())
 }

@@ -36,18 +36,21 @@ fn wrong_files() -> impl Iterator<Item = (&'static str, String, &'static str)> {
         let text = format!("{}\nroute = []", one_upstream(url));
         (name, text, "is not the URL of a server")
     });
-    let all = pools.into_iter().chain(routes).chain(urls);
-    all.map(|(name, text, complaint)| {
+    let rest = pools.into_iter().chain(routes).chain(urls);
+    let rest = rest.map(|(name, text, complaint)| {
         let text = format!("listen = \"127.0.0.1:0\"\n{text}\n");
         (name, text, complaint)
-    })
+    });
+    let listen = "listen = \"localhost:8080\"\npool = {}\nroute = []".to_owned();
+    let complaint = "expected an IP address and a port such as \"127.0.0.1:8080\"";
+    rest.chain([("listen", listen, complaint)])
 }
 
 fn one_upstream(url: &str) -> String {
     format!("pool.shop.upstream = [{{ name = \"a\", url = \"{url}\" }}]")
 }
 
-const WRONG_POOLS: [(&str, &str, &str); 13] = [
+const WRONG_POOLS: [(&str, &str, &str); 16] = [
     (
         "none",
         "pool.shop.upstream = []",
@@ -66,7 +69,17 @@ const WRONG_POOLS: [(&str, &str, &str); 13] = [
     (
         "weight",
         r#"pool.shop.upstream = [{ name = "a", url = "http://a", weight = 0 }]"#,
-        "expected a nonzero u16",
+        "expected a whole number from 1 to 65535",
+    ),
+    (
+        "tier",
+        r#"pool.shop.upstream = [{ name = "a", url = "http://a", tier = 300 }]"#,
+        "expected a whole number from 0 to 255",
+    ),
+    (
+        "half",
+        "ONE\npool.shop.attempts = 1.5",
+        "expected a whole number from 1 to 4294967295",
     ),
     (
         "unknown",
@@ -76,7 +89,7 @@ const WRONG_POOLS: [(&str, &str, &str); 13] = [
     (
         "attempts",
         "ONE\npool.shop.attempts = 0",
-        "expected a nonzero u32",
+        "expected a whole number from 1 to 4294967295",
     ),
     (
         "hedge",
@@ -86,12 +99,17 @@ const WRONG_POOLS: [(&str, &str, &str); 13] = [
     (
         "zero",
         "ONE\npool.shop.deadline = \"0s\"",
-        "expected more than 0s and at most 100 years",
+        "expected a duration of more than 0s and at most 100 years",
+    ),
+    (
+        "unit",
+        "ONE\npool.shop.deadline = \"5\"",
+        "expected a duration of more than 0s and at most 100 years, such as \"250ms\"",
     ),
     (
         "long",
         "ONE\npool.shop.failback = { hold = \"1s\", ramp = \"200years\" }",
-        "expected more than 0s and at most 100 years",
+        "expected a duration of more than 0s and at most 100 years",
     ),
     (
         "short",
@@ -106,7 +124,7 @@ const WRONG_POOLS: [(&str, &str, &str); 13] = [
     (
         "path",
         "ONE\npool.shop.health_check = \"healthz\"",
-        "is not a path",
+        "expected a path such as",
     ),
     (
         "breaker",

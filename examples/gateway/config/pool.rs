@@ -1,12 +1,12 @@
 use std::collections::BTreeSet;
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use breakerbox::{BreakerConfig, CheckPlan, Failback, Hedge, PoolConfig, Ramp, Ratio};
 use breakerbox_core::ConfigFile;
 use http::uri::PathAndQuery;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer};
 
+use super::read;
 use super::span::Span;
 use super::upstream::Upstream;
 use crate::Failure;
@@ -15,7 +15,8 @@ use crate::Failure;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PoolSection {
-    attempts: Option<NonZeroU32>,
+    #[serde(default, deserialize_with = "attempts")]
+    attempts: Option<u32>,
     #[serde(default)]
     breaker: ConfigFile,
     check_every: Option<Span>,
@@ -45,7 +46,7 @@ impl PoolSection {
             .breaker(breaker.call_timeout(each))
             .deadline(all);
         if let Some(attempts) = self.attempts {
-            config = config.attempts(attempts.get());
+            config = config.attempts(attempts);
         }
         if let Some(Span(interval)) = self.check_every {
             let plan = CheckPlan::every(interval).on_edge(interval.min(EDGE));
@@ -99,14 +100,16 @@ impl PoolSection {
     }
 }
 
+fn attempts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    read::whole(deserializer, 1..=u32::MAX).map(Some)
+}
+
 fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathAndQuery>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    match text.parse() {
-        Ok(path) if text.starts_with('/') => Ok(Some(path)),
-        _ => Err(de::Error::custom(format!(
-            "{text:?} is not a path such as \"/healthz\""
-        ))),
-    }
+    let path = read::text(deserializer, "a path such as \"/healthz\"", |text| {
+        let path = text.parse().ok()?;
+        text.starts_with('/').then_some(path)
+    });
+    path.map(Some)
 }
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,23 +1,21 @@
-use std::num::NonZeroU16;
-
 use breakerbox_tower::Origin;
 use http::Uri;
 use http::uri::PathAndQuery;
 use serde::{Deserialize, Deserializer, de};
 
-use super::Name;
+use super::{Name, read};
 
 /// A server that requests may go to.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Upstream {
     pub(crate) name: Name,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tier")]
     pub(crate) tier: u8,
     #[serde(deserialize_with = "server")]
     pub(crate) url: Uri,
-    #[serde(default = "one")]
-    pub(crate) weight: NonZeroU16,
+    #[serde(default = "one", deserialize_with = "weight")]
+    pub(crate) weight: u16,
 }
 
 impl Upstream {
@@ -37,8 +35,16 @@ impl Upstream {
     }
 }
 
-const fn one() -> NonZeroU16 {
-    NonZeroU16::MIN
+const fn one() -> u16 {
+    1
+}
+
+fn tier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    read::whole(deserializer, 0..=u8::MAX)
+}
+
+fn weight<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    read::whole(deserializer, 1..=u16::MAX)
 }
 
 fn server<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uri, D::Error> {
