@@ -32,9 +32,9 @@ fn wrong_files() -> impl Iterator<Item = (&'static str, String, &'static str)> {
         let pool = one_upstream("http://a");
         (name, format!("{pool}\nroute = [{routes}]"), complaint)
     });
-    let urls = WRONG_URLS.map(|(name, url)| {
+    let urls = WRONG_URLS.map(|(name, url, complaint)| {
         let text = format!("{}\nroute = []", one_upstream(url));
-        (name, text, "is not the URL of a server")
+        (name, text, complaint)
     });
     let rest = pools.into_iter().chain(routes).chain(urls);
     let rest = rest.map(|(name, text, complaint)| {
@@ -149,11 +149,25 @@ const WRONG_ROUTES: [(&str, &str, &str); 3] = [
         "there are two routes /api",
     ),
 ];
-const WRONG_URLS: [(&str, &str); 6] = [
-    ("https", "https://a"),
-    ("port", "http://a:80800"),
-    ("no-port", "http://a:"),
-    ("user", "http://b@a"),
-    ("query", "http://a?b"),
-    ("url-path", "http://a/b"),
+const WRONG_URLS: [(&str, &str, &str); 8] = [
+    ("https", "https://a", "asks for TLS"),
+    ("port", "http://a:80800", "is not the URL of a server"),
+    ("no-port", "http://a:", "is not the URL of a server"),
+    ("user", "http://b@a", "is not the URL of a server"),
+    ("other", "ftp://a", "is not the URL of a server"),
+    (
+        "no-scheme",
+        "a:80",
+        "expected a scheme, a host and neither path nor query",
+    ),
+    (
+        "query",
+        "http://a?b",
+        "expected a scheme, a host and neither path nor query",
+    ),
+    (
+        "url-path",
+        "http://a/b",
+        "expected a scheme, a host and neither path nor query",
+    ),
 ];

@@ -50,8 +50,14 @@ fn weight<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
 fn server<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uri, D::Error> {
     let text = String::deserialize(deserializer)?;
     let uri: Uri = text.parse().map_err(de::Error::custom)?;
-    let is_plain_http = uri.scheme_str() == Some("http");
-    if is_plain_http && Origin::new((), &uri).is_ok() && has_an_address_only(&uri) {
+    if uri.scheme_str() == Some("https") {
+        return Err(de::Error::custom(format!(
+            "{text:?} asks for TLS, which the gateway does not speak with servers: \
+             expected one such as \"http://10.0.0.7:8080\""
+        )));
+    }
+    Origin::new((), &uri).map_err(de::Error::custom)?;
+    if uri.scheme_str() == Some("http") && has_an_address_only(&uri) {
         return Ok(uri);
     }
     Err(de::Error::custom(format!(
