@@ -48,19 +48,32 @@ impl Config {
             pool.check()
                 .map_err(|error| format!("pool.{name}: {error}"))?;
         }
+        config.check_routes()?;
+        Ok(config)
+    }
+
+    /// Whether each route is one of its own to a pool, and each pool has one.
+    fn check_routes(&self) -> Result<(), String> {
+        let mut unused: BTreeSet<_> = self.pool.keys().collect();
         let mut prefixes = BTreeSet::new();
-        for Route { pool, prefix } in &config.route {
-            if !config.pool.contains_key(pool) {
-                let pools: Vec<_> = config.pool.keys().map(Name::as_str).collect();
-                return Err(
-                    format!("the route {prefix} has no pool \"{pool}\", only {pools:?}").into(),
-                );
+        for Route { pool, prefix } in &self.route {
+            if !self.pool.contains_key(pool) {
+                let pools: Vec<_> = self.pool.keys().map(Name::as_str).collect();
+                return Err(format!(
+                    "the route {prefix} has no pool \"{pool}\", only {pools:?}"
+                ));
             }
             if !prefixes.insert(prefix) {
-                return Err(format!("there are two routes {prefix}, expected one").into());
+                return Err(format!("there are two routes {prefix}, expected one"));
             }
+            unused.remove(pool);
         }
-        Ok(config)
+        match unused.first() {
+            Some(pool) => Err(format!(
+                "pool.{pool} has no route, expected one, or no such pool"
+            )),
+            None => Ok(()),
+        }
     }
 }
 

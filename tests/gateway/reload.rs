@@ -56,6 +56,10 @@ async fn r58_a_reload_that_fails_in_one_pool_changes_no_other() {
     ];
     let one = |address| {
         let text = config(&[address]);
+        let text = text.replace(
+            "route = [",
+            "route = [{ prefix = \"/till\", pool = \"till\" }, ",
+        );
         format!("{text}\n[pool.till]\nupstream = [{{ name = \"t\", url = \"http://{address}\" }}]")
     };
     let file = File::new("one-pool", &one(north.address));

@@ -50,7 +50,7 @@ fn one_upstream(url: &str) -> String {
     format!("pool.shop.upstream = [{{ name = \"a\", url = \"{url}\" }}]")
 }
 
-const WRONG_POOLS: [(&str, &str, &str); 16] = [
+const WRONG_POOLS: [(&str, &str, &str); 17] = [
     (
         "none",
         "pool.shop.upstream = []",
@@ -60,6 +60,11 @@ const WRONG_POOLS: [(&str, &str, &str); 16] = [
         "twice",
         r#"pool.shop.upstream = [{ name = "a", url = "http://a" }, { name = "a", url = "http://b" }]"#,
         "two upstreams are named",
+    ),
+    (
+        "same",
+        r#"pool.shop.upstream = [{ name = "a", url = "http://a" }, { name = "b", url = "http://A:80/" }]"#,
+        "two upstreams are at http://A:80/, so one would stand in for itself",
     ),
     (
         "name",
@@ -132,7 +137,7 @@ const WRONG_POOLS: [(&str, &str, &str); 16] = [
         "more than 0s and at most 100 years",
     ),
 ];
-const WRONG_ROUTES: [(&str, &str, &str); 3] = [
+const WRONG_ROUTES: [(&str, &str, &str); 4] = [
     (
         "slash",
         r#"{ prefix = "api", pool = "shop" }"#,
@@ -143,6 +148,7 @@ const WRONG_ROUTES: [(&str, &str, &str); 3] = [
         r#"{ prefix = "/api", pool = "shops" }"#,
         "has no pool \"shops\", only [\"shop\"]",
     ),
+    ("unused", "", "pool.shop has no route"),
     (
         "routes",
         r#"{ prefix = "/api", pool = "shop" }, { prefix = "/api/", pool = "shop" }"#,

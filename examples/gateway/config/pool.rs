@@ -92,11 +92,26 @@ impl PoolSection {
         if self.check_every.is_some() && self.health_check.is_none() {
             return Err("check_every needs a health_check, which says what to ask for".into());
         }
-        let mut names = BTreeSet::new();
-        if let Some(twice) = self.upstream.iter().find(|it| !names.insert(&it.name)) {
-            return Err(format!("two upstreams are named \"{}\"", twice.name).into());
-        }
+        self.check_upstreams()?;
         self.config().map(drop)
+    }
+
+    /// Whether each is somebody else.
+    fn check_upstreams(&self) -> Result<(), String> {
+        let (mut addresses, mut names) = (BTreeSet::new(), BTreeSet::new());
+        for upstream in &self.upstream {
+            if !names.insert(&upstream.name) {
+                return Err(format!("two upstreams are named \"{}\"", upstream.name));
+            }
+            if !addresses.insert(upstream.address()) {
+                return Err(format!(
+                    "two upstreams are at {}, so one would stand in for itself: \
+                     expected one, with more weight if it is for more requests",
+                    upstream.url
+                ));
+            }
+        }
+        Ok(())
     }
 }
 

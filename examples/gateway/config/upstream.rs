@@ -19,6 +19,12 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
+    /// Where it is.
+    pub(super) fn address(&self) -> (String, u16) {
+        let host = self.url.host().unwrap_or_default().to_ascii_lowercase();
+        (host, self.url.port_u16().unwrap_or(80))
+    }
+
     /// The name of its endpoint, such as `north@10.0.0.7:8080(/healthz)`.
     ///
     /// At another address, or asked otherwise, it is another endpoint. A pool adds
