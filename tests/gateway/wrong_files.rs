@@ -50,7 +50,7 @@ fn one_upstream(url: &str) -> String {
     format!("pool.shop.upstream = [{{ name = \"a\", url = \"{url}\" }}]")
 }
 
-const WRONG_POOLS: [(&str, &str, &str); 17] = [
+const WRONG_POOLS: [(&str, &str, &str); 19] = [
     (
         "none",
         "pool.shop.upstream = []",
@@ -100,6 +100,17 @@ const WRONG_POOLS: [(&str, &str, &str); 17] = [
         "hedge",
         "ONE\npool.shop.attempts = 1\npool.shop.hedge = true",
         "a hedge is a second attempt",
+    ),
+    (
+        "soon",
+        "ONE\npool.shop.hedge = true\npool.shop.breaker.call_timeout = \"5ms\"",
+        "but an attempt ends after 5ms, so there would never be one",
+    ),
+    (
+        "slow",
+        "ONE\npool.shop.breaker = { slow_after = \"15s\", \
+         trip.slow_rate = { percent = 50, min_calls = 10 } }",
+        "the file does not set call_timeout, so this is the default: 10s",
     ),
     (
         "zero",

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use breakerbox::{BreakerConfig, CheckPlan, Failback, Hedge, PoolConfig, Ramp, Ratio};
+use breakerbox::{BreakerConfig, CheckPlan, ConfigError, Failback, Hedge, PoolConfig, Ramp, Ratio};
 use breakerbox_core::ConfigFile;
 use http::uri::PathAndQuery;
 use serde::{Deserialize, Deserializer};
@@ -41,7 +41,8 @@ impl PoolSection {
     /// How the pool behaves.
     pub(crate) fn config(&self) -> Result<PoolConfig, Failure> {
         let breaker = BreakerConfig::try_from(self.breaker.clone())?;
-        let (each, all) = self.limits(breaker.limit_of_calls())?;
+        let call_timeout = breaker.limit_of_calls();
+        let (each, all) = self.limits(call_timeout)?;
         let mut config = PoolConfig::new()
             .breaker(breaker.call_timeout(each))
             .deadline(all);
@@ -57,9 +58,10 @@ impl PoolSection {
             config = config.failback(Failback::gradual(hold.0, ramp));
         }
         if self.hedge {
-            config = config.hedge(Hedge::after_quantile(Ratio::percent(95)));
+            config = config.hedge(hedge(each)?);
         }
-        config.check_for_contradictions()?;
+        let checked = config.check_for_contradictions();
+        checked.map_err(|error| explain(&error, call_timeout))?;
         Ok(config)
     }
 
@@ -112,6 +114,30 @@ impl PoolSection {
             }
         }
         Ok(())
+    }
+}
+
+/// Says so if a file did not set what is in the way.
+fn explain(error: &ConfigError, call_timeout: Option<Duration>) -> String {
+    match (error.key(), call_timeout) {
+        ("trip.slow_rate", None) => format!(
+            "{error}; the file does not set call_timeout, so this is the default: \
+             {CALL_TIMEOUT:?}, or the deadline if that is less"
+        ),
+        _ => error.to_string(),
+    }
+}
+
+/// A pool would refuse this too, and advise a setting that no file has.
+fn hedge(each: Duration) -> Result<Hedge, String> {
+    let hedge = Hedge::after_quantile(Ratio::percent(95));
+    let soonest = hedge.delay(Duration::ZERO);
+    match each > soonest {
+        true => Ok(hedge),
+        false => Err(format!(
+            "hedge: one is sent after {soonest:?} or later, but an attempt ends after {each:?}, \
+             so there would never be one: expected a longer breaker.call_timeout, or no hedge"
+        )),
     }
 }
 
