@@ -4,6 +4,11 @@
 //! are answered 503 with `Retry-After`, and the database is left alone. axum
 //! applies a layer to each route anew; the breaker is one all the same.
 //!
+//! The layer is around the whole handler, and with it around the extractors that
+//! read an upload. A `call_timeout` of the breaker would span that as well, and slow
+//! clients would open the breaker of the database. So the limit is where the
+//! database is asked, and an answer of 504 tells the breaker.
+//!
 //! ```text
 //! cargo run --example axum_server
 //! ```
@@ -23,13 +28,13 @@ use breakerbox::{Backoff, Breaker, BreakerBox, BreakerConfig, CallError, TripPol
 use breakerbox_tower::http::unavailable;
 use breakerbox_tower::{BreakerLayer, Http};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tower::ServiceBuilder;
 
 const DATABASE: BreakerConfig = BreakerConfig::new()
     .trip_on(TripPolicy::consecutive_failures(3))
     .open_for(Backoff::fixed(Duration::from_secs(2)))
-    .probes(1)
-    .call_timeout(Duration::from_secs(2));
+    .probes(1);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -86,6 +91,11 @@ async fn refuse(error: CallError<std::convert::Infallible>) -> Response {
 }
 
 async fn query() -> Result<&'static str, StatusCode> {
+    let answer = timeout(Duration::from_secs(2), ask_database()).await;
+    answer.unwrap_or(Err(StatusCode::GATEWAY_TIMEOUT))
+}
+
+async fn ask_database() -> Result<&'static str, StatusCode> {
     ASKED.fetch_add(1, Ordering::Relaxed);
     match IS_UP.load(Ordering::Relaxed) {
         true => Ok("rows"),
