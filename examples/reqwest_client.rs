@@ -41,6 +41,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // nothing about this one.
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
+        // The breaker's limit is for the head; a body that stalls fails by this one.
+        .read_timeout(Duration::from_secs(2))
         .build()?;
     let mut client = ServiceBuilder::new()
         .layer(BreakerLayer::new(catalogue.clone(), Http))
