@@ -114,6 +114,12 @@ fn root<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
 }
 
 /// An HTTP client for this machine, whatever proxy the environment names.
+///
+/// It follows no redirect: if the place that one points to refuses the connection,
+/// it would look as if the server had not been asked.
 fn loopback_client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder().no_proxy().build()
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
 }
