@@ -7,11 +7,20 @@
 //! keeps its breakers; a file that is wrong changes nothing.
 //!
 //! ```text
-//! cargo run --example gateway -- --demo         # see a failover, 15 s
+//! cargo run --example gateway -- --demo                   # see a failover, 15 s
+//! ```
+//!
+//! Or by hand, with each server in a terminal of its own. As long as there is none,
+//! the first curl gets 502, and 503 once the breakers are open.
+//!
+//! ```text
+//! cargo run --example gateway -- --upstream north 9001
+//! cargo run --example gateway -- --upstream south 9002
+//! cargo run --example gateway -- --upstream stand-in 9003
 //! cargo run --example gateway -- examples/gateway/gateway.toml
-//! curl localhost:8080/                          # goes to a server
-//! curl localhost:8080/.gateway/pools            # how the servers are, if asked here
-//! curl localhost:8080/.gateway/ready            # 503 before it ends
+//! curl localhost:8080/                                    # goes to a server
+//! curl localhost:8080/.gateway/pools                      # how they are, if asked here
+//! curl localhost:8080/.gateway/ready                      # 503 before it ends
 //! ```
 
 mod client;
