@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use breakerbox::{Backoff, BreakerBox, BreakerConfig, Pool, PoolConfig, Ratio, TripPolicy};
 
-use upstream::Upstream;
+use upstream::{Answer, Upstream};
 
 /// Opens on the third failure in a row, for ten seconds; one probe.
 const QUICK: BreakerConfig = BreakerConfig::new()
@@ -39,6 +39,15 @@ async fn alone() -> (Upstream, Pool<Upstream>) {
     let breakers = breakers().await;
     let pool = breakers.pool("prices", CONFIG, [north.endpoint()]).await;
     (north, pool.unwrap())
+}
+
+/// Opens the breaker of the one that is asked first.
+async fn open(first: &Upstream, pool: &Pool<Upstream>) {
+    first.set(Answer::Fails);
+    for _ in 0..3 {
+        let _failed = pool.call(Upstream::ask).await;
+    }
+    settle().await;
 }
 
 /// Lets everybody do what they have to.

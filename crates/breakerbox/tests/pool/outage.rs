@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, advance, sleep};
 
 use crate::upstream::{Answer, Upstream, classify};
-use crate::{CONFIG, QUICK, alone, breakers, settle};
+use crate::{CONFIG, QUICK, alone, breakers, open, settle};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -16,11 +16,7 @@ async fn r52_when_every_breaker_rejects_calls_fail_at_once_with_the_soonest_retr
     let endpoints = [north.endpoint(), south.endpoint().tier(1)];
     let pool = breakers.pool("prices", CONFIG, endpoints).await.unwrap();
     for upstream in [&north, &south] {
-        upstream.set(Answer::Fails);
-        for _ in 0..3 {
-            let _failed = pool.call(Upstream::ask).await;
-        }
-        settle().await;
+        open(upstream, &pool).await;
         sleep(SECOND).await;
     }
     let (asked, begun) = (north.asked() + south.asked(), Instant::now());
@@ -42,13 +38,9 @@ async fn r52_the_soonest_retry_is_of_somebody_whom_time_brings_back() {
     let (north, south) = (Upstream::new("north"), Upstream::new("south"));
     let endpoints = [north.endpoint(), south.endpoint().tier(1)];
     let pool = breakers.pool("prices", CONFIG, endpoints).await.unwrap();
-    for (upstream, pause) in [(&north, SECOND), (&south, SECOND)] {
-        upstream.set(Answer::Fails);
-        for _ in 0..3 {
-            let _failed = pool.call(Upstream::ask).await;
-        }
-        settle().await;
-        sleep(pause).await;
+    for upstream in [&north, &south] {
+        open(upstream, &pool).await;
+        sleep(SECOND).await;
     }
     assert!(pool.disable("north").await);
     let Err(PoolError::Rejected(unavailable)) = pool.call(Upstream::ask).await else {
@@ -63,11 +55,7 @@ async fn r52_who_is_only_full_may_be_free_at_any_time() {
     let (north, south) = (Upstream::new("north"), Upstream::new("south"));
     let endpoints = [north.endpoint(), south.endpoint().tier(1).max_in_flight(1)];
     let pool = breakers.pool("prices", CONFIG, endpoints).await.unwrap();
-    north.set(Answer::Fails);
-    for _ in 0..3 {
-        let _failed = pool.call(Upstream::ask).await;
-    }
-    settle().await;
+    open(&north, &pool).await;
     south.takes(SECOND / 100);
     let (first, second) = tokio::join!(pool.call(Upstream::ask), pool.call(Upstream::ask));
     assert_eq!(first, Ok("south"));
@@ -85,10 +73,7 @@ async fn r52_probes_that_tell_nothing_cost_few_calls() {
         let (north, south) = (Upstream::new("north"), Upstream::new("south"));
         let endpoints = [north.endpoint(), south.endpoint().tier(1)];
         let pool = breakers.pool("prices", CONFIG, endpoints).await.unwrap();
-        north.set(Answer::Fails);
-        for _ in 0..3 {
-            let _failed = pool.call(Upstream::ask).await;
-        }
+        open(&north, &pool).await;
         sleep(10 * SECOND).await;
         north.set(answer);
         let mut failed = 0;
@@ -239,12 +224,8 @@ async fn the_owner_of_a_pool_may_crash_at_any_time() {
     let pool = breakers.pool("prices", CONFIG, endpoints).await.unwrap();
     breakers.supervisor().restart("prices").await.unwrap();
     let breaker = breakers.find("prices/north").unwrap();
-    north.set(Answer::Fails);
-    for _ in 0..3 {
-        let _failed = pool.call(Upstream::ask).await;
-    }
+    open(&north, &pool).await;
     assert_eq!(breaker.state(), State::Open);
-    settle().await;
     assert_eq!(pool.snapshot().endpoints[0].status, EndpointStatus::Open);
     breakers.supervisor().restart("prices").await.unwrap();
     north.set(Answer::Works);

@@ -6,7 +6,7 @@ use breakerbox::{EndpointStatus, PoolError, Progress, Repeat, State, Upload, Ver
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::upstream::{Answer, Upstream, classify};
-use crate::{CONFIG, QUICK, alone, breakers, settle};
+use crate::{CONFIG, QUICK, alone, breakers, open, settle};
 
 /// A good answer is only the beginning of one.
 fn begun<R>(result: &Result<R, Answer>) -> Option<Verdict> {
@@ -129,13 +129,11 @@ async fn r51_an_upload_makes_no_endpoint_look_slow() {
 #[tokio::test(start_paused = true)]
 async fn r06_a_probe_that_waits_for_its_client_is_none() {
     let breakers = breakers().await;
-    let north = Upstream::new("north").that(Answer::Fails);
+    let north = Upstream::new("north");
     let config = CONFIG.breaker(QUICK.probe_deadline(4 * SECOND));
     let pool = breakers.pool("prices", config, [north.endpoint()]).await;
     let pool = pool.unwrap();
-    for _ in 0..3 {
-        let _failed = pool.call(Upstream::ask).await;
-    }
+    open(&north, &pool).await;
     sleep(12 * SECOND).await;
     north.set(Answer::Works);
     north.takes(10 * SECOND);
