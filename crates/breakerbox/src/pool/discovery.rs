@@ -32,7 +32,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping it may leave the stream followed.
+    /// Dropping it does not take the command back.
     pub async fn follow<S, E>(
         &self,
         source: impl Fn() -> S + Send + Sync + 'static,
@@ -45,14 +45,18 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         let (breakers, shared) = (self.breakers.downgrade(), Arc::clone(&self.shared));
         let follow = ChildSpec::task(name.clone(), move |stop| {
             let (breakers, shared) = (breakers.clone(), Arc::clone(&shared));
-            shared.is_followed.store(true, Ordering::Relaxed);
             run(breakers, shared, source(), stop)
         });
-        let added = self.breakers.supervisor().add(follow.backoff(AGAIN)).await;
-        added.map_err(|error| match error {
-            AddError::Duplicate { .. } => PoolStartError::Taken(name.into()),
-            _ => PoolStartError::Stopped,
+        self.change(|pool| async move {
+            let added = pool.breakers.supervisor().add(follow.backoff(AGAIN)).await;
+            added.map_err(|error| match error {
+                AddError::Duplicate { .. } => PoolStartError::Taken(name.into()),
+                _ => PoolStartError::Stopped,
+            })?;
+            pool.shared.is_followed.store(true, Ordering::Relaxed);
+            Ok(())
         })
+        .await
     }
 }
 

@@ -155,7 +155,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// Makes one change after the other, and each of them to its end, whether its
     /// caller still waits or not: half of one would be an endpoint without checks,
     /// or a breaker without an endpoint.
-    async fn change<R, F>(&self, change: impl FnOnce(Self) -> F + Send + 'static) -> R
+    pub(super) async fn change<R, F>(&self, change: impl FnOnce(Self) -> F + Send + 'static) -> R
     where
         R: Send + 'static,
         F: Future<Output = R> + Send,
