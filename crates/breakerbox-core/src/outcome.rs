@@ -56,8 +56,8 @@ pub enum Pace {
 pub enum Abandoned {
     /// As a failure.
     Failure,
-    /// As a failure if the call had run at least this long, else as ignored. A
-    /// streamed answer that had begun before it was slow is ignored, too.
+    /// As a failure if the call had run at least this long, else as ignored. Of an
+    /// answer that is streamed the beginning counts.
     FailureAfter(Duration),
     /// As ignored: who hangs up says nothing about the other side.
     Ignored,

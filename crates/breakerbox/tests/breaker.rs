@@ -820,15 +820,20 @@ async fn r03_a_streaming_probe_that_is_dropped_gives_its_place_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r03_a_streamed_answer_that_is_dropped_is_ignored_however_long_it_was() {
+async fn r03_a_streamed_answer_that_is_dropped_is_judged_by_its_beginning() {
     let limit = Abandoned::FailureAfter(Duration::from_secs(1));
     let (_breakers, breaker) = breaker(CONFIG.abandoned(limit)).await;
-    let begun = breaker.call_streaming(|_| None, ready(Ok::<_, ()>("head")));
-    let stream = begun.await.unwrap();
-    advance(Duration::from_secs(60)).await;
-    drop(stream);
-    let counts = counts(&breaker).await;
-    assert_eq!((counts.ignored, counts.failures), (1, 0));
+    for (begins_after, expected) in [(0, (1, 0)), (2, (1, 1))] {
+        let head = async {
+            sleep(Duration::from_secs(begins_after)).await;
+            Ok::<_, ()>("head")
+        };
+        let stream = breaker.call_streaming(|_| None, head).await.unwrap();
+        sleep(Duration::from_secs(60)).await;
+        drop(stream);
+        let totals = breaker.snapshot().await.totals;
+        assert_eq!((totals.ignored, totals.failures), expected);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -67,7 +67,7 @@ impl Guard for Picks {
             Some(Load {
                 in_flight,
                 latency,
-                reluctant: false,
+                probed_in_vain: false,
             })
         };
         black_box(self.rotation.pick(wish, || 0, look)).is_some()

@@ -64,11 +64,11 @@ impl Rotation {
         mut look: impl FnMut(usize) -> Option<Load>,
     ) -> Option<Pick> {
         let (mut turn, mut dice) = (turn, Dice::seeded(wish.bits));
-        let mut willing = |seat: usize| look(seat).filter(|load| !load.reluctant);
         let shun = match wish.attempt {
             Attempt::First => {
                 let is_home = |it: &Probing| wish.key.is_none_or(|key| self.is_home(it, key));
-                let probe = self.probe(wish, is_home, &mut dice, &mut willing);
+                let mut may = |seat: usize| look(seat).filter(|load| !load.probed_in_vain);
+                let probe = self.probe(wish, is_home, &mut dice, &mut may);
                 if probe.is_some() {
                     return probe;
                 }
@@ -76,9 +76,10 @@ impl Rotation {
             }
             Attempt::Next { shun } => shun,
         };
+        let first = self.draw_tier(wish.key.map_or_else(|| dice.draw(), spread));
         let picked = self
-            .pick_of_tiers(wish, shun, &mut dice, &mut turn, &mut willing)
-            .or_else(|| self.pick_of_tiers(wish, shun, &mut dice, &mut turn, &mut look));
+            .in_order(first, shun)
+            .find_map(|tier| self.pick_of(tier, wish, &mut dice, &mut turn, &mut look));
         // What has failed once is no probe, unless there is nothing else to be.
         picked.or_else(|| self.probe(wish, |_| true, &mut dice, &mut look))
     }
@@ -145,20 +146,6 @@ impl Rotation {
         })
     }
 
-    /// Of the tiers in their order, the one that is drawn first.
-    fn pick_of_tiers(
-        &self,
-        wish: Wish,
-        shun: Option<u8>,
-        dice: &mut Dice,
-        turn: &mut impl FnMut() -> u64,
-        look: &mut impl FnMut(usize) -> Option<Load>,
-    ) -> Option<Pick> {
-        let first = self.draw_tier(wish.key.map_or_else(|| dice.draw(), spread));
-        self.in_order(first, shun)
-            .find_map(|tier| self.pick_of(tier, wish, dice, turn, look))
-    }
-
     fn pick_of(
         &self,
         tier: &Tier,
@@ -208,9 +195,9 @@ pub struct Load {
     pub in_flight: u32,
     /// How long its calls take of late, in nanoseconds; None where nobody knows.
     pub latency: Option<u64>,
-    /// Whether it would rather not be asked: it was a moment ago, and to no avail.
-    /// Then it is not, as long as there is somebody else.
-    pub reluctant: bool,
+    /// Whether it was probed a moment ago and its breaker is none the wiser. Then
+    /// it is not probed as long as there is somebody else.
+    pub probed_in_vain: bool,
 }
 
 /// An endpoint that was chosen.

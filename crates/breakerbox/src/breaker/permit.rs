@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use breakerbox_core::{Outcome, Pace};
+use breakerbox_core::Outcome;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
@@ -202,32 +202,44 @@ impl OwnedPermit {
 
     /// The answer has begun, and its end is still to come.
     pub(crate) fn note_answer(&mut self) {
-        let halfway = self.halfway();
+        let probe = self.probe();
         let Held::Alone(Some(leave)) = &mut self.leave else {
             return;
         };
-        if let Some(since) = leave.since()
-            && self.shared.terms().pace(since) == Pace::Fast
+        if leave
+            .since()
+            .is_some_and(|at| self.shared.terms().are_kept(at))
         {
             leave.note_in_time();
         }
         // Without a runtime there is nobody to watch the time.
-        if let Some(halfway) = halfway
+        if let Some((since, limit)) = probe
             && Handle::try_current().is_ok()
             && let Some(leave) = self.take()
         {
+            let halfway = since + limit / 2;
             let underway = Underway::until(halfway, leave, Arc::clone(&self.shared));
             self.leave = Held::Underway(underway);
         }
     }
 
-    /// Halfway to its deadline, if it is a probe's and that has one.
-    pub(crate) fn halfway(&self) -> Option<Instant> {
+    /// Whether its breaker waits for it, to know whether to close.
+    pub(crate) fn is_probe(&self) -> bool {
+        match &self.leave {
+            Held::Alone(leave) => leave.as_ref().is_some_and(|it| it.probe_since().is_some()),
+            Held::Underway(underway) => underway.is_undecided(),
+        }
+    }
+
+    /// When a probe began and how long it may take, if it is one and has a limit.
+    pub(crate) fn probe(&self) -> Option<(Instant, Duration)> {
         let Held::Alone(Some(leave)) = &self.leave else {
             return None;
         };
-        let since = leave.probe_since()?;
-        Some(since + self.shared.config().limit_of_probes()? / 2)
+        Some((
+            leave.probe_since()?,
+            self.shared.config().limit_of_probes()?,
+        ))
     }
 
     /// The call is none that a breaker learns from, and goes on.

@@ -43,6 +43,10 @@ impl Underway {
     pub(super) fn take(&self) -> Option<Leave> {
         take(&self.leave)
     }
+
+    pub(super) fn is_undecided(&self) -> bool {
+        lock::with(&self.leave, |leave| leave.is_some())
+    }
 }
 
 fn take(leave: &Mutex<Option<Leave>>) -> Option<Leave> {

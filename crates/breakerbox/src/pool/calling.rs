@@ -17,7 +17,7 @@ use super::flight::Flight;
 use super::round::{Contender, Round};
 use super::shared::Shared;
 use super::tried::Tried;
-use super::{PoolError, PoolPermit, Progress, Upload};
+use super::{PoolError, PoolPermit, Progress};
 use crate::clock;
 
 /// What does not change from one attempt of a call to the next.
@@ -50,7 +50,9 @@ where
         let (flight, value) = flight.map_err(PoolError::Rejected)?;
         let _active = self.shared.extras.enter(flight.since());
         let round = Round::new(&flight);
-        let ended = self.fly(round.enter(flight), 1, make(value)).await;
+        let ended = self
+            .fly(round.enter(&self.progress, flight), 1, make(value))
+            .await;
         ended.called
     }
 
@@ -88,7 +90,11 @@ where
         tried.note(&flight);
         let _active = self.shared.extras.enter(flight.since());
         let round = Round::new(&flight);
-        let first = self.fly(round.enter(flight), tried.count(), make(value));
+        let first = self.fly(
+            round.enter(&self.progress, flight),
+            tried.count(),
+            make(value),
+        );
         let Some(delay) = self.hedge_after(tried) else {
             return first.await;
         };
@@ -102,14 +108,18 @@ where
             return first.await;
         };
         tried.note(&hedge);
-        let second = Box::pin(self.fly(round.enter(hedge), tried.count(), make(value)));
+        let second = Box::pin(self.fly(
+            round.enter(&self.progress, hedge),
+            tried.count(),
+            make(value),
+        ));
         better(first, second, &round.decided, self.repeat()).await
     }
 
     /// One attempt: the call, its limit, its verdict.
     async fn fly<A, E, F>(
         &self,
-        mut contender: Contender<'_>,
+        mut contender: Contender<'_, P>,
         attempt: usize,
         future: F,
     ) -> Ended<A, E>
@@ -127,24 +137,26 @@ where
         let ending = self.in_time(since, attempt, future.instrument(span));
         let ended = self.as_probe(contender.flight(), ending).await;
         let mut flight = contender.back();
-        flight.counts_from(self.sent_by(since));
+        flight.counts_from((self.progress)().upload.sent_by(since));
         match ended {
             Ok(result) => self.land(flight, round, result).await,
             Err(limit) => give_up(flight, limit).await,
         }
     }
 
-    /// What the attempt comes to. A probe that still waits for its caller halfway
-    /// to its deadline is none any more: the deadline is the endpoint's.
+    /// What the attempt comes to. A probe that has taken something of an upload in
+    /// the third quarter of its time, or still waits for more, is none any more: what
+    /// is left would be too little for its endpoint.
     async fn as_probe<R>(&self, flight: &mut Flight, ending: impl Future<Output = R>) -> R {
-        let Some(halfway) = flight.halfway() else {
+        let Some((since, limit)) = flight.probe() else {
             return ending.await;
         };
         let mut ending = pin!(ending);
-        if let Ok(ended) = timeout_at(halfway.into(), ending.as_mut()).await {
+        let late = since + limit / 4 * 3;
+        if let Ok(ended) = timeout_at(late.into(), ending.as_mut()).await {
             return ended;
         }
-        if (self.progress)().upload == Upload::Awaited {
+        if self.counted_from(since) > since + limit / 2 {
             flight.is_no_probe();
         }
         ending.await
@@ -184,7 +196,8 @@ where
     {
         // If a hedge were timed by itself, the calls that are slow would count as
         // fast, and more and more would be hedged.
-        let took = clock::now().saturating_duration_since(self.sent_by(round.began));
+        let took =
+            clock::now().saturating_duration_since((self.progress)().upload.sent_by(round.began));
         match ((self.classify)(&result), result) {
             (None, Ok(answer)) => {
                 self.note_latency(Verdict::Success, took);
@@ -239,18 +252,7 @@ where
 
     /// From when on a limit counts that would count from `begun` on.
     fn counted_from(&self, begun: Instant) -> Instant {
-        match (self.progress)().upload {
-            Upload::Awaited => clock::now(),
-            Upload::AtOnce | Upload::TakenAt(_) => self.sent_by(begun),
-        }
-    }
-
-    /// From when on an answer is the endpoint's work, if it began at `begun`.
-    fn sent_by(&self, begun: Instant) -> Instant {
-        match (self.progress)().upload {
-            Upload::AtOnce | Upload::Awaited => begun,
-            Upload::TakenAt(at) => at.max(begun),
-        }
+        (self.progress)().upload.counted_from(begun)
     }
 
     fn repeat(&self) -> Repeat {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use breakerbox_core::{EndpointId, Verdict};
+use breakerbox_core::{EndpointId, Outcome, Verdict};
 
 use super::lineup::Boarded;
 use super::slot::{Berth, Slot};
@@ -73,9 +73,9 @@ impl Flight {
         }
     }
 
-    /// When a probe has had half of its time, if it is one.
-    pub(super) fn halfway(&self) -> Option<Instant> {
-        self.permit.as_ref()?.halfway()
+    /// When a probe began and how long it may take, if it is one and has a limit.
+    pub(super) fn probe(&self) -> Option<(Instant, Duration)> {
+        self.permit.as_ref()?.probe()
     }
 
     /// It is no probe: how long it takes is up to its caller.
@@ -91,21 +91,28 @@ impl Flight {
         let now = clock::now();
         self.berth.hear(verdict, self.until(now), now);
         let permit = self.permit.take().expect("settling consumes the flight");
+        if verdict.outcome() == Outcome::Ignored && permit.is_probe() {
+            self.berth.note_vain_probe(now);
+        }
         permit.settle(verdict.outcome())
     }
 
     /// It was given up for a reason that is not the endpoint's: another attempt
     /// won, or the call had no time left.
     pub(super) fn give_up(mut self) {
+        self.hear_no_end();
         if let Some(permit) = self.permit.take() {
             permit.ignore();
         }
-        self.hear_no_end();
     }
 
+    /// Before its permit is settled.
     fn hear_no_end(&self) {
         let now = clock::now();
         self.berth.hear_no_end(self.until(now), now);
+        if self.permit.as_ref().is_some_and(OwnedPermit::is_probe) {
+            self.berth.note_vain_probe(now);
+        }
     }
 
     /// How long the answer took, or has taken so far.

@@ -2,6 +2,8 @@ use std::time::Instant;
 
 use breakerbox_core::Repeat;
 
+use crate::clock;
+
 /// How far a call is with what it sends, while an attempt is under way.
 ///
 /// A [`Repeat`] alone is one of a call that sends what it sends at once.
@@ -24,6 +26,24 @@ pub enum Upload {
     /// The endpoint took the latest piece at this instant. What is sent again does
     /// not count: it must not put off the deadline of the call.
     TakenAt(Instant),
+}
+
+impl Upload {
+    /// From when on an answer is the endpoint's work, if the attempt began at `begun`.
+    pub(super) fn sent_by(self, begun: Instant) -> Instant {
+        match self {
+            Self::AtOnce | Self::Awaited => begun,
+            Self::TakenAt(at) => at.max(begun),
+        }
+    }
+
+    /// From when on a limit counts: while an endpoint waits for more, it does not.
+    pub(super) fn counted_from(self, begun: Instant) -> Instant {
+        match self {
+            Self::Awaited => clock::now(),
+            Self::AtOnce | Self::TakenAt(_) => self.sent_by(begun),
+        }
+    }
 }
 
 impl From<Repeat> for Progress {

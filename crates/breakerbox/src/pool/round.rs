@@ -1,6 +1,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Instant;
 
+use super::Progress;
 use super::flight::Flight;
 
 /// An attempt, and perhaps a hedge beside it.
@@ -19,23 +21,30 @@ impl Round {
         }
     }
 
-    pub(super) fn enter(&self, flight: Flight) -> Contender<'_> {
+    pub(super) fn enter<'a, P>(&'a self, progress: &'a P, flight: Flight) -> Contender<'a, P>
+    where
+        P: Fn() -> Progress,
+    {
         Contender {
             flight: Some(flight),
+            progress,
             round: self,
         }
     }
 }
 
-/// A flight that is ignored, not abandoned, if it is dropped once another one
-/// has won.
-pub(super) struct Contender<'a> {
+/// A flight on its way.
+///
+/// Dropped once another one has won, it is ignored and not abandoned. However it is
+/// dropped, the time that an upload took is not its endpoint's.
+pub(super) struct Contender<'a, P: Fn() -> Progress> {
     /// None once it is back.
     flight: Option<Flight>,
+    progress: &'a P,
     pub(super) round: &'a Round,
 }
 
-impl Contender<'_> {
+impl<P: Fn() -> Progress> Contender<'_, P> {
     pub(super) fn flight(&mut self) -> &mut Flight {
         self.flight.as_mut().expect("it is not back yet")
     }
@@ -45,11 +54,17 @@ impl Contender<'_> {
     }
 }
 
-impl Drop for Contender<'_> {
+impl<P: Fn() -> Progress> Drop for Contender<'_, P> {
     fn drop(&mut self) {
-        if let Some(flight) = self.flight.take()
-            && self.round.decided.load(Ordering::Relaxed)
-        {
+        let Some(mut flight) = self.flight.take() else {
+            return;
+        };
+        // Whoever panics is not asked how far they are.
+        if !thread::panicking() {
+            let upload = (self.progress)().upload;
+            flight.counts_from(upload.counted_from(flight.since()));
+        }
+        if self.round.decided.load(Ordering::Relaxed) {
             flight.give_up();
         }
     }

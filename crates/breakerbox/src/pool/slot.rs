@@ -25,8 +25,8 @@ pub(super) struct Slot<T> {
     latency: Latency,
     max_in_flight: u32,
     pub(super) name: Arc<str>,
-    /// Until when it is not asked if there is somebody else; 0 for never.
-    reluctant_until: AtomicU64,
+    /// From when on it is probed also if there is somebody else; 0 for always.
+    no_probe_before: AtomicU64,
     pub(super) value: T,
 }
 
@@ -42,7 +42,7 @@ impl<T> Slot<T> {
             latency: Latency::default(),
             max_in_flight: endpoint.max_in_flight,
             name: endpoint.name,
-            reluctant_until: AtomicU64::new(0),
+            no_probe_before: AtomicU64::new(0),
             value: endpoint.value,
         }
     }
@@ -59,7 +59,7 @@ impl<T> Slot<T> {
                 0 => self.latency.recent(now),
                 _ => self.latency.estimate(now),
             },
-            reluctant: until(&self.reluctant_until, now).is_some(),
+            probed_in_vain: until(&self.no_probe_before, now).is_some(),
         })
     }
 
@@ -110,18 +110,9 @@ impl<T> Slot<T> {
         self.breaker.effective_state()
     }
 
-    fn back_off(&self, retry_after: Option<Duration>, now: Instant) {
-        let asked = retry_after.unwrap_or_default();
+    fn back_off(&self, asked: Duration, now: Instant) {
         let until = now + asked.min(self.breaker.retry_after_cap());
         put_off(&self.busy_until, until);
-    }
-
-    /// A call has ended of which its breaker learns nothing. Where that waits for
-    /// a probe, the next call would be one too, and the one after that.
-    fn note_silence(&self, now: Instant) {
-        if self.state() != State::Closed {
-            put_off(&self.reluctant_until, now + RELUCTANCE);
-        }
     }
 }
 
@@ -146,6 +137,10 @@ pub(super) trait Berth: Send + Sync {
     /// A call was given up after so long, which is the least it would have taken.
     fn hear_no_end(&self, took: Duration, now: Instant);
 
+    /// It was probed and its breaker is none the wiser. The next call would be a
+    /// probe, too, and the one after that.
+    fn note_vain_probe(&self, now: Instant);
+
     fn leave(&self);
 }
 
@@ -156,19 +151,16 @@ impl<T: Send + Sync> Berth for Slot<T> {
 
     fn hear(&self, verdict: Verdict, took: Duration, now: Instant) {
         match verdict {
-            Verdict::Success => self.latency.observe(took, now),
-            Verdict::Final => {
-                self.latency.observe(took, now);
-                self.note_silence(now);
-            }
+            Verdict::Success | Verdict::Final => self.latency.observe(took, now),
             Verdict::NotSent | Verdict::Sent => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
                 self.latency.penalize(took.max(PENALTY), now);
             }
             Verdict::Pushback { retry_after } => {
-                self.back_off(retry_after, now);
-                // Also if it did not say for how long.
-                put_off(&self.reluctant_until, now + RELUCTANCE);
+                match retry_after.filter(|asked| !asked.is_zero()) {
+                    Some(asked) => self.back_off(asked, now),
+                    None => self.latency.penalize(took.max(BUSY), now),
+                }
             }
         }
         self.calls.fetch_add(1, Ordering::Relaxed);
@@ -176,7 +168,10 @@ impl<T: Send + Sync> Berth for Slot<T> {
 
     fn hear_no_end(&self, took: Duration, now: Instant) {
         self.latency.at_least(took, now);
-        self.note_silence(now);
+    }
+
+    fn note_vain_probe(&self, now: Instant) {
+        put_off(&self.no_probe_before, now + NEXT_PROBE_AFTER);
     }
 
     fn leave(&self) {
@@ -188,5 +183,9 @@ impl<T: Send + Sync> Berth for Slot<T> {
 /// must not look like the best one (linkerd's load biaser has such a penalty).
 const PENALTY: Duration = Duration::from_secs(1);
 
-/// For how long others are asked rather than who was asked to no avail.
-const RELUCTANCE: Duration = Duration::from_secs(1);
+/// What pushback counts for from an endpoint that does not say how long it is busy:
+/// no breaker opens by it (linkerd's penalty, of five seconds, is for both).
+const BUSY: Duration = Duration::from_secs(5);
+
+/// How long after a probe in vain there is another one.
+const NEXT_PROBE_AFTER: Duration = Duration::from_secs(1);

@@ -273,7 +273,8 @@ async fn r54_who_is_busy_and_does_not_say_for_how_long_does_not_look_fast() {
         sleep(SECOND / 100).await;
     }
     let worked = calls.join_all().await.iter().filter(|ok| **ok).count();
-    assert!(worked >= 295, "{worked} of 300 went to south");
+    // Before south's first answer nobody knows which of them is fast.
+    assert!(worked >= 280, "{worked} of 300 went to south");
 }
 
 #[tokio::test(start_paused = true)]

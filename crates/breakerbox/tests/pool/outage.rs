@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use breakerbox::{EndpointStatus, Failback, Override, PoolError, PoolEvent, Ramp, Ratio, State};
+use breakerbox::{
+    EndpointStatus, Failback, Override, PoolError, PoolEvent, Ramp, Ratio, Repeat, State,
+};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, advance, sleep};
 
@@ -90,6 +92,24 @@ async fn r52_probes_that_tell_nothing_cost_few_calls() {
         pool.call_unsent(classify, Upstream::ask).await.unwrap();
         assert_eq!(north.asked(), 3 + failed + 1);
     }
+}
+
+/// Only of its probes a HalfOpen breaker learns nothing; of older calls it would not.
+#[tokio::test(start_paused = true)]
+async fn r52_who_leaves_an_old_answer_puts_off_no_probe() {
+    let breakers = breakers().await;
+    let (north, south) = (Upstream::new("north"), Upstream::new("south"));
+    let endpoints = [north.endpoint(), south.endpoint().tier(1)];
+    let pool = breakers.pool("prices", CONFIG, endpoints).await.unwrap();
+    let begun = |result: &Result<_, _>| result.is_err().then(|| classify(result));
+    let stream = pool.call_streaming(|| Repeat::Idempotent, begun, Upstream::ask);
+    let stream = stream.await.unwrap();
+    open(&north, &pool).await;
+    north.set(Answer::Works);
+    sleep(10 * SECOND).await;
+    settle().await;
+    drop(stream);
+    assert_eq!(pool.call_idempotent(Upstream::ask).await, Ok("north"));
 }
 
 #[tokio::test(start_paused = true)]

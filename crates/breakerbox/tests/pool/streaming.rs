@@ -127,6 +127,49 @@ async fn r51_an_upload_makes_no_endpoint_look_slow() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn r51_an_upload_that_is_given_up_makes_no_endpoint_look_slow() {
+    let (north, pool) = alone().await;
+    pool.call(Upstream::ask).await.unwrap();
+    north.takes(HOUR);
+    let progress = || Progress {
+        repeat: Repeat::Never,
+        upload: Upload::Awaited,
+    };
+    let upload = pool.call_streaming(progress, begun, Upstream::ask);
+    assert!(timeout(30 * SECOND, upload).await.is_err());
+    let latency = pool.snapshot().endpoints[0].latency.unwrap();
+    assert!(latency < SECOND, "{latency:?}");
+}
+
+/// A probe with a deadline of 4 s, whose upload makes progress until `taken` after
+/// its beginning; the state of its breaker at the end of 5 s.
+async fn probe_with_upload(taken: Duration) -> State {
+    let breakers = breakers().await;
+    let north = Upstream::new("north");
+    let config = CONFIG.breaker(QUICK.probe_deadline(4 * SECOND));
+    let pool = breakers.pool("prices", config, [north.endpoint()]).await;
+    let pool = pool.unwrap();
+    open(&north, &pool).await;
+    sleep(12 * SECOND).await;
+    north.takes(HOUR);
+    let begun_at = Instant::now();
+    let progress = || Progress {
+        repeat: Repeat::Never,
+        upload: Upload::TakenAt(Instant::now().min(begun_at + taken).into_std()),
+    };
+    let upload = pool.call_streaming(progress, begun, Upstream::ask);
+    assert!(timeout(5 * SECOND, upload).await.is_err());
+    pool.breaker("north").unwrap().state()
+}
+
+#[tokio::test(start_paused = true)]
+async fn r06_a_probe_whose_upload_goes_on_is_none() {
+    assert_eq!(probe_with_upload(HOUR).await, State::HalfOpen);
+    let stuck = probe_with_upload(SECOND).await;
+    assert_eq!(stuck, State::Open, "it had enough, and time for an answer");
+}
+
+#[tokio::test(start_paused = true)]
 async fn r06_a_probe_that_waits_for_its_client_is_none() {
     let breakers = breakers().await;
     let north = Upstream::new("north");
@@ -142,7 +185,7 @@ async fn r06_a_probe_that_waits_for_its_client_is_none() {
         upload: Upload::Awaited,
     };
     let mut upload = pin!(pool.call_streaming(progress, begun, Upstream::ask));
-    let waits = timeout(3 * SECOND, upload.as_mut()).await;
+    let waits = timeout(SECOND * 7 / 2, upload.as_mut()).await;
     assert!(waits.is_err());
     north.takes(Duration::ZERO);
     assert_eq!(pool.call(Upstream::ask).await, Ok("north"), "as a probe");

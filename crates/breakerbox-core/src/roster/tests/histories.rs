@@ -177,7 +177,7 @@ impl Both {
     /// Picks where some are excluded.
     fn pick(&self, rotation: &Rotation, bits: u64) -> Result<(), TestCaseError> {
         let is_excluded = |seat: usize| bits >> (seat % 8) & 1 == 1;
-        let is_reluctant = |seat: usize| bits >> (seat % 8 + 8) & 1 == 1;
+        let was_probed_in_vain = |seat: usize| bits >> (seat % 8 + 8) & 1 == 1;
         let wish = Wish {
             bits,
             key: (bits.is_multiple_of(3)).then_some(bits),
@@ -202,7 +202,7 @@ impl Both {
         let load = |seat| Load {
             in_flight: (bits >> seat) as u32 % 4,
             latency: Some(1_000),
-            reluctant: is_reluctant(seat),
+            probed_in_vain: was_probed_in_vain(seat),
         };
         let pick = rotation.pick(wish, next, |seat| (!is_excluded(seat)).then(|| load(seat)));
         let (plain, probes) = self.model.candidates();
@@ -215,9 +215,9 @@ impl Both {
                     &plain
                 };
                 prop_assert!(whom.contains(&pick.seat), "{pick:?} of {whom:?}");
-                let is_willing = |seat: &usize| !is_excluded(*seat) && !is_reluctant(*seat);
-                let spares = !is_reluctant(pick.seat) || !plain.iter().any(is_willing);
-                prop_assert!(spares, "{pick:?} is reluctant, and not all others are");
+                let spares = pick.why != Why::Probe || !was_probed_in_vain(pick.seat);
+                let is_alone = plain.iter().all(|seat| is_excluded(*seat));
+                prop_assert!(spares || is_alone, "{pick:?} was probed in vain");
             }
             None => {
                 prop_assert!(plain.iter().all(|seat| is_excluded(*seat)));

@@ -63,6 +63,12 @@ impl Terms {
         abandoned.outcome(since.map_or(Duration::ZERO, elapsed))
     }
 
+    /// Whether it makes no difference by now that a call began at `since`.
+    pub(in crate::breaker) fn are_kept(&self, since: Instant) -> bool {
+        let in_time = self.abandoned(Some(since)) == self.abandoned(None);
+        in_time && self.pace(since) == Pace::Fast
+    }
+
     /// Whether a call that began at `since` and ends now was slow.
     pub(in crate::breaker) fn pace(&self, since: Instant) -> Pace {
         let slow_after = self.slow_after.load(Ordering::Relaxed);
