@@ -27,6 +27,8 @@ pub(crate) use upstream::Upstream;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
+    #[serde(default)]
+    pub(crate) behind_proxy: bool,
     #[serde(deserialize_with = "address")]
     pub(crate) listen: SocketAddr,
     pub(crate) pool: BTreeMap<Name, PoolSection>,

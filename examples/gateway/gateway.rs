@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -27,7 +27,15 @@ pub(crate) struct Gateway {
     client: Client,
     pools: Mutex<Pools>,
     readiness: Readiness,
-    routes: RwLock<Vec<Routed>>,
+    rules: RwLock<Rules>,
+}
+
+/// What requests go by.
+#[derive(Default)]
+struct Rules {
+    behind_proxy: bool,
+    /// Those with longer prefixes first.
+    routes: Vec<Routed>,
 }
 
 /// A route, and where it leads.
@@ -43,7 +51,7 @@ impl Gateway {
             client: Client::new(),
             pools: Mutex::default(),
             readiness,
-            routes: RwLock::default(),
+            rules: RwLock::default(),
         }
     }
 
@@ -57,9 +65,8 @@ impl Gateway {
         Ok(())
     }
 
-    /// Routes with longer prefixes first.
     fn route(&self, config: &Config, pools: &Pools) {
-        let mut routed: Vec<_> = config
+        let mut routes: Vec<_> = config
             .route
             .iter()
             .filter_map(|route| {
@@ -71,8 +78,11 @@ impl Gateway {
                 })
             })
             .collect();
-        routed.sort_by_key(|route| std::cmp::Reverse(route.prefix.length()));
-        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = routed;
+        routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.length()));
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Rules {
+            behind_proxy: config.behind_proxy,
+            routes,
+        };
     }
 
     /// Answers a request: by itself, or with what a server of its route says.
@@ -86,8 +96,8 @@ impl Gateway {
         }
         let client = client.ip().to_canonical();
         match request.uri().path() {
-            // Its servers are nobody's business outside, nor behind a proxy beside it.
-            "/.gateway/pools" if client.is_loopback() && !headers::is_forwarded(&request) => {
+            // Its servers are nobody's business outside.
+            "/.gateway/pools" if client.is_loopback() && !self.is_proxied(&request) => {
                 Response::new(self.pools().into())
             }
             "/.gateway/ready" => match self.readiness.is_ready() {
@@ -100,10 +110,10 @@ impl Gateway {
     }
 
     async fn forward(&self, mut request: Request<Incoming>, client: IpAddr) -> Response<Body> {
-        let Some(service) = self.find(request.uri().path()) else {
+        let Some((service, behind_proxy)) = self.find(request.uri().path()) else {
             return status(StatusCode::NOT_FOUND);
         };
-        headers::of_request(&mut request, client);
+        headers::of_request(&mut request, client, behind_proxy);
         match service.oneshot(request.map(limited)).await {
             Ok(response) if headers::is_foreign(&response) => status(StatusCode::BAD_GATEWAY),
             Ok(mut response) => {
@@ -119,16 +129,27 @@ impl Gateway {
         }
     }
 
-    fn find(&self, path: &str) -> Option<PoolService<Server, Judge>> {
-        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
-        let route = routes.iter().find(|route| route.prefix.begins(path))?;
-        Some(route.service.clone())
+    /// The service for this path, and whether its clients are a proxy.
+    fn find(&self, path: &str) -> Option<(PoolService<Server, Judge>, bool)> {
+        let rules = self.rules();
+        let mut routes = rules.routes.iter();
+        let route = routes.find(|route| route.prefix.begins(path))?;
+        Some((route.service.clone(), rules.behind_proxy))
+    }
+
+    /// Whether it comes from a proxy, be it one that the file does not know.
+    fn is_proxied<B>(&self, request: &Request<B>) -> bool {
+        self.rules().behind_proxy || headers::is_forwarded(request)
+    }
+
+    fn rules(&self) -> RwLockReadGuard<'_, Rules> {
+        self.rules.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How all pools are, as text.
     fn pools(&self) -> String {
-        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
-        let pools = routes.iter().map(|route| route.service.pool());
+        let rules = self.rules();
+        let pools = rules.routes.iter().map(|route| route.service.pool());
         let told = pools.map(|pool| (pool.name().to_owned(), pool.snapshot().to_string()));
         told.collect::<BTreeMap<_, _>>()
             .into_values()

@@ -37,7 +37,10 @@ pub(crate) fn is_forwarded<B>(request: &Request<B>) -> bool {
 }
 
 /// Makes a client's request one of the gateway's own.
-pub(crate) fn of_request<B: Body>(request: &mut Request<B>, client: IpAddr) {
+///
+/// What it says about whom it comes from, and by which way, is anybody's to say, and
+/// links are made of it. So that goes, unless the client is a proxy that is known.
+pub(crate) fn of_request<B: Body>(request: &mut Request<B>, client: IpAddr, is_proxy: bool) {
     let (body, via) = (request.body(), via(request.version()));
     let is_streamed = !body.is_end_stream() && body.size_hint().exact().is_none();
     let target = request.uri().authority().and_then(|authority| {
@@ -46,14 +49,17 @@ pub(crate) fn of_request<B: Body>(request: &mut Request<B>, client: IpAddr) {
     });
     let headers = request.headers_mut();
     of_hop(headers);
+    if !is_proxy {
+        for name in &BY_A_PROXY {
+            headers.remove(name);
+        }
+    }
     // The client of the upstream knows whom it talks to.
     let host = headers.remove(header::HOST);
-    // Links are made of these, so they are for nobody else to choose, be it a proxy.
-    headers.remove(FORWARDED_HOST);
     if let Some(host) = target.or(host) {
-        headers.insert(FORWARDED_HOST, host);
+        headers.entry(FORWARDED_HOST).or_insert(host);
     }
-    headers.insert(FORWARDED_PROTO, HTTP);
+    headers.entry(FORWARDED_PROTO).or_insert(HTTP);
     forwarded_for(headers, client);
     join_cookies(headers);
     headers.append(header::VIA, via);
@@ -132,21 +138,32 @@ const fn via(received: Version) -> HeaderValue {
     })
 }
 
+const BY_A_PROXY: [HeaderName; 6] = [
+    header::FORWARDED,
+    FORWARDED_FOR,
+    FORWARDED_HOST,
+    FORWARDED_PROTO,
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-forwarded-prefix"),
+];
 const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// Meant for all on the way, whatever `Connection` says.
-const FOR_ALL: [HeaderName; 9] = [
+const FOR_ALL: [HeaderName; 12] = [
     header::AUTHORIZATION,
     header::CACHE_CONTROL,
     header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
     header::COOKIE,
+    header::FORWARDED,
     header::HOST,
     header::VIA,
     FORWARDED_FOR,
+    FORWARDED_HOST,
+    FORWARDED_PROTO,
 ];
 const HOP: [HeaderName; 8] = [
     header::CONNECTION,

@@ -10,9 +10,9 @@ async fn a_request_is_passed_on_as_one_of_the_gateways_own() {
     let seen = front
         .passes_on(
             "GET http://shop.example/x?y=1 HTTP/1.1\r\nHost: other.example\r\n\
-             X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 192.0.2.2, 192.0.2.3\r\n\
+             Forwarded: host=forged.example\r\nX-Forwarded-For: 192.0.2.1\r\n\
              X-Forwarded-Host: forged.example\r\nX-Forwarded-Host: forged.example\r\n\
-             X-Forwarded-Proto: https\r\n\
+             X-Forwarded-Port: 1\r\nX-Forwarded-Proto: https\r\n\
              Connection: x-secret, host, content-type, x-forwarded-for\r\n\
              Content-Type: text/plain\r\nX-Secret: 1\r\nProxy-Connection: keep-alive\r\n\
              TE: trailers\r\nTrailer: x-sum\r\nVia: 1.0 other\r\n\r\n",
@@ -26,7 +26,7 @@ async fn a_request_is_passed_on_as_one_of_the_gateways_own() {
         "trailer: x-sum",
         "via: 1.0 other",
         "via: 1.1 gateway",
-        "x-forwarded-for: 192.0.2.1, 192.0.2.2, 192.0.2.3, 127.0.0.1",
+        "x-forwarded-for: 127.0.0.1",
         "x-forwarded-host: shop.example",
         "x-forwarded-proto: http",
     ] {
@@ -38,10 +38,34 @@ async fn a_request_is_passed_on_as_one_of_the_gateways_own() {
         "\nte:",
         "\nx-secret:",
         "forged.example",
+        "x-forwarded-port",
         "x-forwarded-proto: https",
     ] {
         assert!(!seen.contains(absent), "{absent:?} in {seen}");
     }
+}
+
+#[tokio::test]
+async fn what_a_proxy_in_front_says_of_its_client_is_passed_on() {
+    let front = Front::behind_proxy("proxy").await;
+    let seen = front
+        .passes_on(
+            "GET / HTTP/1.1\r\nHost: gateway.internal\r\nForwarded: proto=https\r\n\
+             X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 192.0.2.2, 192.0.2.3\r\n\
+             X-Forwarded-Host: shop.example\r\nX-Forwarded-Proto: https\r\n\
+             Connection: x-forwarded-proto\r\n\r\n",
+        )
+        .await;
+    for line in [
+        "forwarded: proto=https",
+        "x-forwarded-for: 192.0.2.1, 192.0.2.2, 192.0.2.3, 127.0.0.1",
+        "x-forwarded-host: shop.example",
+        "x-forwarded-proto: https",
+    ] {
+        assert!(seen.lines().any(|it| it == line), "{line:?} in {seen}");
+    }
+    let pools = "GET /.gateway/pools HTTP/1.1\r\nHost: shop\r\n\r\n";
+    assert_eq!(front.refuses(pools).await, "HTTP/1.1 404 Not Found");
 }
 
 #[tokio::test]

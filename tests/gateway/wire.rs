@@ -72,8 +72,17 @@ pub(crate) struct Front {
 
 impl Front {
     pub(crate) async fn open(name: &str) -> Self {
+        Self::with(name, "").await
+    }
+
+    pub(crate) async fn behind_proxy(name: &str) -> Self {
+        Self::with(name, "behind_proxy = true").await
+    }
+
+    async fn with(name: &str, line: &str) -> Self {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let text = config(&[server.local_addr().unwrap()]);
+        let text = format!("{line}\n{text}");
         // The server answers when the test says so, which may be after a drain.
         let text = text
             .replace("\"2s\"", "\"1h\"")
