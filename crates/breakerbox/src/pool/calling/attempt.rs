@@ -1,0 +1,183 @@
+//! One attempt of a call: at one endpoint, within its limit, with its verdict.
+
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use breakerbox_core::Verdict;
+use tokio::time::timeout_at;
+use tracing::Instrument;
+
+use super::super::flight::Flight;
+use super::super::round::{Contender, Round};
+use super::super::{PoolError, PoolPermit, Progress};
+use super::{Called, Calling};
+use crate::clock;
+
+impl<T, C, P> Calling<'_, T, C, P>
+where
+    T: Clone + Send + Sync + 'static,
+    P: Fn() -> Progress,
+{
+    /// One attempt: the call, its limit, its verdict.
+    pub(super) async fn fly<A, E, F>(
+        &self,
+        mut contender: Contender<'_, P>,
+        attempt: usize,
+        future: F,
+    ) -> Ended<A, E>
+    where
+        C: Fn(&Result<A, E>) -> Option<Verdict>,
+        F: Future<Output = Result<A, E>>,
+    {
+        let span = tracing::debug_span!(
+            "pool.attempt",
+            pool.name = &*self.shared.name,
+            endpoint.name = contender.flight().endpoint(),
+            attempt
+        );
+        let (round, since) = (contender.round, contender.flight().since());
+        let ending = self.in_time(since, attempt, future.instrument(span));
+        let ended = self.as_probe(contender.flight(), ending).await;
+        let mut flight = contender.back();
+        flight.counts_from((self.progress)().upload.sent_by(since));
+        match ended {
+            Ok(result) => self.land(flight, round, result).await,
+            Err(limit) => give_up(flight, limit).await,
+        }
+    }
+
+    /// What the attempt comes to. A probe that has taken something of an upload in
+    /// the third quarter of its time, or still waits for more, is none any more: what
+    /// is left would be too little for its endpoint.
+    async fn as_probe<R>(&self, flight: &mut Flight, ending: impl Future<Output = R>) -> R {
+        let Some((since, limit)) = flight.probe() else {
+            return ending.await;
+        };
+        let mut ending = pin!(ending);
+        let late = since + limit / 4 * 3;
+        if let Ok(ended) = timeout_at(late.into(), ending.as_mut()).await {
+            return ended;
+        }
+        if self.counted_from(since) > since + limit / 2 {
+            flight.is_no_probe();
+        }
+        ending.await
+    }
+
+    /// What a future comes to, or the limit that it exceeded.
+    async fn in_time<F: Future>(
+        &self,
+        since: Instant,
+        attempt: usize,
+        future: F,
+    ) -> Result<F::Output, Limit> {
+        let mut future = pin!(future);
+        while let Some(limit) = self.limit(since, attempt) {
+            match timeout_at(limit.at.into(), future.as_mut()).await {
+                Ok(output) => return Ok(output),
+                // An upload that went on has put the limit off.
+                Err(_)
+                    if self
+                        .limit(since, attempt)
+                        .is_some_and(|it| it.at > limit.at) => {}
+                Err(_) => return Err(limit),
+            }
+        }
+        Ok(future.await)
+    }
+
+    /// The call has ended, or its answer has begun.
+    async fn land<A, E>(
+        &self,
+        mut flight: Flight,
+        round: &Round,
+        result: Result<A, E>,
+    ) -> Ended<A, E>
+    where
+        C: Fn(&Result<A, E>) -> Option<Verdict>,
+    {
+        // If a hedge were timed by itself, the calls that are slow would count as
+        // fast, and more and more would be hedged.
+        let took =
+            clock::now().saturating_duration_since((self.progress)().upload.sent_by(round.began));
+        match ((self.classify)(&result), result) {
+            (None, Ok(answer)) => {
+                self.note_latency(Verdict::Success, took);
+                flight.answered();
+                Ended {
+                    called: Ok((answer, Some(PoolPermit::new(flight)))),
+                    verdict: Verdict::Success,
+                }
+            }
+            (verdict, result) => {
+                let verdict = verdict.unwrap_or(Verdict::Sent);
+                self.note_latency(verdict, took);
+                flight.settle(verdict).await;
+                Ended {
+                    called: result
+                        .map(|answer| (answer, None))
+                        .map_err(PoolError::Failed),
+                    verdict,
+                }
+            }
+        }
+    }
+
+    /// When an attempt is given up, and whether that is the endpoint's fault. It
+    /// is not where the call had spent its time elsewhere.
+    fn limit(&self, since: Instant, attempt: usize) -> Option<Limit> {
+        let config = self.shared.config();
+        let own = config.of_breakers().limit_of_calls().map(|limit| Limit {
+            at: self.counted_from(since) + limit,
+            blames_endpoint: true,
+        });
+        let all = self.deadline().map(|at| Limit {
+            at,
+            blames_endpoint: attempt == 1,
+        });
+        own.into_iter().chain(all).min_by_key(|limit| limit.at)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let limit = self.shared.config().limit_of_calls()?;
+        Some(self.counted_from(self.began) + limit)
+    }
+
+    /// From when on a limit counts that would count from `begun` on.
+    fn counted_from(&self, begun: Instant) -> Instant {
+        (self.progress)().upload.counted_from(begun)
+    }
+
+    fn note_latency(&self, verdict: Verdict, took: Duration) {
+        if let (Some(hedge), Verdict::Success) = (self.shared.config().hedging(), verdict) {
+            self.shared.quantile.record(took, hedge.quantile());
+        }
+    }
+}
+
+/// How an attempt ended.
+pub(super) struct Ended<A, E> {
+    pub(super) called: Called<A, E>,
+    pub(super) verdict: Verdict,
+}
+
+/// The attempt had no time left, which may be its endpoint's fault.
+async fn give_up<A, E>(flight: Flight, limit: Limit) -> Ended<A, E> {
+    let took = clock::now().saturating_duration_since(flight.since());
+    if limit.blames_endpoint {
+        flight.settle(Verdict::Sent).await;
+    } else {
+        flight.give_up();
+    }
+    Ended {
+        called: Err(PoolError::TimedOut(took)),
+        verdict: Verdict::Sent,
+    }
+}
+
+/// When an attempt is given up.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    at: Instant,
+    blames_endpoint: bool,
+}
