@@ -152,8 +152,9 @@ impl<A: Actor> Actor for Shell<A> {
     async fn post_stop(
         &self,
         myself: ActorRef<A::Msg>,
-        _: &mut ShellState,
+        state: &mut ShellState,
     ) -> Result<(), ActorProcessingErr> {
+        state.share_announcement();
         self.slot.close();
         let mut guard = self.slot.lock().await;
         let exit = match guard.as_mut() {

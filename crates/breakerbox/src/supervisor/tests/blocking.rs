@@ -35,11 +35,20 @@ impl Trap {
     }
 }
 
+/// Waits for what comes soon, unless it never comes.
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    let come = tokio::time::timeout(60 * SECOND, what).await;
+    come.expect("a minute is enough for it")
+}
+
 /// Gives others a turn until nothing of a child is left.
 async fn gone(log: &Log) {
-    while log.running.load(Ordering::SeqCst) > 0 {
-        tokio::task::yield_now().await;
-    }
+    soon(async {
+        while log.running.load(Ordering::SeqCst) > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 /// R34: who was given up in its start is not up later, when nobody knows it.
@@ -120,10 +129,13 @@ async fn r34_a_level_that_is_removed_while_its_start_blocks_never_comes_up() {
     added.await.unwrap().unwrap_err();
     drop(release);
     // Until the level is gone with the task that was to start it.
-    while Arc::strong_count(&log) > 1 {
-        assert_eq!(log.incarnations.load(Ordering::SeqCst), 0);
-        tokio::task::yield_now().await;
-    }
+    soon(async {
+        while Arc::strong_count(&log) > 1 {
+            assert_eq!(log.incarnations.load(Ordering::SeqCst), 0);
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 /// R33: a level that was killed is not started beside what is left of it.
@@ -200,7 +212,44 @@ async fn r35_a_child_whose_drop_blocks_its_thread_leaves_the_supervisor_responsi
     let stuck = supervisor.child::<Ask>("stuck").unwrap();
     stuck.actor().kill();
     trap.entered.notified().await;
-    assert_eq!(supervisor.stop("fine").await, Ok(Departure::Stopped));
+    let answer = soon(supervisor.stop("fine")).await;
+    assert_eq!(answer, Ok(Departure::Stopped));
+    drop(release);
+    supervisor.shutdown().await;
+    gone(&log).await;
+}
+
+/// R35: nor where ractor has woken the supervisor for its start in the same poll.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r35_a_child_whose_post_stop_blocks_its_thread_leaves_the_supervisor_responsive() {
+    let (trap, release) = Trap::set();
+    let log = Log::new();
+    let go_on = Arc::new(Notify::new());
+    let child = Script::new(&log)
+        .post_start({
+            let go_on = Arc::clone(&go_on);
+            move |_, myself| {
+                let go_on = Arc::clone(&go_on);
+                async move {
+                    go_on.notified().await;
+                    myself.stop(None);
+                    Ok(())
+                }
+            }
+        })
+        .post_stop({
+            let trap = Arc::clone(&trap);
+            move |_, _| {
+                trap.enter();
+                ready(Ok(()))
+            }
+        });
+    let child = child.child("stuck").restart(Restart::Temporary);
+    let supervisor = supervise([worker("fine"), child]).await;
+    go_on.notify_one();
+    trap.entered.notified().await;
+    let answer = soon(supervisor.stop("fine")).await;
+    assert_eq!(answer, Ok(Departure::Stopped));
     drop(release);
     supervisor.shutdown().await;
     gone(&log).await;

@@ -16,6 +16,7 @@ use crate::supervisor::ChildSpec;
 pub(super) struct Script {
     log: Arc<Log>,
     on_drop: Box<dyn Fn(u64) + Send + Sync>,
+    post_start: Hook,
     post_stop: Hook,
     pre_start: Hook,
 }
@@ -37,6 +38,7 @@ impl Script {
         Self {
             log: Arc::clone(log),
             on_drop: Box::new(|_| ()),
+            post_start: hook(|_, _| ready(Ok(()))),
             post_stop: hook(|_, _| ready(Ok(()))),
             pre_start: hook(|_, _| ready(Ok(()))),
         }
@@ -45,6 +47,14 @@ impl Script {
     pub(super) fn on_drop(self, on_drop: impl Fn(u64) + Send + Sync + 'static) -> Self {
         let on_drop = Box::new(on_drop);
         Self { on_drop, ..self }
+    }
+
+    pub(super) fn post_start<F: Future<Output = Done> + Send + 'static>(
+        self,
+        run: impl Fn(u64, ActorRef<Ask>) -> F + Send + Sync + 'static,
+    ) -> Self {
+        let post_start = hook(run);
+        Self { post_start, ..self }
     }
 
     pub(super) fn post_stop<F: Future<Output = Done> + Send + 'static>(
@@ -94,6 +104,10 @@ impl Actor for Scripted {
         let state = ScriptedState { number, script };
         (state.script.pre_start)(number, myself).await?;
         Ok(state)
+    }
+
+    async fn post_start(&self, myself: ActorRef<Ask>, state: &mut ScriptedState) -> Done {
+        (state.script.post_start)(state.number, myself).await
     }
 
     async fn handle(&self, _: ActorRef<Ask>, ask: Ask, state: &mut ScriptedState) -> Done {
