@@ -32,6 +32,8 @@ use super::handover;
 use super::notifier::Notifier;
 pub(super) use handle::{CurrentShell, ShellHandle, start_timed_out};
 use incarnation::ActorIncarnation;
+#[cfg(test)]
+pub(super) use linked::Boundary;
 use linked::Origin;
 pub(super) use slot::Slot;
 use slot::{SlotGuard, SlotState};
@@ -127,7 +129,7 @@ impl<A: Actor> Actor for Shell<A> {
         state.share_announcement();
         let origin = Origin::of(&event);
         if let Origin::Boundary(ended) = origin {
-            state.formers = ended.unwrap_or(state.formers);
+            state.pass_boundary(ended);
             return Ok(());
         }
         // It may become a former one's while this waits.
@@ -212,6 +214,11 @@ pub(super) struct ShellState {
 }
 
 impl ShellState {
+    /// Of two boundaries the later one may come first, and holds.
+    fn pass_boundary(&mut self, ended: Option<u64>) {
+        self.formers = self.formers.max(ended.unwrap_or(0));
+    }
+
     /// Called before the first callback after ractor has announced the start.
     fn share_announcement(&mut self) {
         if !self.is_announced {

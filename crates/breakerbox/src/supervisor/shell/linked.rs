@@ -22,7 +22,10 @@ pub(crate) async fn stop_all(shell: &ActorCell, timeout: Duration) {
 ///
 /// Those are in the shell's mailbox when all have ended, in front of the event of
 /// one more actor, the [`Boundary`]. Where this is dropped half-way, the shell
-/// ends, or this is done once more before there is a next incarnation.
+/// ends, or this is done once more before there is a next incarnation. It may run
+/// twice at a time: in the shell, and in a task of the supervisor that could wait
+/// for it no longer. Then either boundary may come first; the next incarnation
+/// starts after both, as the shell has the slot locked meanwhile.
 pub(crate) async fn end_with_incarnation<A: Actor>(
     shell: &ActorRef<A::Msg>,
     slot: &Slot<A>,
@@ -48,10 +51,10 @@ async fn stop(actor: &ActorCell, shell: &ActorCell, timeout: Duration) {
 }
 
 /// An actor whose end divides the events of two incarnations.
-struct Boundary;
+pub(crate) struct Boundary;
 
 /// What a [`Boundary`] would take, by which its events are known.
-struct BoundaryMessage;
+pub(crate) struct BoundaryMessage;
 
 #[cfg(feature = "cluster")]
 impl ractor::Message for BoundaryMessage {}
