@@ -19,6 +19,7 @@ use super::timer::Timer;
 use crate::clock;
 
 mod commands;
+mod shutdown;
 
 /// The state of a supervisor's actor: its children and what is decided of them.
 ///
@@ -83,30 +84,6 @@ impl SupervisorState {
             }
         }
         self.run_directives();
-    }
-
-    /// Stops all children, one after another, and publishes the report.
-    pub(super) async fn shutdown(&mut self) {
-        self.publisher.set_phase(Phase::Stopping);
-        self.timer.clear();
-        // First, so that nothing is started any more.
-        self.supervision.shutdown(clock::now());
-        // The tasks that stop children could not report back any more.
-        let is_stopping = |managed: &ManagedChild| matches!(managed.stage, Stage::Stopping);
-        let stopping = self
-            .children
-            .iter()
-            .filter(|(_, managed)| is_stopping(managed));
-        for child in stopping.map(|(child, _)| *child).collect::<Vec<_>>() {
-            self.stop_and_wait(child).await;
-        }
-        while let Some(directive) = self.supervision.poll_directive() {
-            match directive {
-                Directive::Stop { child, .. } => self.stop_and_wait(child).await,
-                other => self.run_directive(other),
-            }
-        }
-        self.publisher.set_report(self.report.finish());
     }
 
     fn insert(&mut self, spec: ChildSpec) -> Option<&mut ManagedChild> {
@@ -311,20 +288,6 @@ impl SupervisorState {
             managed.reply_removed();
             catch::drop_of(managed);
         }
-    }
-
-    /// Stops a child while shutting down, and waits for it.
-    async fn stop_and_wait(&mut self, child: ChildId) {
-        let managed = self.children.get_mut(&child);
-        let (Some(managed), Some(status)) = (managed, self.supervision.status(child)) else {
-            return;
-        };
-        let (name, incarnation) = (Arc::clone(managed.entry.name()), status.incarnation);
-        let stopped = managed.stopped();
-        self.publish(child);
-        let result = stopped.await;
-        self.report.stopped(name, &result);
-        self.stopped(child, incarnation, result);
     }
 
     /// Whether this is the child's current incarnation, in one of these phases.
