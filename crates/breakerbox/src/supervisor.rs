@@ -360,8 +360,7 @@ impl Supervisor {
         self.actor.kill();
         let _blocking = tokio::time::timeout(KILL_TIMEOUT, self.ended()).await;
         let mut report = self.published.report().unwrap_or_else(Report::killed);
-        let stuck = self.published.stuck_after(KILL_TIMEOUT).await;
-        report.stopped.extend(stuck);
+        report.note_stuck(self.published.stuck_after(KILL_TIMEOUT).await);
         report
     }
 

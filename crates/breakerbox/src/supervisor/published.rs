@@ -9,9 +9,7 @@ use breakerbox_core::{ChildId, Phase};
 use futures_util::future::join_all;
 use tokio::sync::{broadcast, watch};
 
-use super::{
-    ChildSnapshot, Departure, Report, Stopped, Supervisor, SupervisorEvent, SupervisorSnapshot,
-};
+use super::{ChildSnapshot, Report, Stopped, Supervisor, SupervisorEvent, SupervisorSnapshot};
 use crate::lock;
 pub(super) use child_entry::ChildEntry;
 
@@ -28,6 +26,8 @@ struct Inner {
     ids: HashMap<Arc<str>, ChildId>,
     phase: Phase,
     report: Option<Report>,
+    /// Those that departed stuck and are not gone, also where they are forgotten.
+    stuck: Vec<Arc<ChildEntry>>,
 }
 
 impl Published {
@@ -40,6 +40,7 @@ impl Published {
                 ids: HashMap::new(),
                 phase: Phase::Starting,
                 report: None,
+                stuck: Vec::new(),
             }),
             name,
         }
@@ -120,23 +121,38 @@ impl Published {
 
     /// Waits until nothing is left of the children.
     pub(super) async fn gone(&self) {
-        let children = lock::with(&self.inner, |inner| inner.children.clone());
-        for entry in children.values() {
+        for entry in self.all() {
             entry.gone().await;
         }
     }
 
     /// The children of which something is left after so long.
     pub(super) async fn stuck_after(&self, timeout: Duration) -> Vec<Stopped> {
-        let children = lock::with(&self.inner, |inner| inner.children.clone());
-        let stuck = children.values().map(|entry| async move {
-            let gone = tokio::time::timeout(timeout, entry.gone()).await;
-            gone.is_err().then(|| Stopped {
-                child: Arc::clone(entry.name()),
-                departure: Departure::Stuck,
-            })
-        });
-        join_all(stuck).await.into_iter().flatten().collect()
+        stuck_after(self.all(), timeout).await
+    }
+
+    /// Those that departed stuck, and have not ended yet.
+    pub(super) fn stuck(&self) -> Vec<Arc<ChildEntry>> {
+        lock::with(&self.inner, |inner| inner.stuck.clone())
+    }
+
+    /// A child that was stuck has ended.
+    pub(super) fn forget_stuck(&self, ended: &Arc<ChildEntry>) {
+        let is_left = |entry: &Arc<ChildEntry>| !Arc::ptr_eq(entry, ended);
+        lock::with(&self.inner, |inner| inner.stuck.retain(is_left));
+    }
+
+    /// The children, and those that were removed and are stuck.
+    fn all(&self) -> Vec<Arc<ChildEntry>> {
+        lock::with(&self.inner, |inner| {
+            let mut all: Vec<_> = inner.children.values().cloned().collect();
+            for entry in &inner.stuck {
+                if !contains(&all, entry) {
+                    all.push(Arc::clone(entry));
+                }
+            }
+            all
+        })
     }
 
     pub(super) fn set_report(&self, report: Report) {
@@ -187,6 +203,20 @@ impl Publisher {
     pub(super) const fn published(&self) -> &Arc<Published> {
         &self.published
     }
+
+    /// Keeps a child that departed stuck in mind until it has ended.
+    pub(super) fn keep_stuck(&self, stuck: &Arc<ChildEntry>) {
+        let (published, stuck) = (Arc::clone(&self.published), Arc::clone(stuck));
+        lock::with(&published.inner, |inner| {
+            if !contains(&inner.stuck, &stuck) {
+                inner.stuck.push(Arc::clone(&stuck));
+            }
+        });
+        tokio::spawn(async move {
+            stuck.gone().await;
+            published.forget_stuck(&stuck);
+        });
+    }
 }
 
 impl Deref for Publisher {
@@ -201,6 +231,16 @@ impl Drop for Publisher {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+fn contains(children: &[Arc<ChildEntry>], child: &Arc<ChildEntry>) -> bool {
+    children.iter().any(|other| Arc::ptr_eq(other, child))
+}
+
+/// Those of these children, and of the ones below them, that are left after so long.
+pub(super) async fn stuck_after(children: Vec<Arc<ChildEntry>>, timeout: Duration) -> Vec<Stopped> {
+    let stuck = children.into_iter().map(|entry| entry.stuck_after(timeout));
+    join_all(stuck).await.concat()
 }
 
 /// The path to a child of a child.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use breakerbox_core::Exit;
 
+use super::published::path;
 pub(super) use builder::ReportBuilder;
 
 /// How a supervisor ended.
@@ -12,7 +13,8 @@ pub(super) use builder::ReportBuilder;
 pub struct Report {
     /// Why.
     pub end: End,
-    /// The children that it stopped in its end, in the order in which they ended.
+    /// The children that it stopped in its end, in the order in which they ended,
+    /// and those that were stuck before and still are.
     pub stopped: Vec<Stopped>,
 }
 
@@ -29,6 +31,13 @@ impl Report {
             end: End::Killed,
             stopped: Vec::new(),
         }
+    }
+
+    /// Names who is stuck, once and instead of what was said of them before.
+    pub(super) fn note_stuck(&mut self, stuck: Vec<Stopped>) {
+        let is_stuck = |it: &Stopped| stuck.iter().any(|other| other.child == it.child);
+        self.stopped.retain(|it| !is_stuck(it));
+        self.stopped.extend(stuck);
     }
 }
 
@@ -62,6 +71,16 @@ pub struct Stopped {
     pub child: Arc<str>,
     /// How it went.
     pub departure: Departure,
+}
+
+impl Stopped {
+    /// The same, by its path from above the supervisor that it was below.
+    pub(super) fn below(&self, supervisor: &str) -> Self {
+        Self {
+            child: path(supervisor, &self.child),
+            departure: self.departure,
+        }
+    }
 }
 
 /// How a child that was asked to stop went.

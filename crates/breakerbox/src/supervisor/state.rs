@@ -6,7 +6,6 @@ use breakerbox_core::{
 };
 use ractor::{ActorId, ActorRef};
 
-use super::ChildSpec;
 use super::actor::SupervisorArguments;
 use super::catch;
 use super::event::EventSender;
@@ -16,6 +15,7 @@ use super::published::{ChildEntry, Publisher};
 use super::report::ReportBuilder;
 use super::runnable::StopResult;
 use super::timer::Timer;
+use super::{ChildSpec, Departure};
 use crate::clock;
 
 mod commands;
@@ -104,6 +104,7 @@ impl SupervisorState {
         let Some(managed) = self.children.get_mut(&child) else {
             return;
         };
+        self.publisher.forget_stuck(&managed.entry);
         if let Some(shell) = managed.entry.shell() {
             managed.shell = Some(shell.get_id());
             // The end of one that has ended already is not reported again.
@@ -181,6 +182,9 @@ impl SupervisorState {
         } = result;
         if let Some(managed) = self.children.get_mut(&child) {
             managed.stage = Stage::Stopped(departure);
+            if departure == Departure::Stuck {
+                self.publisher.keep_stuck(&managed.entry);
+            }
             let shell = managed.shell.take();
             shell.and_then(|shell| self.shells.remove(&shell));
         }

@@ -11,6 +11,7 @@ mod sets;
 mod shutdown;
 mod snapshots;
 mod stress;
+mod stuck;
 mod tasks;
 mod trees;
 mod worker;

@@ -1,11 +1,14 @@
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use breakerbox_core::{ChildStatus, Exit, Phase};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use ractor::ActorCell;
 
-use super::super::ChildSnapshot;
 use super::super::latest_lock::LatestLock;
 use super::super::runnable::Runnable;
+use super::super::{ChildSnapshot, Departure, Stopped};
 use crate::{clock, lock};
 
 /// What a supervisor publishes of one child.
@@ -64,6 +67,34 @@ impl ChildEntry {
     pub(super) async fn gone(&self) {
         self.lock.idle().await;
         Arc::clone(&self.runnable).gone().await;
+    }
+
+    /// Its name if something of it is left after so long, behind those below it.
+    pub(super) fn stuck_after(
+        self: Arc<Self>,
+        timeout: Duration,
+    ) -> BoxFuture<'static, Vec<Stopped>> {
+        async move {
+            let gone = tokio::time::timeout(timeout, self.gone());
+            let (gone, mut stuck) = tokio::join!(gone, self.stuck_below_after(timeout));
+            if gone.is_ok() {
+                return Vec::new();
+            }
+            stuck.push(Stopped {
+                child: Arc::clone(&self.name),
+                departure: Departure::Stuck,
+            });
+            stuck
+        }
+        .boxed()
+    }
+
+    async fn stuck_below_after(&self, timeout: Duration) -> Vec<Stopped> {
+        let Some(supervisor) = self.runnable.supervisor() else {
+            return Vec::new();
+        };
+        let stuck = supervisor.published.stuck_after(timeout).await;
+        stuck.iter().map(|it| it.below(&self.name)).collect()
     }
 
     /// Publishes that the child is no longer supervised.

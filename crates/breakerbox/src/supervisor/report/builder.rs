@@ -4,7 +4,6 @@ use breakerbox_core::Exit;
 use tokio::sync::oneshot;
 
 use super::super::StartError;
-use super::super::published::path;
 use super::super::runnable::StopResult;
 use super::{End, Report, Stopped};
 
@@ -47,10 +46,7 @@ impl ReportBuilder {
 
     /// Notes a child that was stopped, after those that were below it.
     pub(crate) fn stopped(&mut self, child: Arc<str>, result: &StopResult) {
-        let below = result.below.iter().map(|below| Stopped {
-            child: path(&child, &below.child),
-            departure: below.departure,
-        });
+        let below = result.below.iter().map(|below| below.below(&child));
         self.stopped.extend(below);
         let departure = result.departure;
         self.stopped.push(Stopped { child, departure });

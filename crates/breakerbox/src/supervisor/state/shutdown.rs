@@ -5,6 +5,8 @@ use std::sync::Arc;
 use breakerbox_core::{ChildId, Directive, Phase};
 
 use super::super::managed_child::{ManagedChild, Stage};
+use super::super::published;
+use super::super::shutdown::KILL_TIMEOUT;
 use super::SupervisorState;
 use crate::clock;
 
@@ -13,6 +15,7 @@ impl SupervisorState {
     pub(crate) async fn shutdown(&mut self) {
         self.publisher.set_phase(Phase::Stopping);
         self.timer.clear();
+        let stuck_before = self.publisher.stuck();
         // First, so that nothing is started any more.
         self.supervision.shutdown(clock::now());
         // The tasks that stop children could not report back any more.
@@ -30,7 +33,10 @@ impl SupervisorState {
                 other => self.run_directive(other),
             }
         }
-        self.publisher.set_report(self.report.finish());
+        let stuck = published::stuck_after(stuck_before, KILL_TIMEOUT).await;
+        let mut report = self.report.finish();
+        report.note_stuck(stuck);
+        self.publisher.set_report(report);
     }
 
     /// Stops a child while shutting down, and waits for it.

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use tokio::sync::Notify;
 
-use crate::supervisor::ChildSpec;
+use super::SECOND;
+use crate::supervisor::{Child, ChildSpec};
 
 pub(super) enum WorkerMessage {
     /// Blocks its thread until the other end speaks or is dropped.
@@ -106,6 +107,14 @@ impl WorkerSpec {
 /// A child that does not fail by itself, with a log of its own.
 pub(super) fn worker(name: &'static str) -> ChildSpec {
     WorkerSpec::new(name, &Log::new()).spec()
+}
+
+/// Has it block its thread, until what this returns is dropped.
+pub(super) async fn block(worker: &Child<WorkerMessage>) -> mpsc::Sender<()> {
+    let (release, released) = mpsc::channel();
+    let block = |reply| WorkerMessage::Block(released, reply);
+    worker.ask(block, 60 * SECOND).await.unwrap();
+    release
 }
 
 pub(super) struct Worker;
