@@ -91,7 +91,7 @@ pub enum Departure {
     Killed,
     /// It stopped by itself, or was down already.
     Stopped,
-    /// It blocks its thread, so even a kill did not end it yet.
+    /// It, or a child below it, blocks its thread, so even a kill did not end it yet.
     ///
     /// It will end when it awaits next, and not be started again.
     Stuck,

@@ -129,20 +129,14 @@ fn spawn(spec: SupervisorSpec, request: &StartRequest) -> Result<(Supervisor, Bo
 async fn stop(supervisor: &Supervisor, shutdown: Shutdown) -> StopResult {
     if let Some(timeout) = shutdown.patience()
         && let Ok(report) = tokio::time::timeout(timeout, supervisor.shutdown()).await
+        // Killed by somebody else, it waited for nobody.
+        && report.end != End::Killed
     {
         let Report { end, stopped } = report;
-        let departure = match end {
-            End::Killed => Departure::Killed,
-            _ => Departure::Stopped,
-        };
-        return StopResult::new(departure, exit_of(end)).with(stopped);
+        return StopResult::new(Departure::Stopped, exit_of(end)).with(stopped);
     }
     let stopped = supervisor.kill().await.stopped;
-    let departure = match stopped.iter().any(|it| it.departure == Departure::Stuck) {
-        true => Departure::Stuck,
-        false => Departure::Killed,
-    };
-    StopResult::new(departure, Exit::Killed).with(stopped)
+    StopResult::new(Departure::Killed, Exit::Killed).with(stopped)
 }
 
 /// What a supervisor's end is for the one above.
@@ -163,7 +157,11 @@ fn init_failed(error: StartError) -> Exit {
 }
 
 impl StopResult {
+    /// With these below it; it is stuck where one of them is.
     fn with(mut self, below: Vec<Stopped>) -> Self {
+        if below.iter().any(|it| it.departure == Departure::Stuck) {
+            self.departure = Departure::Stuck;
+        }
         self.below = below;
         self
     }

@@ -1,8 +1,25 @@
 //! What a report says of children that block their thread.
 
-use super::supervise;
+use breakerbox_core::Strategy;
+
 use super::worker::{block, worker};
-use crate::supervisor::{Departure, Report, Shutdown};
+use super::{kill, supervise};
+use crate::supervisor::{ChildSpec, Departure, Report, Shutdown, Supervisor, SupervisorSpec};
+
+/// A root with a level with a worker.
+async fn root() -> Supervisor {
+    let level = ChildSpec::supervisor("level", || {
+        let worker = worker("worker").shutdown(Shutdown::Kill);
+        SupervisorSpec::new("level", Strategy::OneForOne).child(worker)
+    });
+    supervise([level]).await
+}
+
+/// What is said of that worker where it is stuck.
+const BOTH_STUCK: [(&str, Departure); 2] = [
+    ("level/worker", Departure::Stuck),
+    ("level", Departure::Stuck),
+];
 
 fn departures(report: &Report) -> Vec<(&str, Departure)> {
     let stopped = report.stopped.iter();
@@ -47,4 +64,44 @@ async fn r34_a_child_that_was_stuck_and_has_ended_is_not_in_the_report() {
     assert_eq!(supervisor.remove("removed").await, Ok(Departure::Stuck));
     drop((stopped, removed));
     assert_eq!(departures(&supervisor.shutdown().await), []);
+}
+
+/// R34: a level that could stop, but for one below it, is not gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r34_a_level_with_a_stuck_child_departs_stuck() {
+    let root = root().await;
+    let release = block(&root.child("level/worker").unwrap()).await;
+    assert_eq!(root.stop("level").await, Ok(Departure::Stuck));
+    assert_eq!(departures(&root.shutdown().await), BOTH_STUCK);
+    drop(release);
+}
+
+/// R34: also one that was killed, and waits for what is left to start again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r34_a_killed_level_with_a_stuck_child_departs_stuck() {
+    let root = root().await;
+    let release = block(&root.child("level/worker").unwrap()).await;
+    kill(&root.supervisor("level").unwrap());
+    assert_eq!(departures(&root.shutdown().await), BOTH_STUCK);
+    drop(release);
+}
+
+/// R34: a kill names who is stuck at any depth.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r34_a_stuck_child_of_a_level_is_in_the_report_of_a_killed_root() {
+    let root = root().await;
+    let release = block(&root.child("level/worker").unwrap()).await;
+    assert_eq!(departures(&root.kill().await), BOTH_STUCK);
+    drop(release);
+}
+
+/// R34: and names nobody twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r34_a_kill_after_the_shutdown_names_a_stuck_child_once() {
+    let supervisor = supervise([worker("stuck").shutdown(Shutdown::Kill)]).await;
+    let release = block(&supervisor.child("stuck").unwrap()).await;
+    supervisor.shutdown().await;
+    let report = supervisor.kill().await;
+    assert_eq!(departures(&report), [("stuck", Departure::Stuck)]);
+    drop(release);
 }
