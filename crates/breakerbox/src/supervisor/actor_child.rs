@@ -34,7 +34,7 @@ where
             ended => (None, ended),
         };
         if let Some(shell) = ended {
-            shell.wait_ended().await;
+            request.after(shell.wait_ended()).await?;
         }
         let (actor, arguments) = catch::call(|| (self.make)()).map_err(Exit::InitFailed)?;
         match running {

@@ -87,3 +87,15 @@ pub(super) struct StartRequest {
     /// How long the actors linked to it have to stop, should it crash.
     pub(super) stop_timeout: Duration,
 }
+
+impl StartRequest {
+    /// Waits until the former incarnation is gone, for as long as a start may take.
+    ///
+    /// Two never overlap; but who waits without a bound fails without a trace.
+    pub(super) async fn after<T>(&self, gone: impl Future<Output = T>) -> Result<T, Exit> {
+        let waited = tokio::time::timeout(self.start_timeout, gone).await;
+        waited.map_err(|_late| {
+            Exit::InitFailed("its former incarnation is stuck in blocking code".to_owned())
+        })
+    }
+}

@@ -40,7 +40,7 @@ impl SupervisorChild {
 
     async fn start_incarnation(&self, request: StartRequest) -> Result<(), Exit> {
         if let Some(former) = self.current.get() {
-            former.gone().await;
+            request.after(former.gone()).await?;
         }
         let spec = catch::call(|| (self.make)()).map_err(Exit::InitFailed)?;
         spec.refuse_duplicates().map_err(init_failed)?;

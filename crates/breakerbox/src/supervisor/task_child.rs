@@ -41,7 +41,7 @@ impl TaskChild {
 
     async fn start_incarnation(&self, request: StartRequest) -> Result<(), Exit> {
         if let Some(former) = self.current.get() {
-            former.ended().await;
+            request.after(former.ended()).await?;
         }
         let timeout = request.start_timeout;
         let task = RunningTask::spawn(&self.run, request);

@@ -52,13 +52,7 @@ impl<A: Actor> ShellHandle<A> {
         request: StartRequest,
     ) -> Result<(), Exit> {
         let timeout = request.start_timeout;
-        if tokio::time::timeout(timeout, self.slot.lock())
-            .await
-            .is_err()
-        {
-            let stuck = "its former incarnation is stuck in blocking code";
-            return Err(Exit::InitFailed(stuck.to_owned()));
-        }
+        drop(request.after(self.slot.lock()).await?);
         let started = ActorIncarnation::start(actor, arguments, request.incarnation, &self.actor);
         let exit = match tokio::time::timeout(timeout, started).await {
             Ok(Ok(incarnation)) => return self.fill(incarnation, &request).await,

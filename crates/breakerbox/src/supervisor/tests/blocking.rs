@@ -1,16 +1,17 @@
 //! Children that block their thread, which cannot be ended where they are.
 
+use std::convert::Infallible;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, mpsc};
 
-use breakerbox_core::{Restart, Strategy};
-use futures_util::future::ready;
+use breakerbox_core::{Exit, Restart, Strategy};
+use futures_util::future::{join_all, ready};
 use tokio::sync::Notify;
 
 use super::scripted::{Ask, Script};
-use super::worker::{Log, WorkerMessage, WorkerSpec, worker};
-use super::{SECOND, supervise};
-use crate::supervisor::{ChildSpec, Departure, Shutdown, SupervisorSpec};
+use super::worker::{Log, WorkerSpec, block, worker};
+use super::{SECOND, restarted, supervise, until};
+use crate::supervisor::{ChildSpec, Departure, RestartError, Shutdown, SupervisorSpec};
 
 /// Where a thread is held until the test lets it go.
 struct Trap {
@@ -149,11 +150,9 @@ async fn r33_a_killed_level_is_not_started_beside_a_child_of_it_that_blocks() {
             SupervisorSpec::new("level", Strategy::OneForOne).child(worker)
         }
     });
-    let supervisor = supervise([level.shutdown(Shutdown::Kill)]).await;
-    let blocking = supervisor.child::<WorkerMessage>("level/worker").unwrap();
-    let (release, released) = mpsc::channel();
-    let block = |reply| WorkerMessage::Block(released, reply);
-    blocking.ask(block, 60 * SECOND).await.unwrap();
+    let level = level.shutdown(Shutdown::Kill).start_timeout(60 * SECOND);
+    let supervisor = supervise([level]).await;
+    let release = block(&supervisor.child("level/worker").unwrap()).await;
     assert_eq!(supervisor.stop("level").await, Ok(Departure::Stuck));
     let restarting = supervisor.clone();
     let restarted = tokio::spawn(async move { restarting.restart("level").await });
@@ -168,14 +167,60 @@ async fn r33_a_killed_level_is_not_started_beside_a_child_of_it_that_blocks() {
     supervisor.shutdown().await;
 }
 
+/// R33: who waits for its former incarnation does so within its start timeout.
+#[tokio::test(flavor = "multi_thread", worker_threads = 5)]
+async fn r33_a_child_whose_former_incarnation_blocks_fails_to_start() {
+    let (trap, release_task) = Trap::set();
+    let task = ChildSpec::task("task", {
+        let trap = Arc::clone(&trap);
+        move |stop| {
+            let trap = Arc::clone(&trap);
+            async move {
+                tokio::task::yield_now().await;
+                trap.enter();
+                stop.cancelled().await;
+                Ok::<_, Infallible>(())
+            }
+        }
+    });
+    let level = |name| {
+        ChildSpec::supervisor(name, || {
+            let worker = worker("worker").shutdown(Shutdown::Kill);
+            SupervisorSpec::new("level", Strategy::OneForOne).child(worker)
+        })
+    };
+    let children = [task, worker("actor"), level("level"), level("other")];
+    let short = |child: ChildSpec| child.shutdown(Shutdown::Kill).start_timeout(SECOND);
+    let supervisor = supervise(children.map(short)).await;
+    trap.entered.notified().await;
+    let mut releases = vec![release_task];
+    for path in ["actor", "level/worker", "other/worker"] {
+        releases.push(block(&supervisor.child(path).unwrap()).await);
+    }
+    let removed = supervisor.remove("other/worker").await;
+    assert_eq!(removed, Ok(Departure::Stuck));
+    let names = ["task", "actor", "level", "other"];
+    let restarts = names.map(|name| async {
+        assert_eq!(supervisor.stop(name).await, Ok(Departure::Stuck));
+        supervisor.restart(name).await
+    });
+    let stuck = "its former incarnation is stuck in blocking code";
+    for (restarted, name) in soon(join_all(restarts)).await.into_iter().zip(names) {
+        let (child, exit) = (name.to_owned(), Exit::InitFailed(stuck.to_owned()));
+        assert_eq!(restarted, Err(RestartError::Failed { child, exit }));
+    }
+    let mut events = supervisor.events();
+    drop(releases);
+    for _ in names {
+        soon(until(&mut events, restarted)).await;
+    }
+}
+
 /// R34: whoever kills a supervisor hears who is left of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r34_a_child_that_blocks_its_thread_is_reported_by_a_killed_supervisor() {
     let supervisor = supervise([worker("fine"), worker("stuck")]).await;
-    let blocking = supervisor.child::<WorkerMessage>("stuck").unwrap();
-    let (release, released) = mpsc::channel();
-    let block = |reply| WorkerMessage::Block(released, reply);
-    blocking.ask(block, 60 * SECOND).await.unwrap();
+    let release = block(&supervisor.child("stuck").unwrap()).await;
     let report = supervisor.kill().await;
     let stuck = report.stopped.iter();
     let stuck: Vec<_> = stuck.map(|it| (&*it.child, it.departure)).collect();
