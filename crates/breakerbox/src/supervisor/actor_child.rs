@@ -64,10 +64,10 @@ where
         };
         // Unnamed: ractor's names are global to the process.
         let spawned = Actor::spawn_linked(None, shell, first, supervisor);
-        match tokio::time::timeout(request.start_timeout, spawned).await {
-            Ok(Ok(_shell)) => Ok(()),
-            Ok(Err(error)) => Err(exit_of(error)),
-            Err(_) => Err(start_timed_out(request.start_timeout)),
+        match catch::within(request.start_timeout, spawned).await {
+            Some(Ok(_shell)) => Ok(()),
+            Some(Err(error)) => Err(exit_of(error)),
+            None => Err(start_timed_out(request.start_timeout)),
         }
     }
 }

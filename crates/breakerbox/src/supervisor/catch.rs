@@ -3,6 +3,8 @@
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::time::Duration;
 
 use breakerbox_core::Exit;
 use futures_util::FutureExt;
@@ -18,6 +20,17 @@ pub(super) async fn hook<T, E: fmt::Display>(
         Ok(Err(error)) => Err(Exit::Error(error)),
         Err(panic) => Err(Exit::Panicked(text_of(panic))),
     }
+}
+
+/// Runs a future of the user's for so long; `None` when it was dropped as too late.
+///
+/// What it holds may panic when it is dropped, which is logged.
+pub(super) async fn within<T>(timeout: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(Some(future));
+    let running = future.as_mut().as_pin_mut().expect("it is set above");
+    let done = tokio::time::timeout(timeout, running).await;
+    run_drop(|| future.set(None));
+    done.ok()
 }
 
 /// Calls the user's code; a panic becomes its text.

@@ -1,4 +1,3 @@
-use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -54,10 +53,10 @@ impl<A: Actor> ShellHandle<A> {
         let timeout = request.start_timeout;
         drop(request.after(self.slot.lock()).await?);
         let started = ActorIncarnation::start(actor, arguments, request.incarnation, &self.actor);
-        let exit = match tokio::time::timeout(timeout, started).await {
-            Ok(Ok(incarnation)) => return self.fill(incarnation, &request).await,
-            Ok(Err(exit)) => exit,
-            Err(_) => start_timed_out(timeout),
+        let exit = match catch::within(timeout, started).await {
+            Some(Ok(incarnation)) => return self.fill(incarnation, &request).await,
+            Some(Err(exit)) => exit,
+            None => start_timed_out(timeout),
         };
         linked::end_with_incarnation(&self.actor, &self.slot, request.stop_timeout).await;
         Err(exit)
@@ -146,14 +145,9 @@ impl<A: Actor> ShellHandle<A> {
         let (Some(mut incarnation), Shutdown::Within(_)) = (incarnation, shutdown) else {
             return Exit::Killed;
         };
-        let mut stopping = pin!(Some(incarnation.post_stop(&self.actor)));
-        let stopped = stopping.as_mut().as_pin_mut();
-        let stopped = tokio::time::timeout(within, stopped.expect("set above")).await;
-        // What it holds is the user's, and may panic when dropped.
-        catch::run_drop(|| stopping.set(None));
-        match stopped {
-            Ok(stopped) => stopped.err().unwrap_or(Exit::Normal),
-            Err(_late) => Exit::Killed,
+        match catch::within(within, incarnation.post_stop(&self.actor)).await {
+            Some(stopped) => stopped.err().unwrap_or(Exit::Normal),
+            None => Exit::Killed,
         }
     }
 

@@ -4,9 +4,10 @@ use std::sync::atomic::Ordering;
 use breakerbox_core::{Exit, Phase, RestartIntensity};
 use ractor::ActorRef;
 
+use super::scripted::{Bomb, Script};
 use super::worker::{Log, Worker, WorkerMessage, WorkerSpec, worker};
 use super::{SECOND, spec, supervise};
-use crate::supervisor::{ChildError, ChildSpec, StartError};
+use crate::supervisor::{ChildError, ChildSpec, RestartError, StartError};
 
 /// R30: up means that every `pre_start` has returned, in order.
 #[tokio::test(start_paused = true)]
@@ -153,4 +154,30 @@ async fn r19_names_are_of_one_supervisor() {
 
 fn without_number(line: &str) -> String {
     line.replace(|c: char| c.is_ascii_digit(), "")
+}
+
+/// R30: a panic in the drop of a start that is too late is not its exit.
+#[tokio::test(start_paused = true)]
+async fn r30_a_start_that_panics_when_it_is_dropped_has_timed_out() {
+    let late_from = |first| {
+        let script = Script::new(&Log::new()).pre_start(move |number, _| async move {
+            if number >= first {
+                let _bomb = Bomb;
+                std::future::pending::<()>().await;
+            }
+            Ok(())
+        });
+        script.child("late").start_timeout(SECOND)
+    };
+    let child = "late".to_owned();
+    let exit = Exit::InitFailed("it did not start within 1s".to_owned());
+    let restarting = supervise([late_from(2)]).await;
+    let restarted = restarting.restart("late").await.unwrap_err();
+    let failed = RestartError::Failed {
+        child: child.clone(),
+        exit: exit.clone(),
+    };
+    assert_eq!(restarted, failed);
+    let not_started = spec([late_from(1)]).start().await.unwrap_err();
+    assert_eq!(not_started, StartError::Child { child, exit });
 }
