@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use breakerbox_core::Exit;
 use futures_util::FutureExt;
+use tokio::runtime::Handle;
 
 /// Runs a hook of the user's; an error or a panic becomes an exit.
 pub(super) async fn hook<T, E: fmt::Display>(
@@ -41,6 +42,14 @@ pub(super) fn call<T>(call: impl FnOnce() -> T) -> Result<T, String> {
 /// Drops a value of the user's; a panic is logged.
 pub(super) fn drop_of<T>(value: T) {
     run_drop(|| drop(value));
+}
+
+/// Drops a value of the user's in a task of its own, as that may block.
+pub(super) fn drop_apart<T: Send + 'static>(value: T) {
+    match Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn(async move { drop_of(value) })),
+        Err(_outside) => drop_of(value),
+    }
 }
 
 /// Calls what drops something of the user's; a panic is logged.

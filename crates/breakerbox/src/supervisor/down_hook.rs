@@ -4,8 +4,8 @@ use super::catch;
 
 /// A function that is called once, when it is certain that a child stays down.
 ///
-/// The call cannot be lost: dropping it uncalled, as a killed supervisor does,
-/// calls it.
+/// The call cannot be lost: dropping it uncalled, as with a recipe that is
+/// refused, calls it.
 pub(super) struct DownHook {
     hook: Option<Hook>,
 }

@@ -290,7 +290,7 @@ impl SupervisorState {
         self.publisher.remove(child);
         if let Some(mut managed) = self.children.remove(&child) {
             managed.reply_removed();
-            catch::drop_of(managed);
+            catch::drop_apart(managed);
         }
     }
 
@@ -321,9 +321,10 @@ impl SupervisorState {
 
 impl Drop for SupervisorState {
     fn drop(&mut self) {
-        for (_, managed) in self.children.drain() {
+        for (_, mut managed) in self.children.drain() {
             managed.kill();
-            catch::drop_of(managed);
+            managed.down_hook.call(Ending::ShutDown);
+            catch::drop_apart(managed);
         }
     }
 }

@@ -13,10 +13,10 @@ impl SupervisorState {
     pub(super) fn add(&mut self, spec: ChildSpec, reply: Reply<(), AddError>) {
         if self.publisher.id(&spec.name).is_some() {
             let child = spec.name.to_string();
-            catch::drop_of(spec);
+            catch::drop_apart(spec);
             refuse(reply, AddError::Duplicate { child });
         } else if let Some(maximum) = self.maximum.filter(|most| self.children.len() >= *most) {
-            catch::drop_of(spec);
+            catch::drop_apart(spec);
             refuse(reply, AddError::Full { maximum });
         } else if let Some(managed) = self.insert(spec) {
             managed.add_reply = Some(reply);

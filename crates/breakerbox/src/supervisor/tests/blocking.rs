@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, mpsc};
 
 use breakerbox_core::{Exit, Restart, Strategy};
+use futures_util::FutureExt;
 use futures_util::future::{join_all, ready};
 use tokio::sync::Notify;
 
@@ -298,4 +299,35 @@ async fn r35_a_child_whose_post_stop_blocks_its_thread_leaves_the_supervisor_res
     drop(release);
     supervisor.shutdown().await;
     gone(&log).await;
+}
+
+/// R35: nor what is dropped with a child's recipe.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn r35_a_recipe_whose_drop_blocks_its_thread_leaves_the_supervisor_responsive() {
+    let [(refused, release_refused), (removed, release_removed)] = [Trap::set(), Trap::set()];
+    let child = |trap: &Arc<Trap>| {
+        let bait = Bait(Arc::clone(trap));
+        ChildSpec::task("stuck", move |stop| {
+            let _captured = &bait;
+            stop.cancelled_owned().map(Ok::<_, Infallible>)
+        })
+    };
+    let supervisor = supervise([worker("fine"), child(&removed)]).await;
+    soon(supervisor.add(child(&refused))).await.unwrap_err();
+    refused.entered.notified().await;
+    let departure = soon(supervisor.remove("stuck")).await;
+    assert_eq!(departure, Ok(Departure::Stopped));
+    removed.entered.notified().await;
+    let answer = soon(supervisor.stop("fine")).await;
+    assert_eq!(answer, Ok(Departure::Stopped));
+    drop((release_refused, release_removed));
+}
+
+/// Enters its trap when it is dropped.
+struct Bait(Arc<Trap>);
+
+impl Drop for Bait {
+    fn drop(&mut self) {
+        self.0.enter();
+    }
 }
