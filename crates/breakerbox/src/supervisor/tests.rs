@@ -8,6 +8,7 @@ mod linked;
 mod restart;
 mod scripted;
 mod sets;
+mod shell;
 mod shutdown;
 mod snapshots;
 mod stress;

@@ -44,7 +44,7 @@ async fn soon<T>(what: impl Future<Output = T>) -> T {
 }
 
 /// Gives others a turn until nothing of a child is left.
-async fn gone(log: &Log) {
+pub(super) async fn gone(log: &Log) {
     soon(async {
         while log.running.load(Ordering::SeqCst) > 0 {
             tokio::task::yield_now().await;
@@ -191,7 +191,8 @@ async fn r33_a_child_whose_former_incarnation_blocks_fails_to_start() {
         })
     };
     let children = [task, worker("actor"), level("level"), level("other")];
-    let short = |child: ChildSpec| child.shutdown(Shutdown::Kill).start_timeout(SECOND);
+    // Enough for those that do not block, on the real clock.
+    let short = |child: ChildSpec| child.shutdown(Shutdown::Kill).start_timeout(2 * SECOND);
     let supervisor = supervise(children.map(short)).await;
     trap.entered.notified().await;
     let mut releases = vec![release_task];

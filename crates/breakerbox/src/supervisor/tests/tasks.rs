@@ -7,6 +7,7 @@ use breakerbox_core::{Ending, Exit, Phase, Restart};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::blocking::gone;
 use super::worker::{Log, WorkerMessage, WorkerSpec, worker};
 use super::{SECOND, exited, kill, restarted, spec, stopped, supervise, until};
 use crate::supervisor::{
@@ -240,9 +241,7 @@ async fn r34_a_task_that_blocks_its_thread_is_reported_as_stuck() {
     assert_eq!(departures.collect::<Vec<_>>(), expected);
     assert_eq!(log.running.load(Ordering::SeqCst), 1);
     drop(release);
-    while log.running.load(Ordering::SeqCst) > 0 {
-        tokio::task::yield_now().await;
-    }
+    gone(&log).await;
 }
 
 /// R30: what a task does once it has said that it is up delays nobody.
@@ -288,11 +287,12 @@ async fn r33_a_start_that_blocks_its_thread_delays_the_next_one() {
             }
         }
     });
-    let task = task.start_timeout(SECOND / 10).shutdown(Shutdown::Kill);
+    // Enough for those that do not block, on the real clock.
+    let task = task.start_timeout(2 * SECOND).shutdown(Shutdown::Kill);
     let supervisor = supervise([]).await;
     let mut events = supervisor.events();
     supervisor.add(task).await.unwrap();
-    let timed_out = Exit::InitFailed("it did not start within 100ms".to_owned());
+    let timed_out = Exit::InitFailed("it did not start within 2s".to_owned());
     let is_late = |event: &SupervisorEvent| matches!(event, SupervisorEvent::Exited { exit, .. } if *exit == timed_out);
     until(&mut events, is_late).await;
     assert_eq!(log.incarnations.load(Ordering::SeqCst), 2);

@@ -52,7 +52,6 @@ pub(super) struct Log {
     pub(super) incarnations: AtomicU64,
     pub(super) lines: Mutex<Vec<String>>,
     pub(super) most_running: AtomicI64,
-    pub(super) post_starts: AtomicU64,
     pub(super) running: AtomicI64,
 }
 
@@ -147,7 +146,6 @@ impl Actor for Worker {
         _: ActorRef<WorkerMessage>,
         state: &mut WorkerState,
     ) -> Result<(), ActorProcessingErr> {
-        state.worker.log.post_starts.fetch_add(1, Ordering::SeqCst);
         if state.number == state.worker.panics_in_post_start_of {
             return Fault::Panic.fail();
         }
