@@ -34,9 +34,11 @@
 //! | `actor`, `message` | the ractor actor, and what it is sent |
 //! | `state`, `timer` | its state: feeds the `Supervision`, carries out directives |
 //! | `managed_child` | one child: the task that starts or stops it, who waits for it |
+//! | `latest_lock` | keeps a child's tasks from overlapping |
+//! | `down_hook` | called once, when it is certain that a child stays down |
 //! | `published` | what handles read without asking the actor |
 //! | `runnable` | what can be started and stopped |
-//! | `actor_child`, `task_child` | a ractor actor as such, an async function |
+//! | `actor_child`, `supervisor_child`, `task_child` | a ractor actor, a supervisor, an async function as such |
 //! | `current` | the latest incarnation of a child without a shell |
 //!
 //! What a child runs in:
@@ -47,8 +49,10 @@
 //! | `shell/slot` | the place of the incarnation, locked while a callback runs |
 //! | `shell/incarnation` | the user's actor and its state |
 //! | `shell/handle` | the supervisor's side: restart in a shell, stop a shell |
+//! | `shell/interrupt` | ends a callback that takes too long |
 //! | `shell/linked` | ends the actors that an incarnation had linked |
 //! | `notifier`, `catch` | reports to the supervisor; turns panics into exits |
+//! | `handover` | keeps a blocked thread from holding a supervisor that it woke |
 //!
 //! # From a crash to the restart
 //!
@@ -60,8 +64,8 @@
 //! 3. The supervisor's state tells the `Supervision`, which answers with a
 //!    directive: `Start` now, or at a deadline, or `GaveUp`, or `Escalate`.
 //! 4. On `Start` the managed child spawns a task, which makes a new actor and has
-//!    the shell's handle run its `pre_start`, put it into the slot, send
-//!    `Started` and run its `post_start`.
+//!    the shell's handle run its `pre_start`, send `Started`, run its `post_start`
+//!    and put it into the slot.
 //! 5. The slot is marked as filled, and the waiting message is handled.
 //!
 //! A group's siblings, and a child that is restarted by command, did not fail: on
@@ -342,7 +346,8 @@ impl Supervisor {
     /// Stops all children in reverse order, and returns when they are gone.
     ///
     /// Each is asked, waited for as long as its [`Shutdown`] says, killed, and
-    /// waited for a second more. Of several callers each gets the report.
+    /// waited for a second more, as are those that were stuck before. Of several
+    /// callers each gets the report.
     ///
     /// # Cancel safety
     ///
@@ -354,8 +359,8 @@ impl Supervisor {
 
     /// Ends it at once; no `post_stop` runs.
     ///
-    /// Returns when nothing of it is left. What takes longer than a second for
-    /// that is stuck, and named in the report.
+    /// Returns when nothing of it is left, or after two seconds; who is left then
+    /// is stuck, and named in the report.
     pub(crate) async fn kill(&self) -> Report {
         self.actor.kill();
         let _blocking = tokio::time::timeout(KILL_TIMEOUT, self.ended()).await;

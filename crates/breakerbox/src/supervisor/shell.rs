@@ -72,8 +72,7 @@ impl<A: Actor> Actor for Shell<A> {
         let incarnation = started.await.map_err(StartFailed)?;
         // A start that blocked its thread may have been given up meanwhile.
         tokio::task::yield_now().await;
-        *self.slot.lock().await = Some(incarnation);
-        self.slot.mark_filled();
+        self.slot.fill(&mut self.slot.lock().await, incarnation);
         let handle = ShellHandle::new(myself, Arc::clone(&self.slot));
         self.current.set(handle);
         self.notifier.started(number);

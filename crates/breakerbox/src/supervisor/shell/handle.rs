@@ -178,10 +178,7 @@ impl<A: Actor> ShellHandle<A> {
         self.slot.interrupt().clear();
         request.notifier.started(request.incarnation);
         match incarnation.post_start(&self.actor).await {
-            Ok(()) => {
-                *guard = Some(incarnation);
-                self.slot.mark_filled();
-            }
+            Ok(()) => self.slot.fill(&mut guard, incarnation),
             Err(exit) => {
                 drop(incarnation);
                 linked::end_with_incarnation(&self.actor, &self.slot, request.stop_timeout).await;

@@ -18,7 +18,8 @@ use super::interrupt::Interrupt;
 ///
 /// 1. `state` is changed only while `incarnation` is locked, but for closing.
 /// 2. It says `Filled` only while there is an incarnation.
-/// 3. Once it is closed, it stays closed, and is not filled again.
+/// 3. Once it is closed, it stays closed. A start that is under way may still put
+///    its incarnation in, which ends with the shell.
 pub(crate) struct Slot<A: Actor> {
     /// How many incarnations have ended, with all actors linked to them.
     formers: AtomicU64,
@@ -102,8 +103,9 @@ impl<A: Actor> Slot<A> {
         self.formers.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Wakes a shell that waits for an incarnation.
-    pub(crate) fn mark_filled(&self) {
+    /// Puts an incarnation in, and wakes a shell that waits for one.
+    pub(crate) fn fill(&self, guard: &mut SlotGuard<'_, A>, incarnation: ActorIncarnation<A>) {
+        **guard = Some(incarnation);
         self.set_state(SlotState::Filled);
     }
 
