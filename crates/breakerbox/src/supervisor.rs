@@ -52,7 +52,7 @@
 //! | `shell/interrupt` | ends a callback that takes too long |
 //! | `shell/linked` | ends the actors that an incarnation had linked |
 //! | `notifier`, `catch` | reports to the supervisor; turns panics into exits |
-//! | `handover` | keeps a blocked thread from holding a supervisor that it woke |
+//! | `handover` | wakes another thread before the user's code may block this one |
 //!
 //! # From a crash to the restart
 //!

@@ -1,5 +1,6 @@
 mod blocking;
 mod boot;
+mod clock;
 mod commands;
 mod dynamic;
 mod groups;

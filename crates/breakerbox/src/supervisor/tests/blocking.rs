@@ -1,8 +1,9 @@
 //! Children that block their thread, which cannot be ended where they are.
 
 use std::convert::Infallible;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
 
 use breakerbox_core::{Exit, Restart, Strategy};
 use futures_util::FutureExt;
@@ -15,25 +16,31 @@ use super::{SECOND, restarted, supervise, until};
 use crate::supervisor::{ChildSpec, Departure, RestartError, Shutdown, SupervisorSpec};
 
 /// Where a thread is held until the test lets it go.
-struct Trap {
-    entered: Notify,
+pub(super) struct Trap {
+    pub(super) entered: Notify,
+    /// Whether nobody let a thread go for so long that the test must have failed.
+    pub(super) is_given_up: AtomicBool,
     released: Mutex<mpsc::Receiver<()>>,
 }
 
 impl Trap {
     /// Dropping what comes with it releases who is in it, and later nobody is held.
-    fn set() -> (Arc<Self>, mpsc::Sender<()>) {
+    pub(super) fn set() -> (Arc<Self>, mpsc::Sender<()>) {
         let (release, released) = mpsc::channel();
         let trap = Self {
             entered: Notify::new(),
+            is_given_up: AtomicBool::new(false),
             released: Mutex::new(released),
         };
         (Arc::new(trap), release)
     }
 
-    fn enter(&self) {
+    pub(super) fn enter(&self) {
         self.entered.notify_one();
-        let _released = self.released.lock().unwrap().recv();
+        let released = self.released.lock().unwrap().recv_timeout(60 * SECOND);
+        if released == Err(RecvTimeoutError::Timeout) {
+            self.is_given_up.store(true, Ordering::SeqCst);
+        }
     }
 }
 
@@ -325,7 +332,7 @@ async fn r35_a_recipe_whose_drop_blocks_its_thread_leaves_the_supervisor_respons
 }
 
 /// Enters its trap when it is dropped.
-struct Bait(Arc<Trap>);
+pub(super) struct Bait(pub(super) Arc<Trap>);
 
 impl Drop for Bait {
     fn drop(&mut self) {

@@ -26,6 +26,8 @@ pub(super) type Done = Result<(), ActorProcessingErr>;
 
 pub(super) enum Ask {
     Fail,
+    /// Replies, and holds this for ever.
+    Hold(Box<dyn Send>, RpcReplyPort<()>),
     /// Which incarnation answers.
     Who(RpcReplyPort<u64>),
 }
@@ -113,6 +115,10 @@ impl Actor for Scripted {
     async fn handle(&self, _: ActorRef<Ask>, ask: Ask, state: &mut ScriptedState) -> Done {
         match ask {
             Ask::Fail => return Err("it was told to".into()),
+            Ask::Hold(_held, reply) => {
+                reply.send(())?;
+                std::future::pending::<()>().await;
+            }
             Ask::Who(reply) => {
                 state.write("answers");
                 let _gave_up_waiting = reply.send(state.number);
