@@ -78,8 +78,8 @@ impl Flight {
         self.permit.as_ref()?.probe()
     }
 
-    /// It is no probe: how long it takes is up to its caller.
-    pub(super) fn is_no_probe(&mut self) {
+    /// It is a probe no more: how long it takes is up to its caller.
+    pub(super) fn give_place_back(&mut self) {
         if let Some(permit) = &mut self.permit {
             permit.hand_back();
         }

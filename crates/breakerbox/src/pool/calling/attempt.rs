@@ -59,7 +59,7 @@ where
             return ended;
         }
         if self.counted_from(since) > since + limit / 2 {
-            flight.is_no_probe();
+            flight.give_place_back();
         }
         ending.await
     }
