@@ -26,6 +26,9 @@ impl Journal {
         tokio::spawn(async move {
             loop {
                 tokio::select! {
+                    // First: what ends when the shop is closed is no news.
+                    biased;
+                    () = journal.closed() => break,
                     Some(event) = breakers.next() => {
                         timeline.breaker(&event);
                         journal.send_modify(|journal| journal.note_breaker(event));
@@ -35,7 +38,6 @@ impl Journal {
                         timeline.worker(&event);
                         journal.send_modify(|journal| journal.note_worker(event));
                     }
-                    () = journal.closed() => break,
                     else => break,
                 }
             }
