@@ -21,6 +21,18 @@ const BOTH_STUCK: [(&str, Departure); 2] = [
     ("level", Departure::Stuck),
 ];
 
+/// A supervisor that has stopped and removed a child each, which are stuck until
+/// they are released.
+async fn two_stuck() -> (Supervisor, impl Sized) {
+    let children = ["stopped", "removed"].map(|name| worker(name).shutdown(Shutdown::Kill));
+    let supervisor = supervise(children).await;
+    let stopped = block(&supervisor.child("stopped").unwrap()).await;
+    let removed = block(&supervisor.child("removed").unwrap()).await;
+    assert_eq!(supervisor.stop("stopped").await, Ok(Departure::Stuck));
+    assert_eq!(supervisor.remove("removed").await, Ok(Departure::Stuck));
+    (supervisor, (stopped, removed))
+}
+
 fn departures(report: &Report) -> Vec<(&str, Departure)> {
     let stopped = report.stopped.iter();
     stopped.map(|it| (&*it.child, it.departure)).collect()
@@ -29,16 +41,11 @@ fn departures(report: &Report) -> Vec<(&str, Departure)> {
 /// R34: a shutdown names also whom a command had stopped before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn r34_a_child_that_was_stuck_before_the_shutdown_is_in_its_report() {
-    let children = ["stopped", "removed"].map(|name| worker(name).shutdown(Shutdown::Kill));
-    let supervisor = supervise(children).await;
-    let stopped = block(&supervisor.child("stopped").unwrap()).await;
-    let removed = block(&supervisor.child("removed").unwrap()).await;
-    assert_eq!(supervisor.stop("stopped").await, Ok(Departure::Stuck));
-    assert_eq!(supervisor.remove("removed").await, Ok(Departure::Stuck));
+    let (supervisor, release) = two_stuck().await;
     let report = supervisor.shutdown().await;
     let expected = [("stopped", Departure::Stuck), ("removed", Departure::Stuck)];
     assert_eq!(departures(&report), expected);
-    drop((stopped, removed));
+    drop(release);
 }
 
 /// R34: so does a kill.
@@ -56,13 +63,8 @@ async fn r34_a_child_that_was_stuck_before_the_kill_is_in_its_report() {
 /// R34: and nobody who has ended since.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn r34_a_child_that_was_stuck_and_has_ended_is_not_in_the_report() {
-    let children = ["stopped", "removed"].map(|name| worker(name).shutdown(Shutdown::Kill));
-    let supervisor = supervise(children).await;
-    let stopped = block(&supervisor.child("stopped").unwrap()).await;
-    let removed = block(&supervisor.child("removed").unwrap()).await;
-    assert_eq!(supervisor.stop("stopped").await, Ok(Departure::Stuck));
-    assert_eq!(supervisor.remove("removed").await, Ok(Departure::Stuck));
-    drop((stopped, removed));
+    let (supervisor, release) = two_stuck().await;
+    drop(release);
     assert_eq!(departures(&supervisor.shutdown().await), []);
 }
 
