@@ -257,12 +257,6 @@ impl BreakerConfig {
         self.call_timeout
     }
 
-    /// How long a probe may take, if there is a limit.
-    #[must_use]
-    pub const fn limit_of_probes(&self) -> Option<Duration> {
-        self.probe_deadline
-    }
-
     /// How far a `retry_after` is obeyed.
     #[must_use]
     pub const fn most_retry_after(&self) -> Duration {

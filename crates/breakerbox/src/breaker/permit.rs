@@ -2,9 +2,9 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use breakerbox_core::Outcome;
+use breakerbox_core::{Outcome, ProbeTime};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
@@ -202,7 +202,7 @@ impl OwnedPermit {
 
     /// The answer has begun, and its end is still to come.
     pub(crate) fn note_answer(&mut self) {
-        let probe = self.probe();
+        let probe = self.probe_time();
         let Held::Alone(Some(leave)) = &mut self.leave else {
             return;
         };
@@ -213,13 +213,12 @@ impl OwnedPermit {
             leave.note_in_time();
         }
         // Without a runtime there is nobody to watch the time.
-        if let Some((since, limit)) = probe
+        if let Some(time) = probe
             && Handle::try_current().is_ok()
             && let Some(leave) = self.take()
         {
-            let halfway = since + limit / 2;
-            let underway = Underway::until(halfway, leave, Arc::clone(&self.shared));
-            self.leave = Held::Underway(underway);
+            let due = time.answer_counts_at();
+            self.leave = Held::Underway(Underway::until(due, leave, Arc::clone(&self.shared)));
         }
     }
 
@@ -231,15 +230,12 @@ impl OwnedPermit {
         }
     }
 
-    /// When a probe began and how long it may take, if it is one and has a limit.
-    pub(crate) fn probe(&self) -> Option<(Instant, Duration)> {
+    /// The time that it has, if it is a probe's and that has a deadline.
+    pub(crate) fn probe_time(&self) -> Option<ProbeTime> {
         let Held::Alone(Some(leave)) = &self.leave else {
             return None;
         };
-        Some((
-            leave.probe_since()?,
-            self.shared.config().limit_of_probes()?,
-        ))
+        ProbeTime::new(leave.probe_since()?, &self.shared.config())
     }
 
     /// The call is none that a breaker learns from, and goes on.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use breakerbox_core::{EndpointId, Outcome, Verdict};
+use breakerbox_core::{EndpointId, Outcome, ProbeTime, Verdict};
 
 use super::lineup::Boarded;
 use super::slot::{Berth, Slot};
@@ -73,9 +73,9 @@ impl Flight {
         }
     }
 
-    /// When a probe began and how long it may take, if it is one and has a limit.
-    pub(super) fn probe(&self) -> Option<(Instant, Duration)> {
-        self.permit.as_ref()?.probe()
+    /// The time that it has, if it is a probe and that has a deadline.
+    pub(super) fn probe_time(&self) -> Option<ProbeTime> {
+        self.permit.as_ref()?.probe_time()
     }
 
     /// It is a probe no more: how long it takes is up to its caller.

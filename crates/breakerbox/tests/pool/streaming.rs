@@ -2,7 +2,7 @@ use std::cell::Cell;
 use std::pin::pin;
 use std::time::Duration;
 
-use breakerbox::{EndpointStatus, PoolError, Progress, Repeat, State, Upload, Verdict};
+use breakerbox::{EndpointStatus, Pool, PoolError, Progress, Repeat, State, Upload, Verdict};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::upstream::{Answer, Upstream, classify};
@@ -141,9 +141,9 @@ async fn r51_an_upload_that_is_given_up_makes_no_endpoint_look_slow() {
     assert!(latency < SECOND, "{latency:?}");
 }
 
-/// A probe with a deadline of 4 s, whose upload makes progress until `taken` after
-/// its beginning; the state of its breaker at the end of 5 s.
-async fn probe_with_upload(taken: Duration) -> State {
+/// North, which works again, and its pool, where any call may be a probe by now,
+/// with a deadline of 4 s.
+async fn probed() -> (Upstream, Pool<Upstream>) {
     let breakers = breakers().await;
     let north = Upstream::new("north");
     let config = CONFIG.breaker(QUICK.probe_deadline(4 * SECOND));
@@ -151,6 +151,14 @@ async fn probe_with_upload(taken: Duration) -> State {
     let pool = pool.unwrap();
     open(&north, &pool).await;
     sleep(12 * SECOND).await;
+    north.set(Answer::Works);
+    (north, pool)
+}
+
+/// A probe whose upload makes progress until `taken` after
+/// its beginning; the state of its breaker at the end of 5 s.
+async fn probe_with_upload(taken: Duration) -> State {
+    let (north, pool) = probed().await;
     north.takes(HOUR);
     let begun_at = Instant::now();
     let progress = || Progress {
@@ -171,14 +179,7 @@ async fn r06_a_probe_whose_upload_goes_on_is_none() {
 
 #[tokio::test(start_paused = true)]
 async fn r06_a_probe_that_waits_for_its_client_is_none() {
-    let breakers = breakers().await;
-    let north = Upstream::new("north");
-    let config = CONFIG.breaker(QUICK.probe_deadline(4 * SECOND));
-    let pool = breakers.pool("prices", config, [north.endpoint()]).await;
-    let pool = pool.unwrap();
-    open(&north, &pool).await;
-    sleep(12 * SECOND).await;
-    north.set(Answer::Works);
+    let (north, pool) = probed().await;
     north.takes(10 * SECOND);
     let progress = || Progress {
         repeat: Repeat::Never,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ProbeTime;
 
 #[test]
 fn r01_probes_out_and_succeeded_are_together_as_many_as_there_are_places() {
@@ -139,6 +140,18 @@ fn r06_a_verdict_at_the_very_deadline_comes_too_late() {
     bench.now += 5 * SECOND;
     bench.settle(probe, SUCCESS);
     assert_eq!((bench.circuit.state(), bench.circuit.late()), (Open, 1));
+}
+
+#[test]
+fn r06_an_answer_or_an_upload_that_goes_on_uses_no_deadline_up() {
+    let (config, at) = (BreakerConfig::new().probe_deadline(4 * SECOND), epoch());
+    let time = ProbeTime::new(at, &config).unwrap();
+    assert_eq!(time.answer_counts_at(), at + 2 * SECOND);
+    assert_eq!(time.upload_due_at(), at + 3 * SECOND);
+    assert!(!time.is_spent_by(at + 2 * SECOND));
+    assert!(time.is_spent_by(at + 2 * SECOND + SECOND / 10));
+    let endless = config.without_probe_deadline();
+    assert_eq!(ProbeTime::new(at, &endless), None);
 }
 
 #[test]

@@ -46,19 +46,17 @@ where
         }
     }
 
-    /// What the attempt comes to. A probe that has taken something of an upload in
-    /// the third quarter of its time, or still waits for more, is none any more: what
-    /// is left would be too little for its endpoint.
+    /// What the attempt comes to. A probe whose upload takes too long gives its
+    /// place back.
     async fn as_probe<R>(&self, flight: &mut Flight, ending: impl Future<Output = R>) -> R {
-        let Some((since, limit)) = flight.probe() else {
+        let Some(time) = flight.probe_time() else {
             return ending.await;
         };
         let mut ending = pin!(ending);
-        let late = since + limit / 4 * 3;
-        if let Ok(ended) = timeout_at(late.into(), ending.as_mut()).await {
+        if let Ok(ended) = timeout_at(time.upload_due_at().into(), ending.as_mut()).await {
             return ended;
         }
-        if self.counted_from(since) > since + limit / 2 {
+        if time.is_spent_by(self.counted_from(flight.since())) {
             flight.give_place_back();
         }
         ending.await
