@@ -11,15 +11,15 @@ use crate::{AskError, CallError, CommandError, Events, Rejected, ask};
 
 mod answers;
 mod call_path;
-mod leave;
 mod ledger;
 mod message;
 mod owner;
+mod packed_ticket;
 mod permit;
 mod reports;
 mod shared;
 mod snapshot;
-mod underway;
+mod streaming_probe;
 
 pub use message::BreakerMessage;
 pub(crate) use owner::Owner;
@@ -138,7 +138,7 @@ impl Breaker {
         let permit = self.try_acquire()?;
         let ended = {
             let future = pin!(future);
-            match self.shared.terms().call_timeout() {
+            match self.shared.published_config().call_timeout() {
                 None => Ok(future.await),
                 // Apart, so that calls without a limit carry no timer about.
                 Some(limit) => Box::pin(timeout(limit, future)).await.map_err(|_| limit),
@@ -200,7 +200,7 @@ impl Breaker {
     pub fn run<T, E>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, CallError<E>> {
         let permit = self.try_acquire()?;
         let result = work();
-        permit.settle_unheard(by_result(&result));
+        permit.settle_detached(by_result(&result));
         result.map_err(CallError::Failed)
     }
 

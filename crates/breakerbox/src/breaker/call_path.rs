@@ -10,7 +10,7 @@
 //!
 //! # Invariants
 //!
-//! 1. Every verdict is counted in exactly one place: a cell, the strikes, or the
+//! 1. Every verdict is counted in exactly one place: a cell, the fuse, or the
 //!    reports; and from there in exactly one of window and `late`.
 //! 2. Of the verdicts of one thread the owner sees no later one without the
 //!    earlier ones.
@@ -23,30 +23,30 @@ use breakerbox_core::{Fuse, Generation, Notice, Orphaned, Outcome, Standing, Tic
 use crate::Rejected;
 use crate::sync::{AtomicU64, Ordering};
 
-mod cells;
+mod fuse;
 mod gate;
 #[cfg(all(test, loom))]
 mod loom_tests;
+mod published_config;
 mod reading;
-mod slot;
-mod strikes;
-mod terms;
+mod tally;
+mod thread_slot;
 
-use cells::Cells;
+use fuse::{FuseWord, Mode, SharedFuse};
 pub(super) use gate::Glance;
 use gate::{Admitted, Gate};
+pub(super) use published_config::PublishedConfig;
 pub(super) use reading::{Heard, Reading};
-use strikes::{Mode, Strikes, Word};
-pub(super) use terms::Terms;
+use tally::ShardedTally;
 
 #[derive(Debug)]
 pub(super) struct CallPath {
     /// The successes that had come when the last run of failures ended:
     /// `generation:24 successes:40`.
     calm_since: AtomicU64,
-    cells: Cells,
+    tally: ShardedTally,
     gate: Gate,
-    strikes: Strikes,
+    fuse: SharedFuse,
 }
 
 /// What became of a verdict.
@@ -63,9 +63,9 @@ impl CallPath {
     pub(super) fn new(standing: Standing, epoch: Instant) -> Self {
         Self {
             calm_since: AtomicU64::new(0),
-            cells: Cells::new(),
+            tally: ShardedTally::new(),
             gate: Gate::new(standing),
-            strikes: Strikes::new(standing.generation, epoch),
+            fuse: SharedFuse::new(standing.generation, epoch),
         }
     }
 
@@ -86,10 +86,11 @@ impl CallPath {
     /// count, it has done nothing.
     #[inline]
     pub(super) fn count_success(&self, generation: Generation) -> bool {
-        let word = self.strikes.read();
+        let word = self.fuse.read();
         let plain = word.is_of(generation) && word.mode != Mode::Asleep;
         let counted = plain
-            && slot::numbered().is_some_and(|slot| self.cells.success_again(slot, generation));
+            && thread_slot::numbered()
+                .is_some_and(|slot| self.tally.success_again(slot, generation));
         if counted && word.streak > 0 {
             self.end_streak(generation);
         }
@@ -104,7 +105,7 @@ impl CallPath {
         generation: Generation,
         now: impl FnOnce() -> Instant,
     ) -> bool {
-        slot::numbered().is_some() && self.strikes.fold(generation, now) == Fold::Done
+        thread_slot::numbered().is_some() && self.fuse.fold(generation, now) == Fold::Done
     }
 
     /// Counts a verdict, if the owner need not hear of it.
@@ -114,7 +115,7 @@ impl CallPath {
         outcome: Outcome,
         now: impl FnOnce() -> Instant,
     ) -> Fold {
-        match slot::current() {
+        match thread_slot::current() {
             Some(slot) if !ticket.is_decisive() => {
                 self.fold_at(slot, ticket.generation(), outcome, now)
             }
@@ -130,7 +131,7 @@ impl CallPath {
         now: impl FnOnce() -> Instant,
     ) -> Fold {
         match outcome {
-            Outcome::Failure { retry_after: None } => self.strikes.fold(generation, now),
+            Outcome::Failure { retry_after: None } => self.fuse.fold(generation, now),
             Outcome::Failure {
                 retry_after: Some(_),
             } => Fold::Report,
@@ -148,13 +149,13 @@ impl CallPath {
         if ticket.is_probe() {
             return self.reading_of(generation);
         }
-        let word = self.strikes.wait_for_owner(generation, outcome)?;
+        let word = self.fuse.wait_for_owner(generation, outcome)?;
         Some(self.reading(generation, word))
     }
 
     /// What has been counted, while its generation lasts.
     pub(super) fn reading_of(&self, generation: Generation) -> Option<Reading> {
-        let word = self.strikes.read();
+        let word = self.fuse.read();
         word.is_of(generation)
             .then(|| self.reading(generation, word))
     }
@@ -171,21 +172,21 @@ impl CallPath {
     /// A number that changes when a verdict is counted.
     pub(super) fn activity(&self) -> u64 {
         let generation = self.standing().generation;
-        let sum = self.cells.sum(generation);
+        let sum = self.tally.sum(generation);
         let counted = sum.ignored + sum.successes + sum.other;
-        let word = self.strikes.read();
+        let word = self.fuse.read();
         counted.wrapping_add(u64::from(word.left ^ word.streak))
     }
 
     /// For the owner: what has been counted; no failure is folded until `lay`.
     pub(super) fn take(&self, generation: Generation) -> Reading {
-        let word = self.strikes.take();
+        let word = self.fuse.take();
         self.reading(generation, word)
     }
 
     /// For the owner: ends a generation. Returns what is left of its fuse.
     pub(super) fn begin(&self, generation: Generation) -> u32 {
-        self.strikes.begin(generation).left
+        self.fuse.begin(generation).left
     }
 
     /// From when on a rejected call is worth another try, where that is known.
@@ -204,7 +205,7 @@ impl CallPath {
         retry_at: Option<Instant>,
     ) -> u32 {
         // The gate last: who is admitted in a generation finds its fuse.
-        let laid = self.strikes.lay(fuse, streak, Mode::of(standing));
+        let laid = self.fuse.lay(fuse, streak, Mode::of(standing));
         self.gate.publish(standing, retry_at);
         laid
     }
@@ -214,24 +215,24 @@ impl CallPath {
     }
 
     fn fold_ignored(&self, slot: usize, generation: Generation) -> Fold {
-        let word = self.strikes.read();
+        let word = self.fuse.read();
         match word.mode {
             _ if !word.is_of(generation) => self.count_late(slot),
             Mode::Asleep => Fold::Report,
             Mode::Folding | Mode::Waiting => {
-                self.cells.ignored(slot, generation);
+                self.tally.ignored(slot, generation);
                 Fold::Done
             }
         }
     }
 
     fn fold_success(&self, slot: usize, generation: Generation) -> Fold {
-        let word = self.strikes.read();
+        let word = self.fuse.read();
         match word.mode {
             _ if !word.is_of(generation) => self.count_late(slot),
             Mode::Asleep => Fold::Report,
             Mode::Folding | Mode::Waiting => {
-                self.cells.success(slot, generation);
+                self.tally.success(slot, generation);
                 if word.streak > 0 {
                     self.end_streak(generation);
                 }
@@ -242,26 +243,26 @@ impl CallPath {
 
     #[cold]
     fn end_streak(&self, generation: Generation) {
-        let before = self.cells.sum(generation).successes - 1;
+        let before = self.tally.sum(generation).successes - 1;
         let tagged = generation.number() << 40 | before & SUCCESSES;
-        // Relaxed: read after the strikes, whose change below releases it.
+        // Relaxed: read after the fuse, whose change below releases it.
         self.calm_since.store(tagged, Ordering::Relaxed);
-        self.strikes.end_streak(generation);
+        self.fuse.end_streak(generation);
     }
 
     #[cold]
     fn count_late(&self, slot: usize) -> Fold {
-        self.cells.late(slot);
+        self.tally.late(slot);
         Fold::Done
     }
 
-    fn reading(&self, generation: Generation, word: Word) -> Reading {
-        // After the strikes: every success that a counted failure has seen is in.
+    fn reading(&self, generation: Generation, word: FuseWord) -> Reading {
+        // After the fuse: every success that a counted failure has seen is in.
         let calm_since = self.calm_since.load(Ordering::Relaxed);
         Reading {
             calm_since,
             generation,
-            sum: self.cells.sum(generation),
+            sum: self.tally.sum(generation),
             word,
         }
     }

@@ -29,36 +29,36 @@ pub(crate) struct Owner;
 #[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl Actor for Owner {
     type Msg = BreakerMessage;
-    type State = Custody;
+    type State = OwnerState;
     type Arguments = Arc<Shared>;
 
     async fn pre_start(
         &self,
         myself: ActorRef<BreakerMessage>,
         shared: Arc<Shared>,
-    ) -> Result<Custody, ActorProcessingErr> {
-        let mut custody = Custody::take_up(shared, &myself)?;
-        custody.catch_up();
-        custody.set_timer(&myself);
-        Ok(custody)
+    ) -> Result<OwnerState, ActorProcessingErr> {
+        let mut state = OwnerState::take_up(shared, &myself)?;
+        state.catch_up();
+        state.set_timer(&myself);
+        Ok(state)
     }
 
     async fn handle(
         &self,
         myself: ActorRef<BreakerMessage>,
         message: BreakerMessage,
-        custody: &mut Custody,
+        state: &mut OwnerState,
     ) -> Result<(), ActorProcessingErr> {
-        custody.catch_up();
-        custody.obey(message);
-        custody.set_timer(&myself);
+        state.catch_up();
+        state.handle_message(message);
+        state.set_timer(&myself);
         Ok(())
     }
 }
 
 /// A breaker's ledger in the hands of its owner.
 #[derive(Debug)]
-pub(crate) struct Custody {
+pub(crate) struct OwnerState {
     /// None only while it is being put down.
     ledger: Option<Box<Ledger>>,
     incarnation: u64,
@@ -72,7 +72,7 @@ struct Timer {
     task: AbortHandle,
 }
 
-impl Custody {
+impl OwnerState {
     fn take_up(
         shared: Arc<Shared>,
         actor: &ActorRef<BreakerMessage>,
@@ -105,7 +105,7 @@ impl Custody {
         self.shared.reports().answer();
     }
 
-    fn obey(&mut self, message: BreakerMessage) {
+    fn handle_message(&mut self, message: BreakerMessage) {
         match message {
             // Who has stopped waiting must not be given a place.
             BreakerMessage::Acquire(reply) if reply.is_closed() => {}
@@ -202,7 +202,7 @@ impl Custody {
     }
 }
 
-impl Drop for Custody {
+impl Drop for OwnerState {
     fn drop(&mut self) {
         self.stop_timer();
         if let Some(ledger) = self.ledger.take() {

@@ -10,11 +10,11 @@ use tokio::time::timeout;
 
 use super::Shared;
 use super::answers::Answer;
-use super::leave::Leave;
-use super::underway::Underway;
+use super::packed_ticket::PackedTicket;
+use super::streaming_probe::StreamingProbe;
 use crate::{CallError, Rejected};
 
-/// Leave for one call, to be settled once.
+/// PackedTicket for one call, to be settled once.
 ///
 /// Each way to settle it consumes it. Dropped unsettled, it counts as
 /// [`BreakerConfig::abandoned`](crate::BreakerConfig::abandoned) says; dropped
@@ -23,15 +23,15 @@ use crate::{CallError, Rejected};
 #[must_use = "a permit that is dropped at once abandons its call"]
 pub struct Permit<'a> {
     /// None once it is settled.
-    leave: Option<Leave>,
+    ticket: Option<PackedTicket>,
     shared: &'a Shared,
 }
 
 impl<'a> Permit<'a> {
     #[inline]
-    pub(super) fn new(shared: &'a Shared, leave: Leave) -> Self {
+    pub(super) fn new(shared: &'a Shared, packed: PackedTicket) -> Self {
         Self {
-            leave: Some(leave),
+            ticket: Some(packed),
             shared,
         }
     }
@@ -78,21 +78,21 @@ impl<'a> Permit<'a> {
 
     /// Settles where nobody can wait.
     #[inline]
-    pub(super) fn settle_unheard(mut self, outcome: Outcome) {
+    pub(super) fn settle_detached(mut self, outcome: Outcome) {
         self.record(outcome);
     }
 
     #[inline]
     fn record(&mut self, outcome: Outcome) -> Option<u64> {
-        self.shared.settle(self.leave.take()?, outcome)
+        self.shared.settle(self.ticket.take()?, outcome)
     }
 }
 
 impl Drop for Permit<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(leave) = self.leave.take() {
-            self.shared.settle_dropped(leave);
+        if let Some(packed) = self.ticket.take() {
+            self.shared.settle_dropped(packed);
         }
     }
 }
@@ -104,24 +104,24 @@ impl Drop for Permit<'_> {
 #[derive(Debug)]
 #[must_use = "a permit that is dropped at once abandons its call"]
 pub struct OwnedPermit {
-    leave: Held,
+    ticket: Held,
     shared: Arc<Shared>,
 }
 
-/// Who settles a leave.
+/// Who settles a ticket.
 #[derive(Debug)]
 enum Held {
     /// The permit; None once it has.
-    Alone(Option<Leave>),
+    Alone(Option<PackedTicket>),
     /// The permit or time, whoever is first.
-    Underway(Underway),
+    Streaming(StreamingProbe),
 }
 
 impl OwnedPermit {
     pub(super) fn try_acquire(shared: &Arc<Shared>) -> Result<Self, Rejected> {
-        let leave = Some(shared.admit()?);
+        let packed = Some(shared.admit()?);
         Ok(Self {
-            leave: Held::Alone(leave),
+            ticket: Held::Alone(packed),
             shared: Arc::clone(shared),
         })
     }
@@ -156,7 +156,7 @@ impl OwnedPermit {
         Decision::of(&self.shared, number)
     }
 
-    /// Makes the call that it is leave for, whose answer may go on after it has
+    /// Makes the call that it permits, whose answer may go on after it has
     /// begun: as [`Breaker::call_streaming`](super::Breaker::call_streaming).
     ///
     /// # Errors
@@ -175,7 +175,7 @@ impl OwnedPermit {
         F: Future<Output = Result<T, E>>,
         C: FnOnce(&Result<T, E>) -> Option<Outcome>,
     {
-        let ended = match self.shared.terms().call_timeout() {
+        let ended = match self.shared.published_config().call_timeout() {
             None => Ok(future.await),
             Some(limit) => timeout(limit, future).await.map_err(|_| limit),
         };
@@ -203,39 +203,40 @@ impl OwnedPermit {
     /// The answer has begun, and its end is still to come.
     pub(crate) fn note_answer(&mut self) {
         let probe = self.probe_time();
-        let Held::Alone(Some(leave)) = &mut self.leave else {
+        let Held::Alone(Some(packed)) = &mut self.ticket else {
             return;
         };
-        if leave
+        if packed
             .since()
-            .is_some_and(|at| self.shared.terms().are_kept(at))
+            .is_some_and(|at| self.shared.published_config().are_kept(at))
         {
-            leave.note_in_time();
+            packed.note_in_time();
         }
         // Without a runtime there is nobody to watch the time.
         if let Some(time) = probe
             && Handle::try_current().is_ok()
-            && let Some(leave) = self.take()
+            && let Some(packed) = self.take()
         {
             let due = time.answer_counts_at();
-            self.leave = Held::Underway(Underway::until(due, leave, Arc::clone(&self.shared)));
+            self.ticket =
+                Held::Streaming(StreamingProbe::until(due, packed, Arc::clone(&self.shared)));
         }
     }
 
     /// Whether its breaker waits for it, to know whether to close.
     pub(crate) fn is_probe(&self) -> bool {
-        match &self.leave {
-            Held::Alone(leave) => leave.as_ref().is_some_and(|it| it.probe_since().is_some()),
-            Held::Underway(underway) => underway.is_undecided(),
+        match &self.ticket {
+            Held::Alone(packed) => packed.as_ref().is_some_and(|it| it.probe_since().is_some()),
+            Held::Streaming(probe) => probe.is_undecided(),
         }
     }
 
     /// The time that it has, if it is a probe's and that has a deadline.
     pub(crate) fn probe_time(&self) -> Option<ProbeTime> {
-        let Held::Alone(Some(leave)) = &self.leave else {
+        let Held::Alone(Some(packed)) = &self.ticket else {
             return None;
         };
-        ProbeTime::new(leave.probe_since()?, &self.shared.config())
+        ProbeTime::new(packed.probe_since()?, &self.shared.config())
     }
 
     /// The call is none that a breaker learns from, and goes on.
@@ -245,15 +246,15 @@ impl OwnedPermit {
 
     #[inline]
     fn record(&mut self, outcome: Outcome) -> Option<u64> {
-        let leave = self.take()?;
-        self.shared.settle(leave, outcome)
+        let packed = self.take()?;
+        self.shared.settle(packed, outcome)
     }
 
     #[inline]
-    fn take(&mut self) -> Option<Leave> {
-        match &mut self.leave {
-            Held::Alone(leave) => leave.take(),
-            Held::Underway(underway) => underway.take(),
+    fn take(&mut self) -> Option<PackedTicket> {
+        match &mut self.ticket {
+            Held::Alone(packed) => packed.take(),
+            Held::Streaming(probe) => probe.take(),
         }
     }
 }
@@ -261,8 +262,8 @@ impl OwnedPermit {
 impl Drop for OwnedPermit {
     #[inline]
     fn drop(&mut self) {
-        if let Some(leave) = self.take() {
-            self.shared.settle_dropped(leave);
+        if let Some(packed) = self.take() {
+            self.shared.settle_dropped(packed);
         }
     }
 }

@@ -6,9 +6,9 @@ use breakerbox_core::{
 use ractor::{ActorRef, RpcReplyPort};
 use tokio::sync::watch;
 
-use super::call_path::{CallPath, Fold, Glance, Terms};
-use super::leave::Leave;
+use super::call_path::{CallPath, Fold, Glance, PublishedConfig};
 use super::ledger::Ledger;
+use super::packed_ticket::PackedTicket;
 use super::reports::{Report, Reports, Verdict};
 use super::{BreakerMessage, Snapshot};
 use crate::event::{Event, EventBus};
@@ -28,7 +28,7 @@ pub(crate) struct Shared {
     name: Arc<str>,
     reports: Reports,
     resting: Mutex<Resting>,
-    terms: Terms,
+    published_config: PublishedConfig,
 }
 
 /// What the owner leaves behind, and where it can be found.
@@ -59,7 +59,7 @@ impl Shared {
                 config,
                 ledger: Some(Box::new(Ledger::new(circuit))),
             }),
-            terms: Terms::new(&config),
+            published_config: PublishedConfig::new(&config),
         })
     }
 
@@ -86,47 +86,49 @@ impl Shared {
 
     /// Admits a call or says why not; never waits.
     #[inline]
-    pub(super) fn admit(&self) -> Result<Leave, Rejected> {
+    pub(super) fn admit(&self) -> Result<PackedTicket, Rejected> {
         match self.call_path.glance() {
-            Glance::Admitted(generation) if !self.terms.are_timed() => Ok(Leave::plain(generation)),
+            Glance::Admitted(generation) if !self.published_config.is_timed() => {
+                Ok(PackedTicket::plain(generation))
+            }
             Glance::Rejected(rejected) => Err(rejected),
             Glance::Admitted(_) | Glance::Unclear => self.admit_by_rule(),
         }
     }
 
     #[inline(never)]
-    fn admit_by_rule(&self) -> Result<Leave, Rejected> {
+    fn admit_by_rule(&self) -> Result<PackedTicket, Rejected> {
         let admitted = self.call_path.admit()?;
         let ticket = admitted.ticket(clock::now);
         if admitted.is_news() {
             self.notice(ticket.notice());
         }
-        Ok(Leave::new(&ticket, self.terms.begin()))
+        Ok(PackedTicket::new(&ticket, self.published_config.begin()))
     }
 
     /// Records a verdict; the number of its report, if the owner must judge it.
     #[inline]
-    pub(super) fn settle(&self, leave: Leave, outcome: Outcome) -> Option<u64> {
-        let generation = leave.generation();
+    pub(super) fn settle(&self, packed: PackedTicket, outcome: Outcome) -> Option<u64> {
+        let generation = packed.generation();
         let counted = match outcome {
-            Outcome::Failure { retry_after: None } if leave.is_plain() => {
+            Outcome::Failure { retry_after: None } if packed.is_plain() => {
                 self.call_path.count_failure(generation, clock::now)
             }
-            Outcome::Success if leave.is_plain() => self.call_path.count_success(generation),
+            Outcome::Success if packed.is_plain() => self.call_path.count_success(generation),
             _ => false,
         };
         if counted {
             return None;
         }
-        self.settle_by_rule(leave, outcome)
+        self.settle_by_rule(packed, outcome)
     }
 
     #[inline(never)]
-    fn settle_by_rule(&self, leave: Leave, outcome: Outcome) -> Option<u64> {
-        let pace = leave
+    fn settle_by_rule(&self, packed: PackedTicket, outcome: Outcome) -> Option<u64> {
+        let pace = packed
             .since()
-            .map_or(Pace::Fast, |since| self.terms.pace(since));
-        let ticket = leave.into_ticket();
+            .map_or(Pace::Fast, |since| self.published_config.pace(since));
+        let ticket = packed.into_ticket();
         let notice = ticket.notice();
         // What took long can afford the report, so slowness is never folded.
         let folded =
@@ -141,13 +143,13 @@ impl Shared {
 
     /// Settles a call whose permit is dropped now.
     #[cold]
-    pub(super) fn settle_dropped(&self, leave: Leave) {
+    pub(super) fn settle_dropped(&self, packed: PackedTicket) {
         let outcome = if std::thread::panicking() {
             Outcome::failure()
         } else {
-            self.terms.abandoned(leave.since())
+            self.published_config.abandoned(packed.since())
         };
-        self.settle(leave, outcome);
+        self.settle(packed, outcome);
     }
 
     /// A number that changes when something happens to the breaker.
@@ -155,8 +157,8 @@ impl Shared {
         self.call_path.activity().wrapping_add(self.reports.made())
     }
 
-    pub(super) fn terms(&self) -> &Terms {
-        &self.terms
+    pub(super) fn published_config(&self) -> &PublishedConfig {
+        &self.published_config
     }
 
     pub(super) fn call_path(&self) -> &CallPath {
@@ -222,7 +224,7 @@ impl Shared {
     }
 
     pub(super) fn publish_config(&self, config: BreakerConfig) {
-        self.terms.publish(&config);
+        self.published_config.publish(&config);
         lock::with(&self.resting, |resting| resting.config = config);
     }
 

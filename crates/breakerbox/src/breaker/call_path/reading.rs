@@ -7,8 +7,8 @@
 use breakerbox_core::{Counts, Generation, Streak, Tally};
 
 use super::SUCCESSES;
-use super::cells::Sum;
-use super::strikes::{LONGEST_STREAK, Mode, Word};
+use super::fuse::{FuseWord, LONGEST_STREAK, Mode};
+use super::tally::Sum;
 
 /// A reading of the tally.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +16,7 @@ pub(in crate::breaker) struct Reading {
     pub(super) calm_since: u64,
     pub(super) generation: Generation,
     pub(super) sum: Sum,
-    pub(super) word: Word,
+    pub(super) word: FuseWord,
 }
 
 /// What the owner has already heard of the tally.

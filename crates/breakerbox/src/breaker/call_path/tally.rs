@@ -16,11 +16,11 @@ use std::sync::OnceLock;
 
 use breakerbox_core::Generation;
 
-use super::slot::LIMIT;
+use super::thread_slot::LIMIT;
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 
 #[derive(Debug)]
-pub(super) struct Cells {
+pub(super) struct ShardedTally {
     /// The cell of the first thread that came, so that one needs no table.
     first: Cell,
     /// That thread's number plus one; 0 while none has come.
@@ -42,7 +42,7 @@ pub(super) struct Sum {
     pub(super) successes: u64,
 }
 
-impl Cells {
+impl ShardedTally {
     pub(super) fn new() -> Self {
         let cells = Self {
             first: Cell::default(),

@@ -10,7 +10,7 @@ use crate::clock;
 /// Each value stands alone, so all orderings here are relaxed: a call that
 /// begins while the configuration changes goes by the old terms or the new.
 #[derive(Debug, Default)]
-pub(in crate::breaker) struct Terms {
+pub(in crate::breaker) struct PublishedConfig {
     /// 0: ignored, 1: failure, otherwise 2 and the limit in nanoseconds.
     abandoned: AtomicU64,
     /// In nanoseconds; 0 for none.
@@ -21,7 +21,7 @@ pub(in crate::breaker) struct Terms {
     timed: AtomicBool,
 }
 
-impl Terms {
+impl PublishedConfig {
     pub(in crate::breaker) fn new(config: &BreakerConfig) -> Self {
         let terms = Self::default();
         terms.publish(config);
@@ -41,13 +41,13 @@ impl Terms {
 
     /// Whether it matters when a call begins.
     #[inline]
-    pub(in crate::breaker) fn are_timed(&self) -> bool {
+    pub(in crate::breaker) fn is_timed(&self) -> bool {
         self.timed.load(Ordering::Relaxed)
     }
 
     /// When a call that begins now began, if it matters.
     pub(in crate::breaker) fn begin(&self) -> Option<Instant> {
-        self.are_timed().then(clock::now)
+        self.is_timed().then(clock::now)
     }
 
     /// How long a call may take, if there is a limit.

@@ -12,43 +12,43 @@ use breakerbox_core::Outcome;
 use tokio::time::sleep_until;
 
 use super::Shared;
-use super::leave::Leave;
+use super::packed_ticket::PackedTicket;
 use crate::abort_on_drop::AbortOnDrop;
 use crate::lock;
 
-/// A leave that its permit takes and settles, or time does.
+/// A ticket that its permit takes and settles, or time does.
 #[derive(Debug)]
-pub(super) struct Underway {
-    leave: Arc<Mutex<Option<Leave>>>,
+pub(super) struct StreamingProbe {
+    ticket: Arc<Mutex<Option<PackedTicket>>>,
     _timer: AbortOnDrop,
 }
 
-impl Underway {
-    pub(super) fn until(due: Instant, leave: Leave, shared: Arc<Shared>) -> Self {
-        let leave = Arc::new(Mutex::new(Some(leave)));
-        let theirs = Arc::clone(&leave);
+impl StreamingProbe {
+    pub(super) fn until(due: Instant, packed: PackedTicket, shared: Arc<Shared>) -> Self {
+        let packed = Arc::new(Mutex::new(Some(packed)));
+        let theirs = Arc::clone(&packed);
         let timer = async move {
             sleep_until(due.into()).await;
-            if let Some(leave) = take(&theirs) {
-                shared.settle(leave, Outcome::Success);
+            if let Some(packed) = take(&theirs) {
+                shared.settle(packed, Outcome::Success);
             }
         };
         Self {
-            leave,
+            ticket: packed,
             _timer: AbortOnDrop::spawn(timer),
         }
     }
 
     /// None if time was first.
-    pub(super) fn take(&self) -> Option<Leave> {
-        take(&self.leave)
+    pub(super) fn take(&self) -> Option<PackedTicket> {
+        take(&self.ticket)
     }
 
     pub(super) fn is_undecided(&self) -> bool {
-        lock::with(&self.leave, |leave| leave.is_some())
+        lock::with(&self.ticket, |packed| packed.is_some())
     }
 }
 
-fn take(leave: &Mutex<Option<Leave>>) -> Option<Leave> {
-    lock::with(leave, Option::take)
+fn take(packed: &Mutex<Option<PackedTicket>>) -> Option<PackedTicket> {
+    lock::with(packed, Option::take)
 }

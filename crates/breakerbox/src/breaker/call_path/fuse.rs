@@ -22,7 +22,7 @@ use super::Fold;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 #[derive(Debug)]
-pub(super) struct Strikes {
+pub(super) struct SharedFuse {
     epoch: Instant,
     /// The run of failures at which to ask; a setting, 0 for none.
     streak_at: AtomicU32,
@@ -31,20 +31,20 @@ pub(super) struct Strikes {
     word: AtomicU64,
 }
 
-impl Strikes {
+impl SharedFuse {
     pub(super) fn new(generation: Generation, epoch: Instant) -> Self {
         Self {
             epoch,
             streak_at: AtomicU32::new(0),
             until: AtomicU64::new(0),
-            word: AtomicU64::new(Word::of(generation).pack()),
+            word: AtomicU64::new(FuseWord::of(generation).pack()),
         }
     }
 
     #[inline]
-    pub(super) fn read(&self) -> Word {
+    pub(super) fn read(&self) -> FuseWord {
         // Acquire: who sees a generation has seen what began it.
-        Word::unpack(self.word.load(Ordering::Acquire))
+        FuseWord::unpack(self.word.load(Ordering::Acquire))
     }
 
     /// Counts a failure, if no decision could come of it.
@@ -65,7 +65,7 @@ impl Strikes {
             if !word.is_of(generation) || word.mode != Mode::Folding || may_open {
                 return Err(());
             }
-            Ok(Word {
+            Ok(FuseWord {
                 left: word.left - 1,
                 streak: word.longer_streak(),
                 ..word
@@ -81,7 +81,11 @@ impl Strikes {
     /// From now on failures wait for the owner, because this verdict does.
     ///
     /// Returns the word before it, or None if its generation is over.
-    pub(super) fn wait_for_owner(&self, generation: Generation, outcome: Outcome) -> Option<Word> {
+    pub(super) fn wait_for_owner(
+        &self,
+        generation: Generation,
+        outcome: Outcome,
+    ) -> Option<FuseWord> {
         let waiting = self.change(|word| {
             let mode = match word.mode {
                 Mode::Asleep => Mode::Asleep,
@@ -95,7 +99,7 @@ impl Strikes {
             if !word.is_of(generation) {
                 return Err(());
             }
-            Ok(Word {
+            Ok(FuseWord {
                 mode,
                 streak,
                 ..word
@@ -109,7 +113,7 @@ impl Strikes {
         let _ended = self.change(|word| {
             let runs = word.is_of(generation) && word.streak > 0;
             if runs {
-                Ok(Word { streak: 0, ..word })
+                Ok(FuseWord { streak: 0, ..word })
             } else {
                 Err(())
             }
@@ -117,8 +121,8 @@ impl Strikes {
     }
 
     /// Takes the fuse up; until the next one is laid, all must ask.
-    pub(super) fn take(&self) -> Word {
-        self.change(|word| Ok::<_, ()>(Word { left: 0, ..word }))
+    pub(super) fn take(&self) -> FuseWord {
+        self.change(|word| Ok::<_, ()>(FuseWord { left: 0, ..word }))
             .unwrap_or_else(|()| unreachable!("it refuses no word"))
     }
 
@@ -143,7 +147,7 @@ impl Strikes {
             } else {
                 word.streak.min(longest)
             };
-            Ok::<_, ()>(Word {
+            Ok::<_, ()>(FuseWord {
                 left,
                 mode,
                 streak,
@@ -154,28 +158,28 @@ impl Strikes {
     }
 
     /// Ends a generation for failures and returns its last word.
-    pub(super) fn begin(&self, generation: Generation) -> Word {
+    pub(super) fn begin(&self, generation: Generation) -> FuseWord {
         // AcqRel: the last word is read with all that led to it, and who sees
         // the new one sees what the owner did before.
-        Word::unpack(
+        FuseWord::unpack(
             self.word
-                .swap(Word::of(generation).pack(), Ordering::AcqRel),
+                .swap(FuseWord::of(generation).pack(), Ordering::AcqRel),
         )
     }
 
     /// Changes the word and returns the one before, unless it is refused.
-    fn change<E>(&self, change: impl Fn(Word) -> Result<Word, E>) -> Result<Word, E> {
+    fn change<E>(&self, change: impl Fn(FuseWord) -> Result<FuseWord, E>) -> Result<FuseWord, E> {
         // Acquire and AcqRel: a failure that is counted has seen the word it is
         // counted against, with what led to it; and who reads the count has
         // seen what the failure is about.
         let mut word = self.word.load(Ordering::Acquire);
         loop {
-            let next = change(Word::unpack(word))?.pack();
+            let next = change(FuseWord::unpack(word))?.pack();
             match self
                 .word
                 .compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire)
             {
-                Ok(before) => return Ok(Word::unpack(before)),
+                Ok(before) => return Ok(FuseWord::unpack(before)),
                 Err(other) => word = other,
             }
         }
@@ -187,7 +191,7 @@ impl Strikes {
 /// A permit that is older by exactly a multiple of 2^24 generations would be
 /// taken for one of this generation; at one change a second that is 194 days.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Word {
+pub(super) struct FuseWord {
     generation: u64,
     /// How many more failures may be folded.
     pub(super) left: u32,
@@ -207,7 +211,7 @@ pub(super) enum Mode {
     Waiting,
 }
 
-impl Word {
+impl FuseWord {
     fn of(generation: Generation) -> Self {
         let generation = generation.number() & GENERATIONS;
         Self {

@@ -12,15 +12,15 @@ use breakerbox_core::{Generation, Role, Ticket};
 use crate::moment::Moment;
 
 #[derive(Debug)]
-pub(super) struct Leave {
+pub(super) struct PackedTicket {
     /// `since:61 in_time:1 role:2`: when the call began, where that matters, and
     /// whether its answer began before it was slow.
     call: u64,
-    /// `generation:63`, and 1: so that no leave is no word.
+    /// `generation:63`, and 1: so that no packed ticket is zero.
     generation: NonZeroU64,
 }
 
-impl Leave {
+impl PackedTicket {
     pub(super) fn new(ticket: &Ticket, begun: Option<Instant>) -> Self {
         let notice = ticket.notice();
         let (role, since) = match notice.role() {
@@ -110,16 +110,16 @@ mod tests {
         ] {
             for begun in [None, Some(since)] {
                 let ticket = Ticket::new(Generation::new(7), role);
-                let leave = Leave::new(&ticket, begun);
+                let packed = PackedTicket::new(&ticket, begun);
                 let plain = role == Role::Plain && begun.is_none();
-                assert_eq!(leave.is_plain(), plain, "{role:?}");
+                assert_eq!(packed.is_plain(), plain, "{role:?}");
                 let is_probe = matches!(role, Role::Probe { .. });
-                assert_eq!(leave.probe_since().is_some(), is_probe, "{role:?}");
-                assert_eq!(leave.since().is_some(), is_probe || begun.is_some());
-                let mut leave = leave;
-                leave.note_in_time();
-                assert_eq!(leave.since(), None);
-                assert_eq!(leave.into_ticket(), ticket);
+                assert_eq!(packed.probe_since().is_some(), is_probe, "{role:?}");
+                assert_eq!(packed.since().is_some(), is_probe || begun.is_some());
+                let mut packed = packed;
+                packed.note_in_time();
+                assert_eq!(packed.since(), None);
+                assert_eq!(packed.into_ticket(), ticket);
             }
         }
     }
