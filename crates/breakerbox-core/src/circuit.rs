@@ -14,18 +14,19 @@
 //!    many as there are places.
 //! 4. Time never goes back: what comes late is taken as of the latest instant
 //!    that the circuit has been told.
-//! 5. A trip policy is asked when all its evidence is written down and nothing
+//! 5. A custom policy is asked when all its evidence is written down and nothing
 //!    else is half done, so a policy that panics leaves a whole circuit.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::counts::Sums;
 use crate::ticket::Role;
 use crate::window::Verdicts;
 use crate::{
     ActiveOverride, BreakerConfig, ConfigError, Dice, Forced, Fuse, Generation, Notice, Outcome,
-    Override, Pace, Reason, RejectReason, Rejected, Tally, Ticket, Transition, TripReason, span,
+    Override, Pace, Question, Reason, RejectReason, Rejected, Tally, Ticket, Transition,
+    TripReason, span,
 };
 
 mod change;
@@ -130,7 +131,7 @@ impl Circuit {
         let admission = standing.admit(draw);
         let admission = admission.map_err(|reason| self.rejected(reason))?;
         if let (Phase::Closed(closed), Some(next)) = (&mut self.phase, admission.becomes()) {
-            closed.places = next.places;
+            closed.in_flight = next.in_flight;
         }
         let ticket = admission.ticket(self.generation, || self.now);
         self.admitted(ticket.notice(), now);
@@ -158,37 +159,101 @@ impl Circuit {
 
     /// Gives the verdict on one call.
     pub fn settle(&mut self, ticket: Ticket, outcome: Outcome, now: Instant) {
-        self.enter(ticket, outcome, Pace::Fast, now);
+        self.judge(ticket, outcome, Pace::Fast, now);
     }
 
     /// Gives the verdict on one call that took
     /// [`slow_after`](BreakerConfig::slow_after) or longer.
     pub fn settle_slow(&mut self, ticket: Ticket, outcome: Outcome, now: Instant) {
-        self.enter(ticket, outcome, Pace::Slow, now);
+        self.judge(ticket, outcome, Pace::Slow, now);
+    }
+
+    /// Gives the verdict on one call, and asks no code of the user.
+    ///
+    /// Returns what a custom policy is still to be asked, if there is one and no
+    /// other signal has opened the breaker; [`answer_open`](Self::answer_open) takes
+    /// a yes.
+    pub fn record(
+        &mut self,
+        ticket: Ticket,
+        outcome: Outcome,
+        pace: Pace,
+        now: Instant,
+    ) -> Option<Question> {
+        self.handle_deadline(now);
+        let Notice { generation, role } = ticket.into_notice();
+        if generation != self.generation {
+            self.late += 1;
+            return None;
+        }
+        self.totals.merge(Sums::of(outcome, pace));
+        self.verdicts.record(outcome, pace, self.now);
+        self.record_push_back(outcome);
+        let counts_against =
+            outcome.is_failure() || outcome == Outcome::Success && pace == Pace::Slow;
+        match (&mut self.phase, role) {
+            (Phase::Closed(closed), _) => {
+                if role == Role::Counted {
+                    closed.in_flight = closed.in_flight.less_one();
+                }
+                if counts_against {
+                    return self.trip();
+                }
+            }
+            (Phase::HalfOpen(probes), Role::Probe { since }) => {
+                probes.settle(since, outcome);
+                self.judge_probes(outcome, pace);
+            }
+            (Phase::HalfOpen(_) | Phase::Open { .. }, _) => {}
+        }
+        None
+    }
+
+    /// Opens the breaker, because a custom policy says so.
+    ///
+    /// That has no effect if the generation that the policy was asked about is
+    /// over.
+    pub fn answer_open(&mut self, question: &Question, now: Instant) {
+        self.handle_deadline(now);
+        if question.generation() == self.generation && matches!(self.phase, Phase::Closed(_)) {
+            self.open(Reason::Tripped(TripReason::Custom));
+        }
     }
 
     /// Takes in verdicts that callers have folded, as of `now`.
     ///
-    /// It judges nothing: who keeps to the [`fuse`](Self::fuse) has folded no
-    /// failure that could have opened the breaker.
+    /// It judges nothing: callers that keep to the [`fuse`](Self::fuse) have
+    /// folded no failure that could have opened the breaker.
+    ///
+    /// A folded verdict carries no time. A failure was folded before the fuse's
+    /// own end, so where the window has moved on since it counts in the slice
+    /// that ended then. A success counts in the newest slice: it may stay too
+    /// long in the window, which never opens a healthy breaker.
     pub fn absorb(&mut self, tally: &Tally, now: Instant) {
-        self.handle_deadline(now);
+        let ends = match self.phase {
+            Phase::Closed(_) => self.verdicts.next_deadline(),
+            Phase::HalfOpen(_) | Phase::Open { .. } => self.next_deadline(),
+        };
+        let before_end = ends.map_or(now, |ends| now.min(ends - NANOSECOND));
+        self.handle_deadline(before_end);
         self.late += tally.late;
         self.totals.merge(Sums::folded(tally));
-        if tally.failures + tally.ignored + tally.successes > 0 {
-            self.verdicts.absorb(tally, self.now);
+        if matches!(self.phase, Phase::Closed(_)) && before_end < now {
+            self.take_in(Sums::failures(tally.failures));
+            self.handle_deadline(now);
+            self.take_in(Sums {
+                failures: 0,
+                ..Sums::folded(tally)
+            });
         } else {
-            // A success may have been read before the run that it ended.
-            self.verdicts.correct(tally.streak);
+            self.take_in(Sums::folded(tally));
         }
+        // Even without a verdict: a success may have been read before the run that
+        // it ended.
+        self.verdicts.correct(tally.streak);
     }
 
-    /// Counts verdicts that came after the generation of their call.
-    pub fn note_late(&mut self, verdicts: u64) {
-        self.late += verdicts;
-    }
-
-    /// How far callers may fold failures from now on without asking.
+    /// Returns how far callers may fold failures from now on without asking.
     #[must_use]
     pub fn fuse(&self) -> Fuse {
         let Phase::Closed(_) = self.phase else {
@@ -236,7 +301,8 @@ impl Circuit {
     ///
     /// State, generation and tickets stay good. Counts stay where the window is
     /// the same; another window begins empty. An opening keeps its length and a
-    /// HalfOpen its number of probes; all else holds at once.
+    /// HalfOpen its number of probes; all else holds at once. A limit of calls in
+    /// flight that comes with it counts those that are admitted from then on.
     ///
     /// # Errors
     ///
@@ -245,8 +311,12 @@ impl Circuit {
     pub fn reconfigure(&mut self, config: BreakerConfig, now: Instant) -> Result<(), ConfigError> {
         config.refuse_contradictions()?;
         self.handle_deadline(now);
-        if config.window != self.config.window && matches!(self.phase, Phase::Closed(_)) {
-            self.verdicts = Verdicts::new(config.window, self.now);
+        if let Phase::Closed(closed) = &mut self.phase {
+            if config.window != self.config.window {
+                self.verdicts = Verdicts::new(config.window, self.now);
+            }
+            let limit = config.trip.in_flight_limit();
+            closed.in_flight = closed.in_flight.limited_to(limit);
         }
         self.config = config;
         Ok(())
@@ -255,10 +325,6 @@ impl Circuit {
     /// When [`handle_deadline`](Self::handle_deadline) has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        let expires = self
-            .overriding
-            .as_ref()
-            .and_then(ActiveOverride::expires_at);
         let changes = match &self.phase {
             Phase::Closed(closed) => {
                 let turns = self.verdicts.next_deadline();
@@ -267,7 +333,7 @@ impl Circuit {
             Phase::HalfOpen(probes) => probes.next_deadline(self.config.probe_deadline),
             Phase::Open { until } => Some(*until),
         };
-        expires.into_iter().chain(changes).min()
+        self.override_until().into_iter().chain(changes).min()
     }
 
     /// Does what time asks for up to `now`; harmless early and twice.
@@ -289,6 +355,10 @@ impl Circuit {
         self.overriding.as_ref().map(ActiveOverride::forced)
     }
 
+    fn override_until(&self) -> Option<Instant> {
+        self.overriding.as_ref()?.expires_at()
+    }
+
     fn rejected(&self, reason: RejectReason) -> Rejected {
         Rejected::new(reason, self.retry_at())
     }
@@ -296,12 +366,7 @@ impl Circuit {
     /// Handles what is due at `self.now`, one thing at a time.
     fn do_what_is_due(&mut self) {
         let now = self.now;
-        if self
-            .overriding
-            .as_ref()
-            .and_then(ActiveOverride::expires_at)
-            .is_some_and(|at| at <= now)
-        {
+        if self.override_until().is_some_and(|at| at <= now) {
             self.overriding = None;
             return;
         }
@@ -318,32 +383,23 @@ impl Circuit {
         }
     }
 
-    fn enter(&mut self, ticket: Ticket, outcome: Outcome, pace: Pace, now: Instant) {
-        self.handle_deadline(now);
-        let Notice { generation, role } = ticket.into_notice();
-        if generation != self.generation {
-            self.late += 1;
-            return;
-        }
-        self.totals.merge(Sums::of(outcome, pace));
-        self.verdicts.record(outcome, pace, self.now);
-        self.note_push_back(outcome);
-        let counts_against =
-            outcome.is_failure() || outcome == Outcome::Success && pace == Pace::Slow;
-        if let Phase::Closed(closed) = &mut self.phase {
-            closed.take_back(role);
-        }
-        match (&mut self.phase, role) {
-            (Phase::Closed(_), _) if counts_against => self.ask_to_trip(),
-            (Phase::HalfOpen(probes), Role::Probe { since }) => {
-                probes.settle(since, outcome);
-                self.judge_probes(outcome, pace);
-            }
-            (Phase::Closed(_) | Phase::HalfOpen(_) | Phase::Open { .. }, _) => {}
+    /// Records a verdict, and asks a custom policy too.
+    fn judge(&mut self, ticket: Ticket, outcome: Outcome, pace: Pace, now: Instant) {
+        if let Some(question) = self.record(ticket, outcome, pace, now)
+            && question.ask(&self.config)
+        {
+            self.answer_open(&question, now);
         }
     }
 
-    fn note_push_back(&mut self, outcome: Outcome) {
+    /// Takes folded verdicts into the window as of the latest instant.
+    fn take_in(&mut self, verdicts: Sums) {
+        if verdicts != Sums::default() {
+            self.verdicts.absorb(verdicts, self.now);
+        }
+    }
+
+    fn record_push_back(&mut self, outcome: Outcome) {
         if let Outcome::Failure {
             retry_after: Some(asked),
         } = outcome
@@ -353,10 +409,15 @@ impl Circuit {
         }
     }
 
-    fn ask_to_trip(&mut self) {
-        if let Some(reason) = self.config.trip.judge(&self.verdicts.counts()) {
+    /// Opens on the first signal that says so; asks of what is left.
+    fn trip(&mut self) -> Option<Question> {
+        let counts = self.verdicts.counts();
+        if let Some(reason) = self.config.trip.judge(&counts) {
             self.open(Reason::Tripped(reason));
+            return None;
         }
+        let asks = self.config.trip.has_custom();
+        asks.then(|| Question::new(counts, self.generation))
     }
 
     fn judge_probes(&mut self, outcome: Outcome, pace: Pace) {
@@ -375,3 +436,5 @@ impl Circuit {
         }
     }
 }
+
+const NANOSECOND: Duration = Duration::from_nanos(1);

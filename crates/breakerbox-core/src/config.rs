@@ -269,6 +269,12 @@ impl BreakerConfig {
         self.slow_after
     }
 
+    /// Whether it matters how long calls take, so that they read the clock.
+    #[must_use]
+    pub const fn is_timed(&self) -> bool {
+        self.slow_after.is_some() || matches!(self.abandoned, Abandoned::FailureAfter(_))
+    }
+
     /// What a permit counts as that is dropped unsettled.
     #[must_use]
     pub const fn on_abandoned(&self) -> Abandoned {

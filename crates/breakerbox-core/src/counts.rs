@@ -58,6 +58,13 @@ pub struct Sums {
 }
 
 impl Sums {
+    pub(crate) fn failures(failures: u64) -> Self {
+        Self {
+            failures,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn folded(tally: &Tally) -> Self {
         Self {
             failures: tally.failures,

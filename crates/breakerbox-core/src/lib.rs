@@ -19,6 +19,7 @@ mod counts;
 mod operator;
 mod outcome;
 mod probe_time;
+mod question;
 mod ramp;
 mod ratio;
 mod rejected;
@@ -43,6 +44,7 @@ pub use counts::{Counts, Sums};
 pub use operator::{ActiveOverride, Forced, Override};
 pub use outcome::{Abandoned, Outcome, Pace};
 pub use probe_time::ProbeTime;
+pub use question::Question;
 pub use ramp::Ramp;
 pub use ratio::Ratio;
 pub use rejected::{RejectReason, Rejected};
@@ -51,7 +53,7 @@ pub use roster::{
     EndpointView, Failback, Health, Hedge, Load, Pick, PoolConfig, Roster, RosterChange, Rotation,
     Selection, TierLoad, Tiering, Why, Wish,
 };
-pub use standing::{Admission, InFlight, Orphaned, Standing, Wake};
+pub use standing::{Admission, Beside, InFlight, Look, Orphaned, Standing, Wake};
 pub use state::{Generation, State};
 pub use supervision::{
     AutoShutdown, ChildId, ChildPolicy, ChildStatus, Directive, Ending, Exit, Incarnation, OnLimit,

@@ -29,9 +29,12 @@ impl Rejected {
     }
 
     /// How long from `now` until another try is worth it; None where nobody knows.
+    ///
+    /// It is at least a nanosecond: a caller that waits no time is a busy loop.
     #[must_use]
     pub fn retry_after(&self, now: Instant) -> Option<Duration> {
-        self.retry_at.map(|at| at.saturating_duration_since(now))
+        let at = self.retry_at?;
+        Some(at.saturating_duration_since(now).max(A_NANOSECOND))
     }
 }
 
@@ -69,6 +72,29 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
+    /// All reasons, each at the place of its code.
+    pub const ALL: [Self; 6] = [
+        Self::ForcedOpen,
+        Self::HalfOpen,
+        Self::InFlight,
+        Self::Open,
+        Self::Orphaned,
+        Self::Ramp,
+    ];
+
+    /// A small number for it, from 0 on without a gap.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::ForcedOpen => 0,
+            Self::HalfOpen => 1,
+            Self::InFlight => 2,
+            Self::Open => 3,
+            Self::Orphaned => 4,
+            Self::Ramp => 5,
+        }
+    }
+
     /// The name on the wire, such as `half_open`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -88,3 +114,14 @@ impl fmt::Display for RejectReason {
         f.pad(self.as_str())
     }
 }
+
+const A_NANOSECOND: Duration = Duration::from_nanos(1);
+
+/// A reason that is in no place of the table, or in a wrong one, does not compile.
+const _: () = {
+    let mut place = 0;
+    while place < RejectReason::ALL.len() {
+        assert!(RejectReason::ALL[place].code() as usize == place);
+        place += 1;
+    }
+};

@@ -33,6 +33,12 @@ impl fmt::Display for State {
 ///
 /// A verdict counts only in the generation that admitted its call: this is what
 /// keeps a straggler from the outage from deciding about the recovery.
+///
+/// Numbers have 32 bits and wrap around, so a permit that is older by exactly
+/// 2^32 generations would be taken for one of the living one. A breaker whose
+/// probes all fail begins two generations for each opening: at an
+/// [`open_for`](crate::BreakerConfig::open_for) of a second that takes 68 years,
+/// at a millisecond 25 days.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Generation(u64);
 
@@ -40,10 +46,10 @@ impl Generation {
     /// The generation that a breaker is created in.
     pub const FIRST: Self = Self(1);
 
-    /// The generation with this number.
+    /// The generation with this number, of which 32 bits count.
     #[must_use]
     pub const fn new(number: u64) -> Self {
-        Self(number)
+        Self(number & NUMBERS)
     }
 
     /// Its number.
@@ -53,7 +59,7 @@ impl Generation {
     }
 
     pub(crate) const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self::new(self.0 + 1)
     }
 }
 
@@ -62,3 +68,5 @@ impl fmt::Display for Generation {
         self.0.fmt(f)
     }
 }
+
+const NUMBERS: u64 = (1 << 32) - 1;

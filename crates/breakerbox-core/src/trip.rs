@@ -5,7 +5,8 @@ use crate::{Counts, Ratio};
 /// When a Closed breaker opens: on the first of up to eight signals.
 ///
 /// It is asked when a failure has been counted, with that one included, and at
-/// no other time: a success never opens a breaker.
+/// no other time: a success never opens a breaker. Custom signals are asked
+/// last, and only where no other signal has opened the breaker.
 ///
 /// # Examples
 ///
@@ -38,9 +39,10 @@ impl TripPolicy {
 
     /// Opens when `decide` says so of the counts in the window.
     ///
-    /// `decide` is called by the breaker's owner, never under a lock. If it
-    /// panics the failure stays counted, the owner is restarted with all it
-    /// knew, and `decide` is asked again on the next failure.
+    /// `decide` is called by the breaker's owner, never under a lock. Until it
+    /// has answered, callers that await their verdict wait and other calls are
+    /// admitted. If it panics the failure stays counted, the owner is restarted
+    /// with all it knew, and `decide` is asked again on the next failure.
     ///
     /// Two custom policies are equal when they are the same function, which the
     /// compiler may merge with another one of the same code.
@@ -77,7 +79,8 @@ impl TripPolicy {
         Self::on(Signal::InFlight { calls })
     }
 
-    /// Opens on either, and names the first that applies, this one before `other`.
+    /// Opens on either, and names the first that applies: this one before
+    /// `other`, and custom ones after all others.
     ///
     /// # Panics
     ///
@@ -118,11 +121,25 @@ impl TripPolicy {
         Self::on(Signal::SlowRate { min_calls, rate })
     }
 
-    /// The first signal that says open, of counts that have just gained a failure.
+    /// The first built-in signal that says open, of counts that have just gained a
+    /// failure.
     pub(crate) fn judge(&self, counts: &Counts) -> Option<TripReason> {
         self.signals()
             .find(|signal| signal.is_reached_by(counts))
             .map(Signal::reason)
+    }
+
+    /// Whether a custom signal says open. This runs the user's code.
+    pub(crate) fn ask_custom(&self, counts: &Counts) -> bool {
+        self.signals().any(|signal| match signal {
+            Signal::Custom(Custom { decide }) => decide(counts),
+            _ => false,
+        })
+    }
+
+    pub(crate) fn has_custom(&self) -> bool {
+        self.signals()
+            .any(|signal| matches!(signal, Signal::Custom(_)))
     }
 
     /// How many failures cannot open by their number, on top of these counts.
@@ -234,13 +251,12 @@ impl Signal {
             Self::ConsecutiveFailures { failures } => {
                 counts.consecutive_failures >= failures.into()
             }
-            Self::Custom(Custom { decide }) => decide(counts),
             Self::FailureRate { min_calls, rate } => {
                 let judged = counts.judged();
                 judged >= min_calls.into() && rate.is_reached_by(counts.failures, judged)
             }
-            // Asked at admission, not of verdicts.
-            Self::InFlight { .. } => false,
+            // One is asked by the owner, the other at admission.
+            Self::Custom(_) | Self::InFlight { .. } => false,
             Self::SlowRate { min_calls, rate } => {
                 let judged = counts.judged();
                 judged >= min_calls.into() && rate.is_reached_by(counts.slow, judged)
@@ -351,7 +367,7 @@ mod tests {
         };
         assert_eq!(judge(3, 3), Some(TripReason::ConsecutiveFailures));
         assert_eq!(judge(5, 2), Some(TripReason::FailureRate));
-        assert_eq!(judge(1, 1), Some(TripReason::Custom));
+        assert_eq!(judge(1, 1), None, "a custom signal is asked apart");
     }
 
     #[test]

@@ -8,16 +8,13 @@
 //! RUSTFLAGS="--cfg loom" cargo test --release -p breakerbox-loom
 //! ```
 #![cfg(all(loom, test))]
-#![expect(
-    dead_code,
-    unreachable_pub,
-    unused_imports,
-    reason = "the models need not all of it"
-)]
+#![expect(dead_code, unreachable_pub, reason = "the models need not all of it")]
 
 #[path = "../../breakerbox/src/breaker"]
 mod breaker {
+    mod answers;
     mod call_path;
+    mod packed_ticket;
 }
 #[path = "../../breakerbox/src/lock.rs"]
 mod lock;
@@ -30,9 +27,27 @@ mod sync;
 
 pub(crate) use rejected::Rejected;
 
-/// Tokio's clock, without tokio.
+/// A clock that stands still until a model lets time pass.
+///
+/// Loom runs all threads of a model on one of the operating system's, so they
+/// share this clock, and time passes in every schedule at the same place.
 mod clock {
-    pub(crate) fn now() -> std::time::Instant {
-        std::time::Instant::now()
+    use std::cell::Cell;
+    use std::sync::LazyLock;
+    use std::time::{Duration, Instant};
+
+    pub(crate) fn now() -> Instant {
+        *EPOCH + PASSED.get()
+    }
+
+    /// Lets so much time have passed since the epoch.
+    pub(crate) fn set(passed: Duration) {
+        PASSED.set(passed);
+    }
+
+    static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+    thread_local! {
+        static PASSED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
     }
 }

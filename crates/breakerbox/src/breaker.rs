@@ -1,22 +1,23 @@
 use std::fmt;
+use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use breakerbox_core::{BreakerConfig, Forced, Orphaned, Outcome, Override, Standing, State};
+use breakerbox_core::{BreakerConfig, Outcome, Override, RejectReason, Standing, State};
 use ractor::{ActorRef, Message, RpcReplyPort};
-use tokio::time::timeout;
+use tokio::runtime::Handle;
+use tokio::task::consume_budget;
+use tokio::time::{sleep_until, timeout};
 
 use crate::{AskError, CallError, CommandError, Events, Rejected, ask};
 
 mod answers;
 mod call_path;
-mod ledger;
 mod message;
 mod owner;
 mod packed_ticket;
 mod permit;
-mod reports;
 mod shared;
 mod snapshot;
 mod streaming_probe;
@@ -135,7 +136,10 @@ impl Breaker {
         F: Future<Output = Result<T, E>>,
         C: FnOnce(&Result<T, E>) -> Outcome,
     {
-        let permit = self.try_acquire()?;
+        let permit = match self.try_acquire() {
+            Ok(permit) => permit,
+            Err(rejected) => return Err(let_others_run(rejected).await.into()),
+        };
         let ended = {
             let future = pin!(future);
             match self.shared.published_config().call_timeout() {
@@ -181,7 +185,10 @@ impl Breaker {
         F: Future<Output = Result<T, E>>,
         C: FnOnce(&Result<T, E>) -> Option<Outcome>,
     {
-        let permit = self.try_acquire_owned()?;
+        let permit = match self.try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(rejected) => return Err(let_others_run(rejected).await.into()),
+        };
         permit.call_streaming(classify, future).await
     }
 
@@ -255,17 +262,32 @@ impl Breaker {
         OwnedPermit::try_acquire(&self.shared)
     }
 
-    /// Waits while it rejects every call: Open, forced open, or orphaned so.
+    /// Waits while it would reject a call: Open, forced open, orphaned so, or
+    /// HalfOpen with all its probes out.
     ///
-    /// For who can wait, such as the consumer of a queue. Ready is not admitted:
-    /// in HalfOpen there are only so many places.
+    /// For a caller that can wait, such as the consumer of a queue. Ready is not
+    /// admitted: another caller may take the last place of a HalfOpen breaker. A
+    /// loop of `ready` and [`call`](Self::call) lets other tasks run.
     ///
     /// # Cancel safety
     ///
     /// Dropping it has no effect.
     pub async fn ready(&self) {
+        consume_budget().await;
         let mut events = self.events();
-        while self.rejection().is_some() && events.next().await.is_some() {}
+        loop {
+            let mut probe_ended = pin!(self.shared.probe_ended().notified());
+            // From now on, so that none is missed between the look and the wait.
+            probe_ended.as_mut().enable();
+            let Some(rejected) = self.shared.rejection() else {
+                return;
+            };
+            tokio::select! {
+                event = events.next() => if event.is_none() { return },
+                () = probe_ended => {}
+                () = until(rejected.retry_at()) => {}
+            }
+        }
     }
 
     /// What a call is told while every call is rejected; None at other times.
@@ -273,11 +295,8 @@ impl Breaker {
     /// Unlike [`try_acquire`](Self::try_acquire) it takes no place from a probe.
     #[must_use]
     pub fn rejection(&self) -> Option<Rejected> {
-        if self.effective_state() != State::Open {
-            return None;
-        }
-        // If that has just changed, the leave is handed back.
-        self.try_acquire().map(Permit::ignore).err()
+        let rejected = self.shared.rejection()?;
+        (rejected.reason() != RejectReason::HalfOpen).then_some(rejected)
     }
 
     /// Its name, unique in its box.
@@ -302,16 +321,8 @@ impl Breaker {
     ///
     /// Dropping it has no effect.
     pub async fn snapshot(&self) -> Snapshot {
-        loop {
-            if let Some(snapshot) = self.shared.ask(BreakerMessage::Inspect).await {
-                return snapshot;
-            }
-            // The last owner puts its circuit down as it ends, which may be now.
-            if let Some(snapshot) = self.shared.last_snapshot() {
-                return snapshot;
-            }
-            tokio::task::yield_now().await;
-        }
+        let asked = self.shared.ask(BreakerMessage::Inspect).await;
+        asked.unwrap_or_else(|| self.shared.last_snapshot())
     }
 
     /// What happens to it from now on.
@@ -409,12 +420,7 @@ impl Breaker {
 
     /// The state, or what the override or the lack of an owner makes of it.
     pub(crate) fn effective_state(&self) -> State {
-        let standing = self.standing();
-        match (standing.forced, standing.orphaned) {
-            (Some(Forced::Open), _) | (None, Some(Orphaned::Reject)) => State::Open,
-            (Some(Forced::Closed), _) | (None, Some(Orphaned::Admit)) => State::Closed,
-            (None, None) => standing.state,
-        }
+        self.standing().effective_state()
     }
 
     /// From when on a rejected call is worth another try, where that is known.
@@ -428,7 +434,7 @@ impl Breaker {
     }
 
     pub(crate) fn standing(&self) -> Standing {
-        self.shared.call_path().standing()
+        self.shared.standing()
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -449,6 +455,21 @@ impl fmt::Debug for Breaker {
             .field("name", &self.name())
             .field("state", &self.state())
             .finish()
+    }
+}
+
+/// Takes part in tokio's cooperative scheduling, so that a loop of rejected calls
+/// does not keep its thread to itself.
+async fn let_others_run(rejected: Rejected) -> Rejected {
+    consume_budget().await;
+    rejected
+}
+
+/// Waits until an instant; forever without one, or without a runtime's clock.
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) if Handle::try_current().is_ok() => sleep_until(instant.into()).await,
+        Some(_) | None => pending().await,
     }
 }
 

@@ -1,6 +1,8 @@
 //! The one way to hold a lock: for a closure that neither waits nor runs user code.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
+
+use crate::sync::Mutex;
 
 /// Runs `read_or_write` on what the mutex guards.
 ///

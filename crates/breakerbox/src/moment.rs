@@ -10,13 +10,24 @@ pub(crate) struct Moment(NonZeroU64);
 
 impl Moment {
     pub(crate) fn of(instant: Instant) -> Self {
-        let since = instant.saturating_duration_since(*LONG_AGO).as_nanos();
-        let nanos = u64::try_from(since).unwrap_or(LATEST).clamp(1, LATEST);
+        let since = instant.saturating_duration_since(*LONG_AGO);
+        // Without the 128 bits of `as_nanos`: a rejection in Open pays for this.
+        let nanos = since
+            .as_secs()
+            .saturating_mul(1_000_000_000)
+            .saturating_add(since.subsec_nanos().into())
+            .clamp(1, LATEST);
         Self(NonZeroU64::new(nanos).expect("it is at least 1"))
     }
 
     pub(crate) fn instant(self) -> Instant {
         *LONG_AGO + Duration::from_nanos(self.0.get())
+    }
+
+    /// Its number, from 1 to below 2^61.
+    #[inline]
+    pub(crate) fn number(self) -> u64 {
+        self.0.get()
     }
 
     /// A moment or none, as a number below 2^61; 0 is none.

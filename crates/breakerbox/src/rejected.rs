@@ -23,22 +23,21 @@ pub struct Rejected {
 impl Rejected {
     #[inline]
     pub(crate) fn new(reason: RejectReason, hint: Option<Moment>) -> Self {
-        let reason = REASONS.iter().position(|known| *known == reason);
-        let reason = reason.expect("every reason is in the table");
         Self {
-            word: Moment::bits(hint) << 3 | reason as u64,
+            word: Moment::bits(hint) << REASON_BITS | reason.code() as u64,
         }
     }
 
     /// Why.
     #[must_use]
     pub const fn reason(&self) -> RejectReason {
-        REASONS[(self.word & 7) as usize]
+        RejectReason::ALL[(self.word & ((1 << REASON_BITS) - 1)) as usize]
     }
 
     /// How long until another try is worth it, from now; None where nobody knows.
     ///
-    /// This reads the clock; the rejection itself did not.
+    /// A caller that waits exactly so long is admitted then, if a place is free.
+    /// This reads the clock, and is at least a nanosecond.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.told().retry_after(clock::now())
@@ -47,7 +46,7 @@ impl Rejected {
     /// From when on another try is worth it; None where nobody knows.
     #[must_use]
     pub fn retry_at(&self) -> Option<Instant> {
-        Moment::from_bits(self.word >> 3).map(Moment::instant)
+        Moment::from_bits(self.word >> REASON_BITS).map(Moment::instant)
     }
 
     /// The same, as the core tells it.
@@ -70,17 +69,11 @@ impl fmt::Display for Rejected {
     }
 }
 
-const REASONS: [RejectReason; 8] = [
-    RejectReason::ForcedOpen,
-    RejectReason::HalfOpen,
-    RejectReason::InFlight,
-    RejectReason::Open,
-    RejectReason::Orphaned,
-    RejectReason::Ramp,
-    // The word has room for two more.
-    RejectReason::Open,
-    RejectReason::Open,
-];
+const REASON_BITS: u32 = 3;
+const _: () = assert!(
+    RejectReason::ALL.len() <= 1 << REASON_BITS,
+    "the word has no room for so many reasons"
+);
 
 #[cfg(test)]
 mod tests {
@@ -89,7 +82,7 @@ mod tests {
     #[test]
     fn what_goes_in_comes_out() {
         let now = Instant::now();
-        for reason in REASONS {
+        for reason in RejectReason::ALL {
             let rejected = Rejected::new(reason, Some(Moment::of(now)));
             assert_eq!(rejected.reason(), reason);
             assert_eq!(rejected.retry_at(), Some(now));

@@ -52,7 +52,7 @@
 //! | `shell/interrupt` | ends a callback that takes too long |
 //! | `shell/linked` | ends the actors that an incarnation had linked |
 //! | `notifier`, `catch` | reports to the supervisor; turns panics into exits |
-//! | `handover` | wakes another thread before the user's code may block this one |
+//! | `lifo_slot` | wakes another thread before the user's code may block this one |
 //!
 //! # From a crash to the restart
 //!
@@ -86,8 +86,8 @@ mod current;
 mod down_hook;
 mod error;
 mod event;
-mod handover;
 mod latest_lock;
+pub(crate) mod lifo_slot;
 mod managed_child;
 mod message;
 mod notifier;

@@ -155,7 +155,7 @@ async fn r04_the_call_that_is_one_too_many_in_flight_opens_and_is_admitted() {
         drop(other);
     }
     let calls: Vec<_> = (0..3).map(|_| breaker.try_acquire().unwrap()).collect();
-    assert_eq!(rejection(&breaker), Some(RejectReason::InFlight));
+    assert_eq!(rejection(&breaker), Some(RejectReason::Open));
     let reason = breaker.snapshot().await.last_transition.unwrap().reason;
     assert_eq!(reason, Reason::Tripped(TripReason::InFlight));
     assert_eq!(rejection(&breaker), Some(RejectReason::Open));

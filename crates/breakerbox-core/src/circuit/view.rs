@@ -4,7 +4,7 @@ use super::{Circuit, Closed, Phase};
 use crate::counts::Sums;
 use crate::standing::WHOLE;
 use crate::{
-    ActiveOverride, BreakerConfig, Counts, Forced, Generation, InFlight, Standing, State,
+    ActiveOverride, BreakerConfig, Counts, Forced, Generation, InFlight, Look, Standing, State,
     Transition, Wake,
 };
 
@@ -13,23 +13,26 @@ impl Circuit {
     /// What callers may be told until the next input or deadline.
     #[must_use]
     pub fn standing(&self) -> Standing {
+        let (in_flight, share) = match &self.phase {
+            Phase::Closed(closed) => (closed.in_flight, closed.share()),
+            Phase::HalfOpen(_) | Phase::Open { .. } => (InFlight::none(None), WHOLE),
+        };
+        let says_all = in_flight.limit().is_none() && share == WHOLE && !self.config.is_timed();
         Standing {
             forced: self.forced(),
             generation: self.generation,
+            in_flight,
+            look: if says_all {
+                Look::NoFurther
+            } else {
+                Look::Beyond
+            },
             orphaned: None,
-            in_flight: match self.phase {
-                Phase::Closed(Closed { limit: Some(_), .. }) => InFlight::Counted,
-                _ => InFlight::Uncounted,
-            },
             places: match &self.phase {
-                Phase::Closed(closed) => closed.places,
                 Phase::HalfOpen(probes) => probes.free_places(),
-                Phase::Open { .. } => 0,
+                Phase::Closed(_) | Phase::Open { .. } => 0,
             },
-            share: match &self.phase {
-                Phase::Closed(closed) => closed.share(),
-                Phase::HalfOpen(_) | Phase::Open { .. } => WHOLE,
-            },
+            share,
             state: self.state(),
             wake: if self.verdicts.is_asleep() {
                 Wake::Asleep
@@ -37,6 +40,21 @@ impl Circuit {
                 Wake::Awake
             },
         }
+    }
+
+    /// When the standing answer changes by itself: an opening, an override or a
+    /// step of the ramp ends.
+    ///
+    /// It does not tell of an overdue probe, which changes the answer too.
+    #[must_use]
+    pub fn standing_until(&self) -> Option<Instant> {
+        let state_until = match &self.phase {
+            Phase::Closed(closed) => closed.next_deadline(),
+            Phase::HalfOpen(_) => None,
+            Phase::Open { until } => Some(*until),
+        };
+        let expires = self.override_until();
+        expires.into_iter().chain(state_until).min()
     }
 
     /// From when on a rejected call is worth another try, where that is known.
@@ -87,7 +105,7 @@ impl Circuit {
     #[must_use]
     pub const fn in_flight_limit(&self) -> Option<u16> {
         match &self.phase {
-            Phase::Closed(closed) => closed.limit,
+            Phase::Closed(Closed { in_flight, .. }) => in_flight.limit(),
             Phase::HalfOpen(_) | Phase::Open { .. } => None,
         }
     }

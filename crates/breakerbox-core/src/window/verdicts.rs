@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::{Shape, Window};
 use crate::counts::{Counts, Sums};
-use crate::{Outcome, Pace, Streak, Tally, Wake, span};
+use crate::{Outcome, Pace, Streak, Wake, span};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Verdicts {
@@ -84,11 +84,9 @@ impl Verdicts {
     ///
     /// Where the window is one of calls they must all be successes or ignored:
     /// which failure slides out when depends on their order.
-    pub(crate) fn absorb(&mut self, tally: &Tally, now: Instant) {
+    pub(crate) fn absorb(&mut self, sums: Sums, now: Instant) {
         self.wake(now);
-        let sums = Sums::folded(tally);
         self.sums.merge(sums);
-        self.correct(tally.streak);
         match &mut self.forgetting {
             Forgetting::ByCall(last) => self.sums.subtract(last.push(sums)),
             Forgetting::BySlice(slices) => self.sums.subtract(slices.push(sums, now)),

@@ -115,7 +115,7 @@ impl Plan {
     /// The signal that these counts reach, if any.
     pub(crate) fn trips_on(&self, counts: &Counts) -> Option<TripReason> {
         let judged = counts.successes + counts.failures;
-        self.signals.iter().find_map(|signal| {
+        let reached = |signal: &Signal| {
             let (reached, reason) = match *signal {
                 Signal::Custom => (lopsided(counts), TripReason::Custom),
                 Signal::InRow(failures) => (
@@ -132,7 +132,11 @@ impl Plan {
                 ),
             };
             reached.then_some(reason)
-        })
+        };
+        // Custom ones are asked where no other one has opened it.
+        let (custom, built_in): (Vec<_>, Vec<_>) =
+            (self.signals.iter()).partition(|signal| matches!(signal, Signal::Custom));
+        built_in.into_iter().chain(custom).find_map(reached)
     }
 }
 

@@ -1,13 +1,14 @@
-//! How far the owner has dealt with reports, and who waits for it.
+//! How far custom policies have answered, and who waits for that.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::lock;
+use crate::sync::Mutex;
 
-/// The reports that have been dealt with: all up to a number.
+/// The questions that have been answered: all up to a number.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Answers {
     inner: Arc<Mutex<Inner>>,
@@ -20,7 +21,7 @@ struct Inner {
 }
 
 impl Answers {
-    /// Reports up to this number have been dealt with.
+    /// Questions up to this number have been answered.
     pub(super) fn raise(&self, number: u64) {
         let woken = lock::with(&self.inner, |inner| {
             inner.answered = inner.answered.max(number);
@@ -30,12 +31,12 @@ impl Answers {
         woken.into_values().for_each(Waker::wake);
     }
 
-    /// Whether report `number` has been dealt with.
+    /// Whether question `number` has been answered.
     pub(super) fn include(&self, number: u64) -> bool {
         lock::with(&self.inner, |inner| inner.answered >= number)
     }
 
-    /// Waits for report `number`, unless it has been dealt with.
+    /// Waits for the answer to question `number`, unless it has been given.
     pub(super) fn of(&self, number: u64) -> Option<Answer> {
         let answers = || self.clone();
         (!self.include(number)).then(|| Answer {
@@ -45,7 +46,7 @@ impl Answers {
     }
 }
 
-/// Ready when one report has been dealt with.
+/// Ready when one question has been answered.
 #[derive(Debug)]
 pub(super) struct Answer {
     answers: Answers,
@@ -78,14 +79,14 @@ impl Drop for Answer {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use tokio_test::{assert_pending, assert_ready, task};
 
     use super::*;
 
     #[test]
-    fn who_waits_is_woken_once_its_report_has_been_dealt_with() {
+    fn who_waits_is_woken_once_its_question_has_been_answered() {
         let answers = Answers::default();
         assert!(answers.of(0).is_none());
         let mut waiting = [1, 2, 3].map(|number| task::spawn(answers.of(number).unwrap()));

@@ -1,280 +1,402 @@
-//! What a breaker's owner shares with its callers: the gate, the tally, the fuse.
+//! The way of a call through a breaker: the gate, the tally, the fuse, the ledger.
 //!
 //! A message for every call would cost more than most calls and queue without
-//! bound. So the messages that everybody would send all the time are folded into
-//! three small things. The *gate* is the owner's standing answer to "may I?". The
-//! *tally* is verdicts added up. The *fuse* says how many failures the owner need
-//! not hear about, because no decision could come of them. The one that burns
-//! the fuse is left for the owner as it is, with the reading of the tally it
-//! came at; so the owner judges exactly what a circuit asked call by call would.
+//! bound, and an actor decides only when the scheduler lets it. So what everybody
+//! would say all the time is folded into three small things. The *gate* is the
+//! standing answer to "may I?". The *tally* is verdicts added up. The *fuse* says
+//! how many failures cannot open the breaker, whatever comes between.
+//!
+//! The one that burns the fuse is judged at once, by whoever made it: under a
+//! lock it brings the owner's [`Ledger`] up to date, enters its verdict, and
+//! publishes what the core's rules make of it. So a verdict has one of two ways:
+//! it is folded, or it is entered.
 //!
 //! # Invariants
 //!
 //! 1. Every verdict is counted in exactly one place: a cell, the fuse, or the
-//!    reports; and from there in exactly one of window and `late`.
-//! 2. Of the verdicts of one thread the owner sees no later one without the
+//!    ledger; and from there in exactly one of window and `late`.
+//! 2. Of the verdicts of one thread the ledger knows no later one without the
 //!    earlier ones.
-//! 3. While a failure waits for the owner no failure is folded.
+//! 3. When a verdict that opens the breaker has been settled, the gate is shut.
+//! 4. No admission and no verdict waits for the owner to be scheduled, but for one
+//!    that a custom policy must judge.
 
 use std::time::Instant;
 
-use breakerbox_core::{Fuse, Generation, Notice, Orphaned, Outcome, Standing, Ticket, Wake};
+use breakerbox_core::{
+    BreakerConfig, Circuit, ConfigError, Generation, Orphaned, Outcome, Pace, Question, Standing,
+};
 
-use crate::Rejected;
-use crate::sync::{AtomicU64, Ordering};
+use super::packed_ticket::PackedTicket;
+use crate::sync::{AtomicU64, Mutex, Ordering};
+use crate::{Rejected, clock, lock};
 
+mod consumed;
 mod fuse;
 mod gate;
+mod ledger;
 #[cfg(all(test, loom))]
 mod loom_tests;
 mod published_config;
-mod reading;
+mod questions;
+mod streak_end;
 mod tally;
+#[cfg(all(test, not(loom)))]
+mod tests;
+#[cfg_attr(loom, path = "call_path/loom_thread_slot.rs")]
 mod thread_slot;
 
-use fuse::{FuseWord, Mode, SharedFuse};
-pub(super) use gate::Glance;
-use gate::{Admitted, Gate};
+use consumed::Reading;
+use fuse::SharedFuse;
+use gate::{Gate, NotAdmitted};
+use ledger::{Asked, Owner};
+pub(super) use ledger::{Ledger, Need, News};
 pub(super) use published_config::PublishedConfig;
-pub(super) use reading::{Heard, Reading};
 use tally::ShardedTally;
 
 #[derive(Debug)]
 pub(super) struct CallPath {
-    /// The successes that had come when the last run of failures ended:
-    /// `generation:24 successes:40`.
-    calm_since: AtomicU64,
-    tally: ShardedTally,
-    gate: Gate,
+    config: PublishedConfig,
     fuse: SharedFuse,
+    gate: Gate,
+    ledger: Mutex<Ledger>,
+    /// See [`streak_end`].
+    streak_end: AtomicU64,
+    tally: ShardedTally,
 }
 
-/// What became of a verdict.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Fold {
-    /// It was counted, and that is all.
-    Done,
-    /// It must be left for the owner as a report.
-    Report,
+/// A question to a custom policy, in the hands of the owner.
+#[derive(Debug)]
+pub(super) struct AskedQuestion {
+    config: BreakerConfig,
+    pub(super) number: u64,
+    question: Question,
+}
+
+impl AskedQuestion {
+    /// Asks the policy, which runs the user's code.
+    pub(super) fn ask(&self) -> bool {
+        self.question.ask(&self.config)
+    }
 }
 
 impl CallPath {
-    /// One without a fuse, which [`publish`](Self::publish) lays.
-    pub(super) fn new(standing: Standing, epoch: Instant) -> Self {
-        Self {
-            calm_since: AtomicU64::new(0),
+    pub(super) fn new(circuit: Circuit, now: Instant) -> Self {
+        let path = Self {
+            config: PublishedConfig::new(circuit.config()),
+            fuse: SharedFuse::new(circuit.generation()),
+            gate: Gate::new(circuit.standing()),
+            streak_end: AtomicU64::new(streak_end::mark(circuit.generation(), 0)),
+            ledger: Mutex::new(Ledger::new(circuit)),
             tally: ShardedTally::new(),
-            gate: Gate::new(standing),
-            fuse: SharedFuse::new(standing.generation, epoch),
+        };
+        path.act(now, |_| ());
+        path
+    }
+
+    pub(super) fn config(&self) -> &PublishedConfig {
+        &self.config
+    }
+
+    /// Admits a call or says why not; never waits for the owner.
+    ///
+    /// `ask` asks the owner to look.
+    #[inline]
+    pub(super) fn admit(&self, ask: impl Fn(Need)) -> Result<PackedTicket, Rejected> {
+        match self.gate.try_fast() {
+            Some(Ok(generation)) => Ok(PackedTicket::plain(generation)),
+            Some(Err(rejected)) => Err(rejected),
+            None => self.admit_by_rule(ask),
         }
     }
 
-    /// The answer that most calls get.
+    /// Counts the verdict on a call of which nothing else matters, if nobody need
+    /// judge it. If not, it has done nothing, and [`settle`](Self::settle) is next.
     #[inline]
-    pub(super) fn glance(&self) -> Glance {
-        self.gate.glance()
+    pub(super) fn fold_plain(&self, ticket: &PackedTicket, outcome: Outcome) -> bool {
+        ticket.is_plain() && self.fold(ticket.generation(), outcome)
     }
 
-    /// Admits a call or says why not; never waits.
-    pub(super) fn admit(&self) -> Result<Admitted, Rejected> {
-        self.gate.admit()
+    /// Records a verdict that is not folded as a plain one.
+    ///
+    /// Returns the number of the question that a custom policy must answer before
+    /// it is known whether the verdict opens the breaker. `ask` asks the owner to
+    /// look.
+    pub(super) fn settle(
+        &self,
+        ticket: PackedTicket,
+        outcome: Outcome,
+        ask: impl Fn(Need),
+    ) -> Option<u64> {
+        let pace = ticket
+            .since()
+            .map_or(Pace::Fast, |since| self.config.pace(since));
+        let notice = ticket.notice();
+        // What took long can afford the ledger, so slowness is never folded.
+        let may_fold = pace == Pace::Fast && !ticket.is_plain() && !ticket.is_probe();
+        let question = if may_fold && self.fold(notice.generation(), outcome) {
+            None
+        } else {
+            self.enter(ticket, outcome, pace, ask)
+        };
+        // After the verdict, so that a caller that takes the place comes after it.
+        if notice.holds_place() {
+            self.gate.hand_back(notice, outcome);
+        }
+        question
+    }
+
+    /// Returns the answer that stands now.
+    pub(super) fn standing(&self, ask: impl Fn(Need)) -> Standing {
+        let (standing, due) = self.gate.standing();
+        let Some(now) = due else { return standing };
+        self.with_ledger(now, ask, |_| ());
+        self.gate.standing().0
+    }
+
+    /// Returns what a call would be told now that is rejected for sure.
+    ///
+    /// While the breaker ramps up no call is.
+    pub(super) fn rejection(&self, ask: impl Fn(Need)) -> Option<Rejected> {
+        let reason = self.standing(ask).admit(|| 0).err()?;
+        Some(self.gate.rejected(reason))
+    }
+
+    /// Returns the instant from which another try is worth it, where that is known.
+    pub(super) fn retry_at(&self) -> Option<Instant> {
+        self.gate.retry_at().map(crate::moment::Moment::instant)
+    }
+
+    /// Does something to the ledger, which is up to date, and publishes what follows.
+    ///
+    /// The owner needs nobody to ask it to look; a caller uses `with_ledger`.
+    pub(super) fn act<T>(&self, now: Instant, act: impl FnOnce(&mut Ledger) -> T) -> T {
+        lock::with(&self.ledger, |ledger| self.act_on(ledger, now, act))
+    }
+
+    /// Reads the circuit as the last one left it who looked.
+    pub(super) fn inspect<T>(&self, inspect: impl FnOnce(&Circuit) -> T) -> T {
+        lock::with(&self.ledger, |ledger| inspect(ledger.circuit()))
+    }
+
+    /// Changes the configuration, for the circuit and for callers.
+    pub(super) fn reconfigure(
+        &self,
+        config: BreakerConfig,
+        now: Instant,
+    ) -> Result<(), ConfigError> {
+        self.act(now, |ledger| {
+            ledger.circuit_mut().reconfigure(config, now)?;
+            self.config.publish(&config);
+            ledger.add_news(News::Reconfigured);
+            Ok(())
+        })
+    }
+
+    /// Returns the number up to which earlier owners have asked questions.
+    ///
+    /// The last of them may have no answer, because its policy panicked.
+    pub(super) fn asked_questions(&self) -> u64 {
+        lock::with(&self.ledger, |ledger| ledger.questions.taken())
+    }
+
+    /// Begins a look of the owner: a caller that needs it from now on asks again.
+    pub(super) fn begin_look(&self, now: Instant) {
+        self.act(now, |ledger| ledger.asked = Asked::No);
+    }
+
+    /// Takes the next thing that the owner has to tell.
+    pub(super) fn next_news(&self) -> Option<News> {
+        lock::with(&self.ledger, Ledger::next_news)
+    }
+
+    /// Takes the next question to a custom policy.
+    pub(super) fn next_question(&self) -> Option<AskedQuestion> {
+        lock::with(&self.ledger, |ledger| {
+            let (number, question) = ledger.questions.take()?;
+            Some(AskedQuestion {
+                config: *ledger.circuit().config(),
+                number,
+                question,
+            })
+        })
+    }
+
+    /// Opens the breaker, because a custom policy has said so.
+    pub(super) fn answer_open(&self, asked: &AskedQuestion, now: Instant) {
+        self.act(now, |ledger| {
+            if ledger.owner == Owner::Expected {
+                ledger.circuit_mut().answer_open(&asked.question, now);
+            }
+        });
+    }
+
+    /// Ends a look of the owner. Returns when it must look without being asked, and
+    /// whether questions are left.
+    pub(super) fn end_look(&self) -> (Option<Instant>, bool) {
+        lock::with(&self.ledger, |ledger| {
+            (ledger.set_alarm(), ledger.questions.are_waiting())
+        })
+    }
+
+    /// Sets what callers get because there will be no owner any more.
+    ///
+    /// Verdicts judge nothing from now on.
+    pub(super) fn orphan(&self, choice: Orphaned) {
+        lock::with(&self.ledger, |ledger| {
+            ledger.owner = Owner::GoneForGood;
+            ledger.questions.clear();
+            self.gate.orphan(choice);
+        });
+    }
+
+    /// A number that changes when a verdict is counted.
+    pub(super) fn activity(&self, now: Instant) -> u64 {
+        self.act(now, |ledger| {
+            let totals = ledger.circuit().totals();
+            totals.failures + totals.ignored + totals.successes + ledger.circuit().late()
+        })
+    }
+
+    #[inline(never)]
+    fn admit_by_rule(&self, ask: impl Fn(Need)) -> Result<PackedTicket, Rejected> {
+        let admitted = loop {
+            match self.gate.admit() {
+                Ok(admitted) => break admitted,
+                Err(NotAdmitted::Rejected(rejected)) => return Err(rejected),
+                Err(NotAdmitted::Due(now)) => self.with_ledger(now, &ask, |_| ()),
+            }
+        };
+        let ticket = admitted.ticket();
+        if admitted.is_news() {
+            let now = clock::now();
+            self.with_ledger(now, ask, |ledger| {
+                ledger.circuit_mut().admitted(ticket.notice(), now);
+            });
+        }
+        Ok(PackedTicket::new(&ticket, self.config.begin()))
+    }
+
+    /// Counts a verdict, if nobody need judge it. If not, it has done nothing.
+    #[inline]
+    fn fold(&self, generation: Generation, outcome: Outcome) -> bool {
+        match outcome {
+            Outcome::Failure { retry_after: None } => self.fuse.fold(generation),
+            Outcome::Failure { .. } => false,
+            Outcome::Ignored => self.fold_ignored(generation),
+            Outcome::Success => self.fold_success(generation),
+        }
     }
 
     /// Counts a success, which mostly takes a look, a load and a store.
-    ///
-    /// It is what [`fold`](Self::fold) does with most successes. If it does not
-    /// count, it has done nothing.
     #[inline]
-    pub(super) fn count_success(&self, generation: Generation) -> bool {
+    fn fold_success(&self, generation: Generation) -> bool {
         let word = self.fuse.read();
-        let plain = word.is_of(generation) && word.mode != Mode::Asleep;
-        let counted = plain
-            && thread_slot::numbered()
-                .is_some_and(|slot| self.tally.success_again(slot, generation));
+        if !word.folds(generation) {
+            return false;
+        }
+        let counted = thread_slot::numbered()
+            .is_some_and(|slot| self.tally.count_success_again(slot, generation))
+            || self.fold_first_success(generation);
         if counted && word.streak > 0 {
             self.end_streak(generation);
         }
         counted
     }
 
-    /// Counts a failure, as [`fold`](Self::fold) does. If it does not count, it
-    /// has done nothing.
-    #[inline]
-    pub(super) fn count_failure(
-        &self,
-        generation: Generation,
-        now: impl FnOnce() -> Instant,
-    ) -> bool {
-        thread_slot::numbered().is_some() && self.fuse.fold(generation, now) == Fold::Done
+    /// Counts the first success of a thread in a generation.
+    #[cold]
+    fn fold_first_success(&self, generation: Generation) -> bool {
+        let slot = thread_slot::current();
+        slot.is_some_and(|slot| {
+            self.tally.count_success(slot, generation);
+            true
+        })
     }
 
-    /// Counts a verdict, if the owner need not hear of it.
-    pub(super) fn fold(
-        &self,
-        ticket: &Ticket,
-        outcome: Outcome,
-        now: impl FnOnce() -> Instant,
-    ) -> Fold {
-        match thread_slot::current() {
-            Some(slot) if !ticket.is_decisive() => {
-                self.fold_at(slot, ticket.generation(), outcome, now)
-            }
-            Some(_) | None => Fold::Report,
-        }
-    }
-
-    fn fold_at(
-        &self,
-        slot: usize,
-        generation: Generation,
-        outcome: Outcome,
-        now: impl FnOnce() -> Instant,
-    ) -> Fold {
-        match outcome {
-            Outcome::Failure { retry_after: None } => self.fuse.fold(generation, now),
-            Outcome::Failure {
-                retry_after: Some(_),
-            } => Fold::Report,
-            Outcome::Ignored => self.fold_ignored(slot, generation),
-            Outcome::Success => self.fold_success(slot, generation),
-        }
-    }
-
-    /// What had been counted when this verdict came, which is left for the owner.
-    ///
-    /// None if its generation is over. The caller holds the lock on the reports,
-    /// so readings stand in them in the order in which they were taken.
-    pub(super) fn reading_at(&self, ticket: &Ticket, outcome: Outcome) -> Option<Reading> {
-        let generation = ticket.generation();
-        if ticket.is_probe() {
-            return self.reading_of(generation);
-        }
-        let word = self.fuse.wait_for_owner(generation, outcome)?;
-        Some(self.reading(generation, word))
-    }
-
-    /// What has been counted, while its generation lasts.
-    pub(super) fn reading_of(&self, generation: Generation) -> Option<Reading> {
-        let word = self.fuse.read();
-        word.is_of(generation)
-            .then(|| self.reading(generation, word))
-    }
-
-    /// Gives a probe's place back, if it judged nothing.
-    pub(super) fn hand_back(&self, notice: Notice, outcome: Outcome) {
-        self.gate.hand_back(notice, outcome);
-    }
-
-    pub(super) fn standing(&self) -> Standing {
-        self.gate.standing()
-    }
-
-    /// A number that changes when a verdict is counted.
-    pub(super) fn activity(&self) -> u64 {
-        let generation = self.standing().generation;
-        let sum = self.tally.sum(generation);
-        let counted = sum.ignored + sum.successes + sum.other;
-        let word = self.fuse.read();
-        counted.wrapping_add(u64::from(word.left ^ word.streak))
-    }
-
-    /// For the owner: what has been counted; no failure is folded until `lay`.
-    pub(super) fn take(&self, generation: Generation) -> Reading {
-        let word = self.fuse.take();
-        self.reading(generation, word)
-    }
-
-    /// For the owner: ends a generation. Returns what is left of its fuse.
-    pub(super) fn begin(&self, generation: Generation) -> u32 {
-        self.fuse.begin(generation).left
-    }
-
-    /// From when on a rejected call is worth another try, where that is known.
-    pub(super) fn retry_at(&self) -> Option<Instant> {
-        self.gate.retry_at().map(crate::moment::Moment::instant)
-    }
-
-    /// For the owner: what holds from now on, when it has taken what was counted.
-    ///
-    /// Returns how many failures may be folded.
-    pub(super) fn publish(
-        &self,
-        standing: Standing,
-        fuse: Fuse,
-        streak: u64,
-        retry_at: Option<Instant>,
-    ) -> u32 {
-        // The gate last: who is admitted in a generation finds its fuse.
-        let laid = self.fuse.lay(fuse, streak, Mode::of(standing));
-        self.gate.publish(standing, retry_at);
-        laid
-    }
-
-    pub(super) fn orphan(&self, choice: Orphaned) {
-        self.gate.orphan(choice);
-    }
-
-    fn fold_ignored(&self, slot: usize, generation: Generation) -> Fold {
-        let word = self.fuse.read();
-        match word.mode {
-            _ if !word.is_of(generation) => self.count_late(slot),
-            Mode::Asleep => Fold::Report,
-            Mode::Folding | Mode::Waiting => {
-                self.tally.ignored(slot, generation);
-                Fold::Done
-            }
-        }
-    }
-
-    fn fold_success(&self, slot: usize, generation: Generation) -> Fold {
-        let word = self.fuse.read();
-        match word.mode {
-            _ if !word.is_of(generation) => self.count_late(slot),
-            Mode::Asleep => Fold::Report,
-            Mode::Folding | Mode::Waiting => {
-                self.tally.success(slot, generation);
-                if word.streak > 0 {
-                    self.end_streak(generation);
-                }
-                Fold::Done
-            }
-        }
+    #[inline(never)]
+    fn fold_ignored(&self, generation: Generation) -> bool {
+        let slot = thread_slot::current().filter(|_| self.fuse.read().folds(generation));
+        slot.is_some_and(|slot| {
+            self.tally.count_ignored(slot, generation);
+            true
+        })
     }
 
     #[cold]
     fn end_streak(&self, generation: Generation) {
         let before = self.tally.sum(generation).successes - 1;
-        let tagged = generation.number() << 40 | before & SUCCESSES;
         // Relaxed: read after the fuse, whose change below releases it.
-        self.calm_since.store(tagged, Ordering::Relaxed);
+        self.streak_end
+            .store(streak_end::mark(generation, before), Ordering::Relaxed);
         self.fuse.end_streak(generation);
     }
 
+    /// Enters a verdict in the ledger.
     #[cold]
-    fn count_late(&self, slot: usize) -> Fold {
-        self.tally.late(slot);
-        Fold::Done
+    fn enter(
+        &self,
+        ticket: PackedTicket,
+        outcome: Outcome,
+        pace: Pace,
+        ask: impl Fn(Need),
+    ) -> Option<u64> {
+        let now = clock::now();
+        self.with_ledger(now, ask, |ledger| {
+            ledger.record(ticket.into_ticket(), outcome, pace, now)
+        })
     }
 
-    fn reading(&self, generation: Generation, word: FuseWord) -> Reading {
-        // After the fuse: every success that a counted failure has seen is in.
-        let calm_since = self.calm_since.load(Ordering::Relaxed);
+    /// Does something to the ledger, which is up to date, publishes what follows, and
+    /// asks the owner to look where it is needed.
+    fn with_ledger<T>(
+        &self,
+        now: Instant,
+        ask: impl Fn(Need),
+        act: impl FnOnce(&mut Ledger) -> T,
+    ) -> T {
+        lock::with(&self.ledger, |ledger| {
+            let done = self.act_on(ledger, now, act);
+            if let Some(need) = ledger.needs_owner() {
+                ledger.asked = Asked::Yes;
+                ask(need);
+            }
+            done
+        })
+    }
+
+    fn act_on<T>(
+        &self,
+        ledger: &mut Ledger,
+        now: Instant,
+        act: impl FnOnce(&mut Ledger) -> T,
+    ) -> T {
+        ledger.catch_up(self, now);
+        let done = act(ledger);
+        ledger.publish(self, now);
+        done
+    }
+
+    /// Disarms the fuse and reads what has been counted.
+    fn read_disarmed(&self, generation: Generation) -> Reading {
+        // The fuse first: every success that a counted failure has seen is in.
+        let word = self.fuse.disarm();
+        // Relaxed: read after the fuse, which released it.
+        let successes_at_streak_end = self.streak_end.load(Ordering::Relaxed);
         Reading {
-            calm_since,
             generation,
             sum: self.tally.sum(generation),
+            successes_at_streak_end,
             word,
         }
     }
-}
 
-impl Mode {
-    fn of(standing: Standing) -> Self {
-        match standing.wake {
-            Wake::Asleep => Self::Asleep,
-            Wake::Awake => Self::Folding,
-        }
+    /// Starts a generation for verdicts; returns what a run's end is marked by.
+    fn start_generation(&self, generation: Generation) -> u64 {
+        let mark = streak_end::mark(generation, 0);
+        // Relaxed: the fuse's release comes after it.
+        self.streak_end.store(mark, Ordering::Relaxed);
+        self.fuse.start_generation(generation);
+        mark
     }
 }
-
-const SUCCESSES: u64 = (1 << 40) - 1;

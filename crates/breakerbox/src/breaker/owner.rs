@@ -1,24 +1,25 @@
 //! The actor that owns a breaker's state.
 //!
-//! Whatever it does, it begins by catching up: it reads the reports in the order
-//! they were made, each as of its own time, then looks at the clock. So a report
-//! made before a deadline counts before it, even where the timer was faster, and
-//! a new incarnation continues exactly where the last one stopped.
+//! It takes commands, asks custom policies, tells events, and looks when there is
+//! something to do without traffic. Its ledger is under a lock, where callers carry
+//! out what it has said in advance, so nothing waits for its turn on the scheduler
+//! that need not, and a new incarnation continues exactly where the last one
+//! stopped.
 //!
 //! # Invariants
 //!
-//! 1. One owner at a time has the circuit in its hands; when its state is
-//!    dropped, by whatever end, the circuit is put down whole.
+//! 1. A custom policy is asked while nothing is locked and nothing is half done.
 //! 2. What was decided is published before anybody is answered.
+//! 3. One message leads to a bounded number of questions to a custom policy.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use breakerbox_core::{BreakerConfig, Circuit, ConfigError, Override};
-use ractor::{Actor, ActorProcessingErr, ActorRef};
+use breakerbox_core::Override;
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::task::AbortHandle;
 
-use super::ledger::Ledger;
+use super::call_path::News;
 use super::{BreakerMessage, OwnedPermit, Shared};
 use crate::{clock, event::Event};
 
@@ -37,9 +38,8 @@ impl Actor for Owner {
         myself: ActorRef<BreakerMessage>,
         shared: Arc<Shared>,
     ) -> Result<OwnerState, ActorProcessingErr> {
-        let mut state = OwnerState::take_up(shared, &myself)?;
-        state.catch_up();
-        state.set_timer(&myself);
+        let mut state = OwnerState::start(shared, &myself)?;
+        state.look(&myself);
         Ok(state)
     }
 
@@ -49,18 +49,20 @@ impl Actor for Owner {
         message: BreakerMessage,
         state: &mut OwnerState,
     ) -> Result<(), ActorProcessingErr> {
-        state.catch_up();
+        // Whoever inspects a breaker learns what its policy says. All else is done
+        // before a policy of the user's own can fail.
+        if matches!(message, BreakerMessage::Inspect(_)) {
+            state.look(&myself);
+        }
         state.handle_message(message);
-        state.set_timer(&myself);
+        state.look(&myself);
         Ok(())
     }
 }
 
-/// A breaker's ledger in the hands of its owner.
+/// What one incarnation of a breaker's owner has.
 #[derive(Debug)]
 pub(crate) struct OwnerState {
-    /// None only while it is being put down.
-    ledger: Option<Box<Ledger>>,
     incarnation: u64,
     shared: Arc<Shared>,
     timer: Option<Timer>,
@@ -73,16 +75,12 @@ struct Timer {
 }
 
 impl OwnerState {
-    fn take_up(
+    fn start(
         shared: Arc<Shared>,
         actor: &ActorRef<BreakerMessage>,
     ) -> Result<Self, ActorProcessingErr> {
-        let Some((ledger, incarnation)) = shared.take_up(actor.clone()) else {
-            return Err(format!(
-                "breaker {:?} has an owner, or has lost it for good",
-                shared.name()
-            )
-            .into());
+        let Some(incarnation) = shared.start_incarnation(actor.clone()) else {
+            return Err(format!("breaker {:?} has lost its owner for good", shared.name()).into());
         };
         if incarnation > 1 {
             shared.tell(|breaker| Event::Restarted {
@@ -90,19 +88,37 @@ impl OwnerState {
                 incarnation,
             });
         }
+        // A policy that panicked is not asked the same again.
+        shared.answers().raise(shared.call_path().asked_questions());
         Ok(Self {
-            ledger: Some(ledger),
             incarnation,
             shared,
             timer: None,
         })
     }
 
-    /// Deals with all that was reported and all that is due.
-    fn catch_up(&mut self) {
-        self.shared.reports().begin();
-        self.settle_up();
-        self.shared.reports().answer();
+    /// Brings the breaker up to date, asks its policy, tells the news and sets the
+    /// timer.
+    fn look(&mut self, myself: &ActorRef<BreakerMessage>) {
+        let path = self.shared.call_path();
+        path.begin_look(clock::now());
+        self.tell_news();
+        for _ in 0..QUESTIONS_AT_ONCE {
+            let Some(asked) = path.next_question() else {
+                break;
+            };
+            if asked.ask() {
+                path.answer_open(&asked, clock::now());
+            }
+            self.shared.answers().raise(asked.number);
+            self.tell_news();
+        }
+        let (due, questions_are_left) = path.end_look();
+        if questions_are_left {
+            // An owner that is gone needs no reminder.
+            let _gone = myself.cast(BreakerMessage::Decide);
+        }
+        self.set_timer(due, myself);
     }
 
     fn handle_message(&mut self, message: BreakerMessage) {
@@ -114,69 +130,53 @@ impl OwnerState {
             }
             BreakerMessage::Decide => {}
             BreakerMessage::Inspect(reply) => {
-                let circuit = self.ledger.as_ref().expect(IN_HAND).circuit();
-                answer(reply, self.shared.snapshot_of(circuit, self.incarnation));
+                answer(reply, self.shared.snapshot(self.incarnation));
             }
             BreakerMessage::Override(word, reply) => {
                 self.overrule(word);
                 answer(reply, ());
             }
             BreakerMessage::Reconfigure(config, reply) => {
-                answer(reply, self.reconfigure(*config));
+                let path = self.shared.call_path();
+                answer(reply, path.reconfigure(*config, clock::now()));
             }
             BreakerMessage::Reset(reply) => {
-                self.act(|circuit| circuit.reset(clock::now()));
+                let now = clock::now();
+                let path = self.shared.call_path();
+                path.act(now, |ledger| ledger.circuit_mut().reset(now));
                 answer(reply, ());
             }
             BreakerMessage::Settle(permit, outcome) => {
                 let _decided_below = permit.settle(outcome);
-                self.catch_up();
             }
         }
     }
 
     fn overrule(&mut self, word: Option<Override>) {
-        self.act(|circuit| match word.clone() {
-            Some(word) => circuit.force(word, clock::now()),
-            None => circuit.release(clock::now()),
+        let now = clock::now();
+        self.shared.call_path().act(now, |ledger| {
+            match word.clone() {
+                Some(word) => ledger.circuit_mut().force(word, now),
+                None => ledger.circuit_mut().release(now),
+            }
+            ledger.add_news(News::Overridden(word));
         });
-        self.shared
-            .tell(|breaker| Event::Overridden { breaker, word });
     }
 
-    fn reconfigure(&mut self, config: BreakerConfig) -> Result<(), ConfigError> {
-        self.act(|circuit| circuit.reconfigure(config, clock::now()))?;
-        self.shared.publish_config(config);
-        self.shared.tell(|breaker| Event::Reconfigured { breaker });
-        Ok(())
-    }
-
-    /// Does something to the circuit and publishes what follows.
-    fn act<T>(&mut self, act: impl FnOnce(&mut Circuit) -> T) -> T {
-        let ledger = self.ledger.as_mut().expect(IN_HAND);
-        let done = ledger.act(self.shared.call_path(), act);
-        self.settle_up();
-        done
-    }
-
-    /// Enters what is new and tells listeners what has changed.
-    fn settle_up(&mut self) {
-        let ledger = self.ledger.as_mut().expect(IN_HAND);
-        let was_overridden = ledger.circuit().overriding().is_some();
-        ledger.settle_up(self.shared.reports(), self.shared.call_path(), clock::now());
-        while let Some(transition) = ledger.circuit_mut().poll_transition() {
-            self.shared.tell_transition(transition);
-        }
-        if was_overridden && ledger.circuit().overriding().is_none() {
-            let word = None;
-            self.shared
-                .tell(|breaker| Event::Overridden { breaker, word });
+    fn tell_news(&self) {
+        while let Some(news) = self.shared.call_path().next_news() {
+            match news {
+                News::Changed(transition) => self.shared.tell_transition(transition),
+                News::Overridden(word) => self
+                    .shared
+                    .tell(|breaker| Event::Overridden { breaker, word }),
+                News::Reconfigured => self.shared.tell(|breaker| Event::Reconfigured { breaker }),
+            }
         }
     }
 
     /// Sees to it that the next deadline is met without traffic.
-    fn set_timer(&mut self, myself: &ActorRef<BreakerMessage>) {
-        let due = self.ledger.as_ref().expect(IN_HAND).next_deadline();
+    fn set_timer(&mut self, due: Option<Instant>, myself: &ActorRef<BreakerMessage>) {
         if self.timer.as_ref().map(|timer| timer.due) == due {
             return;
         }
@@ -205,15 +205,14 @@ impl OwnerState {
 impl Drop for OwnerState {
     fn drop(&mut self) {
         self.stop_timer();
-        if let Some(ledger) = self.ledger.take() {
-            self.shared.put_down(ledger);
-        }
     }
 }
 
 /// Replies to whoever asked, who may have stopped waiting.
-fn answer<T: Send + 'static>(reply: ractor::RpcReplyPort<T>, value: T) {
+fn answer<T: Send + 'static>(reply: RpcReplyPort<T>, value: T) {
     let _nobody_waits = reply.send(value);
 }
 
-const IN_HAND: &str = "an owner has the ledger in its hands until it is dropped";
+/// How many questions a custom policy is asked for one message, so that commands
+/// come through beside any number of failures.
+const QUESTIONS_AT_ONCE: usize = 64;

@@ -7,7 +7,7 @@
 use std::num::NonZeroU64;
 use std::time::Instant;
 
-use breakerbox_core::{Generation, Role, Ticket};
+use breakerbox_core::{Generation, Notice, Role, Ticket};
 
 use crate::moment::Moment;
 
@@ -66,9 +66,18 @@ impl PackedTicket {
         self.call |= IN_TIME;
     }
 
+    pub(super) fn is_probe(&self) -> bool {
+        self.call & ROLE == PROBE
+    }
+
     /// When a probe began.
     pub(super) fn probe_since(&self) -> Option<Instant> {
-        (self.call & ROLE == PROBE).then(|| self.begun())?
+        self.is_probe().then(|| self.begun())?
+    }
+
+    /// What its call is to the breaker.
+    pub(super) fn notice(&self) -> Notice {
+        self.ticket().notice()
     }
 
     fn begun(&self) -> Option<Instant> {
@@ -77,6 +86,10 @@ impl PackedTicket {
 
     /// The ticket of the call, which is settled once.
     pub(super) fn into_ticket(self) -> Ticket {
+        self.ticket()
+    }
+
+    fn ticket(&self) -> Ticket {
         let role = match (self.call & ROLE, self.begun()) {
             (COUNTED, _) => Role::Counted,
             (LAST, _) => Role::Last,

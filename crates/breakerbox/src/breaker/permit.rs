@@ -66,14 +66,11 @@ impl<'a> Permit<'a> {
         Decision::of(self.shared, number)
     }
 
-    /// Settles, and says what to wait for if somebody could tell the difference.
-    ///
-    /// A success in Closed, and an ignored call, change nothing that an
-    /// admission depends on; a failure or a probe may.
+    /// Settles, and says what to wait for: a custom policy, if it must judge.
     #[inline]
     pub(super) fn settle_in_call(mut self, outcome: Outcome) -> Option<Decision> {
-        let number = self.record(outcome)?;
-        Some(Decision::of(self.shared, Some(number)))
+        let question = self.record(outcome)?;
+        Some(Decision::of(self.shared, Some(question)))
     }
 
     /// Settles where nobody can wait.
@@ -271,7 +268,9 @@ impl Drop for OwnedPermit {
 /// Ready when the breaker has decided on a verdict.
 ///
 /// The verdict itself was recorded before this existed, so dropping it loses
-/// nothing. Once it is ready, every admission that happens after sees the effect.
+/// nothing. Most verdicts have been decided on by then; one that a custom trip
+/// policy must judge has been once the breaker's actor has asked it. Once this is
+/// ready, every admission that happens after sees the effect.
 ///
 /// # Cancel safety
 ///
@@ -282,10 +281,11 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Of the report with this number; of a verdict without one it has been.
-    fn of(shared: &Shared, report: Option<u64>) -> Self {
+    /// Resolves once the question with this number has an answer; resolves at once
+    /// if the verdict left no question.
+    fn of(shared: &Shared, question: Option<u64>) -> Self {
         Self {
-            waiting: report.and_then(|number| shared.reports().answer_to(number)),
+            waiting: question.and_then(|number| shared.answers().of(number)),
         }
     }
 }

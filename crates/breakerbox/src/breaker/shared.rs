@@ -1,43 +1,32 @@
 use std::sync::{Arc, Mutex};
 
 use breakerbox_core::{
-    BreakerConfig, Circuit, ConfigError, Notice, Orphaned, Outcome, Pace, State, Ticket, Transition,
+    BreakerConfig, Circuit, ConfigError, Orphaned, Outcome, Standing, State, Transition,
 };
 use ractor::{ActorRef, RpcReplyPort};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
-use super::call_path::{CallPath, Fold, Glance, PublishedConfig};
-use super::ledger::Ledger;
+use super::answers::Answers;
+use super::call_path::{CallPath, Need, PublishedConfig};
 use super::packed_ticket::PackedTicket;
-use super::reports::{Report, Reports, Verdict};
 use super::{BreakerMessage, Snapshot};
 use crate::event::{Event, EventBus};
+use crate::supervisor::lifo_slot;
 use crate::{Events, Rejected, ask, clock, lock};
 
 /// What a breaker's owner and its callers have in common.
-///
-/// The owner keeps the circuit in its hands while it lives and leaves it here
-/// when it goes, however it goes; the next owner takes it up. So a crash loses
-/// nothing but the time it takes.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    actor: Mutex<Option<ActorRef<BreakerMessage>>>,
+    /// How far custom policies have answered.
+    answers: Answers,
     bus: EventBus,
     call_path: CallPath,
     /// How many owners it has had; told anew when there will be no other.
     incarnations: watch::Sender<u64>,
     name: Arc<str>,
-    reports: Reports,
-    resting: Mutex<Resting>,
-    published_config: PublishedConfig,
-}
-
-/// What the owner leaves behind, and where it can be found.
-#[derive(Debug)]
-struct Resting {
-    actor: Option<ActorRef<BreakerMessage>>,
-    /// Here while no owner has it.
-    ledger: Option<Box<Ledger>>,
-    config: BreakerConfig,
+    /// Told when a probe has ended, which may have given its place back.
+    probe_ended: Notify,
 }
 
 impl Shared {
@@ -49,17 +38,13 @@ impl Shared {
         let now = clock::now();
         let circuit = Circuit::new(config, fastrand::u64(..), now)?;
         Ok(Self {
+            actor: Mutex::new(None),
+            answers: Answers::default(),
             bus,
-            call_path: CallPath::new(circuit.standing(), now),
+            call_path: CallPath::new(circuit, now),
             incarnations: watch::Sender::new(0),
             name,
-            reports: Reports::new(),
-            resting: Mutex::new(Resting {
-                actor: None,
-                config,
-                ledger: Some(Box::new(Ledger::new(circuit))),
-            }),
-            published_config: PublishedConfig::new(&config),
+            probe_ended: Notify::new(),
         })
     }
 
@@ -69,11 +54,20 @@ impl Shared {
 
     /// The configuration in force.
     pub(crate) fn config(&self) -> BreakerConfig {
-        lock::with(&self.resting, |resting| resting.config)
+        self.call_path.inspect(|circuit| *circuit.config())
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        self.call_path.standing(|need| self.ask_to_look(need))
+    }
+
+    /// What a call would be told now that is rejected for sure.
+    pub(super) fn rejection(&self) -> Option<Rejected> {
+        self.call_path.rejection(|need| self.ask_to_look(need))
     }
 
     pub(super) fn state(&self) -> State {
-        self.call_path.standing().state
+        self.standing().state
     }
 
     pub(super) fn events(&self) -> Events {
@@ -81,105 +75,79 @@ impl Shared {
     }
 
     pub(super) fn actor(&self) -> Option<ActorRef<BreakerMessage>> {
-        lock::with(&self.resting, |resting| resting.actor.clone())
+        lock::with(&self.actor, |actor| actor.clone())
     }
 
     /// Admits a call or says why not; never waits.
     #[inline]
     pub(super) fn admit(&self) -> Result<PackedTicket, Rejected> {
-        match self.call_path.glance() {
-            Glance::Admitted(generation) if !self.published_config.is_timed() => {
-                Ok(PackedTicket::plain(generation))
-            }
-            Glance::Rejected(rejected) => Err(rejected),
-            Glance::Admitted(_) | Glance::Unclear => self.admit_by_rule(),
-        }
+        self.call_path.admit(|need| self.ask_to_look(need))
     }
 
-    #[inline(never)]
-    fn admit_by_rule(&self) -> Result<PackedTicket, Rejected> {
-        let admitted = self.call_path.admit()?;
-        let ticket = admitted.ticket(clock::now);
-        if admitted.is_news() {
-            self.notice(ticket.notice());
-        }
-        Ok(PackedTicket::new(&ticket, self.published_config.begin()))
-    }
-
-    /// Records a verdict; the number of its report, if the owner must judge it.
+    /// Records a verdict; the number of the question that it leaves to a custom
+    /// policy, if it does.
     #[inline]
-    pub(super) fn settle(&self, packed: PackedTicket, outcome: Outcome) -> Option<u64> {
-        let generation = packed.generation();
-        let counted = match outcome {
-            Outcome::Failure { retry_after: None } if packed.is_plain() => {
-                self.call_path.count_failure(generation, clock::now)
-            }
-            Outcome::Success if packed.is_plain() => self.call_path.count_success(generation),
-            _ => false,
-        };
-        if counted {
+    pub(super) fn settle(&self, ticket: PackedTicket, outcome: Outcome) -> Option<u64> {
+        if self.call_path.fold_plain(&ticket, outcome) {
             return None;
         }
-        self.settle_by_rule(packed, outcome)
+        self.settle_by_rule(ticket, outcome)
     }
 
     #[inline(never)]
-    fn settle_by_rule(&self, packed: PackedTicket, outcome: Outcome) -> Option<u64> {
-        let pace = packed
-            .since()
-            .map_or(Pace::Fast, |since| self.published_config.pace(since));
-        let ticket = packed.into_ticket();
-        let notice = ticket.notice();
-        // What took long can afford the report, so slowness is never folded.
-        let folded =
-            pace == Pace::Fast && self.call_path.fold(&ticket, outcome, clock::now) == Fold::Done;
-        let number = (!folded).then(|| self.report(ticket, outcome, pace));
-        // After the verdict, so that who takes the place comes after it.
-        if notice.holds_place() {
-            self.call_path.hand_back(notice, outcome);
+    fn settle_by_rule(&self, ticket: PackedTicket, outcome: Outcome) -> Option<u64> {
+        let is_probe = ticket.is_probe();
+        let question = self
+            .call_path
+            .settle(ticket, outcome, |need| self.ask_to_look(need));
+        if is_probe {
+            self.probe_ended.notify_waiters();
         }
-        number
+        question
     }
 
     /// Settles a call whose permit is dropped now.
     #[cold]
-    pub(super) fn settle_dropped(&self, packed: PackedTicket) {
+    pub(super) fn settle_dropped(&self, ticket: PackedTicket) {
         let outcome = if std::thread::panicking() {
             Outcome::failure()
         } else {
-            self.published_config.abandoned(packed.since())
+            self.published_config().abandoned(ticket.since())
         };
-        self.settle(packed, outcome);
+        self.settle(ticket, outcome);
     }
 
     /// A number that changes when something happens to the breaker.
     pub(super) fn activity(&self) -> u64 {
-        self.call_path.activity().wrapping_add(self.reports.made())
+        self.call_path.activity(clock::now())
     }
 
     pub(super) fn published_config(&self) -> &PublishedConfig {
-        &self.published_config
+        self.call_path.config()
     }
 
     pub(super) fn call_path(&self) -> &CallPath {
         &self.call_path
     }
 
-    pub(super) fn reports(&self) -> &Reports {
-        &self.reports
+    pub(super) fn answers(&self) -> &Answers {
+        &self.answers
+    }
+
+    pub(super) fn probe_ended(&self) -> &Notify {
+        &self.probe_ended
     }
 
     /// Asks the owner and waits; None if there is none and will be none.
     ///
     /// An owner that crashes over the question is asked again in its next
-    /// incarnation,
-    /// so a question must be harmless twice.
+    /// incarnation, so a question must be harmless twice.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         question: impl Fn(RpcReplyPort<T>) -> BreakerMessage,
     ) -> Option<T> {
         let mut incarnations = self.incarnations.subscribe();
-        while !self.reports.are_over() {
+        while !self.is_orphaned() {
             incarnations.mark_unchanged();
             if let Ok(reply) = ask::patiently(&self.actor()?, &question).await {
                 return Some(reply);
@@ -189,43 +157,27 @@ impl Shared {
         None
     }
 
-    /// The snapshot of a breaker whose circuit no owner has.
-    pub(super) fn last_snapshot(&self) -> Option<Snapshot> {
-        let incarnation = *self.incarnations.borrow();
-        lock::with(&self.resting, |resting| {
-            let ledger = resting.ledger.as_ref()?;
-            Some(self.snapshot_of(ledger.circuit(), incarnation))
-        })
+    /// The snapshot of a breaker that has no owner any more.
+    pub(super) fn last_snapshot(&self) -> Snapshot {
+        self.snapshot(*self.incarnations.borrow())
     }
 
-    pub(super) fn snapshot_of(&self, circuit: &Circuit, incarnation: u64) -> Snapshot {
-        let places = self.call_path.standing().places;
-        Snapshot::new(&self.name, circuit, incarnation, places)
+    /// The breaker as its ledger has it.
+    pub(super) fn snapshot(&self, incarnation: u64) -> Snapshot {
+        let in_flight = self.standing().in_flight.calls();
+        self.call_path
+            .inspect(|circuit| Snapshot::new(&self.name, circuit, incarnation, in_flight))
     }
 
-    /// Hands the circuit to a new owner, unless another one has it or nobody
-    /// was to have it any more.
-    pub(super) fn take_up(&self, actor: ActorRef<BreakerMessage>) -> Option<(Box<Ledger>, u64)> {
-        if self.reports.are_over() {
+    /// Takes a new owner's address and returns which incarnation it is; None if
+    /// there is to be no owner any more.
+    pub(super) fn start_incarnation(&self, actor: ActorRef<BreakerMessage>) -> Option<u64> {
+        if self.is_orphaned() {
             return None;
         }
-        let ledger = lock::with(&self.resting, |resting| {
-            let ledger = resting.ledger.take()?;
-            resting.actor = Some(actor);
-            Some(ledger)
-        })?;
+        lock::with(&self.actor, |address| *address = Some(actor));
         self.incarnations.send_modify(|count| *count += 1);
-        Some((ledger, *self.incarnations.borrow()))
-    }
-
-    /// Takes the circuit back from an owner that ends.
-    pub(super) fn put_down(&self, ledger: Box<Ledger>) {
-        lock::with(&self.resting, |resting| resting.ledger = Some(ledger));
-    }
-
-    pub(super) fn publish_config(&self, config: BreakerConfig) {
-        self.published_config.publish(&config);
-        lock::with(&self.resting, |resting| resting.config = config);
+        Some(*self.incarnations.borrow())
     }
 
     pub(super) fn tell(&self, event: impl FnOnce(Arc<str>) -> Event) {
@@ -248,12 +200,12 @@ impl Shared {
 
     /// Settles what callers get when no owner will come any more.
     pub(crate) fn orphan(&self) {
-        if self.reports.are_over() {
+        if self.is_orphaned() {
             return;
         }
         let choice = self.config().on_orphaned();
         self.call_path.orphan(choice);
-        self.reports.end();
+        self.answers.raise(u64::MAX);
         self.incarnations.send_modify(|_| {});
         let admits = matches!(choice, Orphaned::Admit);
         tracing::info!(
@@ -264,31 +216,17 @@ impl Shared {
         self.tell(|breaker| Event::Orphaned { breaker, choice });
     }
 
-    #[cold]
-    fn report(&self, ticket: Ticket, outcome: Outcome, pace: Pace) -> u64 {
-        let report = || {
-            let reading = self.call_path.reading_at(&ticket, outcome);
-            Report::Settled(Verdict {
-                outcome,
-                pace,
-                reading,
-                ticket,
-            })
-        };
-        self.reports
-            .make(clock::now(), report, || self.ask_to_look())
+    fn is_orphaned(&self) -> bool {
+        self.answers.include(u64::MAX)
     }
 
-    #[cold]
-    fn notice(&self, notice: Notice) {
-        let report = || Report::Admitted(notice, self.call_path.reading_of(notice.generation()));
-        self.reports
-            .make(clock::now(), report, || self.ask_to_look());
-    }
-
-    /// Asks the owner to look at the reports.
-    fn ask_to_look(&self) {
+    /// Asks the owner to look.
+    fn ask_to_look(&self, need: Need) {
         // A send that fails is no loss: the next owner begins by looking.
         let _gone = self.actor().map(|actor| actor.cast(BreakerMessage::Decide));
+        if need == Need::Judgement {
+            // This thread may go on with blocking code, as after `run`.
+            lifo_slot::flush();
+        }
     }
 }

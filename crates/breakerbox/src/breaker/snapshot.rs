@@ -38,14 +38,17 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn new(name: &Arc<str>, circuit: &Circuit, incarnation: u64, places: u16) -> Self {
+    pub(super) fn new(
+        name: &Arc<str>,
+        circuit: &Circuit,
+        incarnation: u64,
+        in_flight: Option<u16>,
+    ) -> Self {
         Self {
             config: *circuit.config(),
             counts: circuit.counts(),
             generation: circuit.generation(),
-            in_flight: circuit
-                .in_flight_limit()
-                .map(|limit| limit.saturating_sub(places)),
+            in_flight,
             incarnation,
             last_transition: circuit.last_transition().copied(),
             late: circuit.late(),

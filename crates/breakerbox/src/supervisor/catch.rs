@@ -10,7 +10,7 @@ use breakerbox_core::Exit;
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
 
-use super::handover;
+use super::lifo_slot;
 
 /// Runs a hook of the user's; an error or a panic becomes an exit.
 pub(super) async fn hook<T, E: fmt::Display>(
@@ -31,10 +31,10 @@ pub(super) async fn hook<T, E: fmt::Display>(
 pub(super) async fn within<T>(timeout: Duration, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(Some(future));
     let running = future.as_mut().as_pin_mut().expect("it is set above");
-    handover::share_woken();
+    lifo_slot::flush();
     let done = tokio::time::timeout(timeout, running).await;
     if done.is_err() {
-        handover::share_woken();
+        lifo_slot::flush();
     }
     run_drop(|| future.set(None));
     done.ok()

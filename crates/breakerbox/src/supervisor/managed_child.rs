@@ -15,7 +15,7 @@ use super::notifier::Notifier;
 use super::published::ChildEntry;
 use super::runnable::{Runnable, StartRequest, StopResult};
 use super::shutdown::KILL_TIMEOUT;
-use super::{AddError, Departure, RemoveError, RestartError, Shutdown, catch, handover};
+use super::{AddError, Departure, RemoveError, RestartError, Shutdown, catch, lifo_slot};
 use crate::abort_on_drop::AbortOnDrop;
 
 /// One child as the supervisor's actor manages it.
@@ -227,7 +227,7 @@ impl ManagedChild {
 
 /// Starts an incarnation; a panic on the way is its exit.
 async fn started(runnable: Arc<dyn Runnable>, request: StartRequest) -> Result<(), Exit> {
-    handover::share_woken();
+    lifo_slot::flush();
     let started = async move { Ok::<_, Infallible>(runnable.start(request).await) };
     catch::hook(started).await?
 }

@@ -1,7 +1,7 @@
 use breakerbox_core::{ChildId, Exit, Incarnation};
 use ractor::{ActorCell, ActorRef};
 
-use super::handover;
+use super::lifo_slot;
 use super::message::SupervisorMessage;
 
 /// Tells the supervisor when an incarnation of one child has started or ended.
@@ -33,6 +33,6 @@ impl Notifier {
 
     fn send(&self, message: SupervisorMessage) {
         let _supervisor_ended = self.supervisor.cast(message);
-        handover::share_woken();
+        lifo_slot::flush();
     }
 }

@@ -28,7 +28,7 @@ use breakerbox_core::{Exit, Incarnation};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::watch;
 
-use super::handover;
+use super::lifo_slot;
 use super::notifier::Notifier;
 pub(super) use handle::{CurrentShell, ShellHandle, start_timed_out};
 use incarnation::ActorIncarnation;
@@ -198,7 +198,7 @@ impl<A: Actor> Shell<A> {
 impl<A: Actor> Drop for Shell<A> {
     fn drop(&mut self) {
         // ractor has just told the supervisor, and here the user's state is dropped.
-        handover::share_woken();
+        lifo_slot::flush();
         self.slot.close_and_clear();
     }
 }
@@ -222,7 +222,7 @@ impl ShellState {
     fn share_announcement(&mut self) {
         if !self.is_announced {
             self.is_announced = true;
-            handover::share_woken();
+            lifo_slot::flush();
         }
     }
 }

@@ -1,7 +1,8 @@
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use breakerbox::{Counts, Generation, Outcome, State};
-use breakerbox_core::{Admission, Circuit, Ticket};
+use breakerbox_core::{Admission, Circuit, Pace, Question, Ticket};
 
 use super::crew::{Did, Operation};
 
@@ -54,6 +55,7 @@ pub(crate) fn explains(start: &Circuit, operations: &[Operation], now: Instant, 
         done: 0,
         gate: None,
         leaves: vec![None; operations.len()],
+        unasked: VecDeque::new(),
     })
 }
 
@@ -72,6 +74,23 @@ struct Moment {
     done: u32,
     gate: Option<Behind>,
     leaves: Vec<Leave>,
+    /// What a custom policy has not been asked yet, and until when it has time.
+    ///
+    /// The owner asks it, when whoever left the question has counted its verdict
+    /// and before that call returns.
+    unasked: VecDeque<(Question, u64)>,
+}
+
+impl Moment {
+    /// If the state has changed, admission goes by `before` for a while.
+    fn lag(&mut self, before: Circuit, until: u64) {
+        if self.circuit.generation() != before.generation() {
+            self.gate.get_or_insert(Behind {
+                circuit: before,
+                until,
+            });
+        }
+    }
 }
 
 /// What admission goes by while a change of state has not been published.
@@ -98,9 +117,12 @@ impl Search<'_> {
         if moment.gate.is_some() && self.goes_on(&published()) {
             return true;
         }
+        if !moment.unasked.is_empty() && self.goes_on(&self.asked(moment)) {
+            return true;
+        }
         let undone = || (0..self.operations.len()).filter(|it| moment.done >> it & 1 == 0);
         let Some(first_end) = undone().map(|it| self.operations[it].ended).min() else {
-            return self.end.is_of(&moment.circuit, self.start);
+            return moment.unasked.is_empty() && self.end.is_of(&moment.circuit, self.start);
         };
         undone()
             .filter(|it| self.operations[*it].began < first_end)
@@ -116,6 +138,10 @@ impl Search<'_> {
         let operation = self.operations[it];
         match operation.did {
             Did::Acquire(answer) => {
+                let overdue = |(_, until): &(Question, u64)| *until < operation.began;
+                if moment.unasked.iter().any(overdue) {
+                    return false;
+                }
                 let gate = match &mut moment.gate {
                     Some(behind) if behind.until < operation.began => return false,
                     Some(behind) => &mut behind.circuit,
@@ -134,7 +160,12 @@ impl Search<'_> {
     fn settle(&self, moment: &mut Moment, leave: (Generation, bool), outcome: Outcome, until: u64) {
         let before = moment.circuit.clone();
         let ticket = || self.ticket(&before, leave);
-        moment.circuit.settle(ticket(), outcome, self.now);
+        let question = moment
+            .circuit
+            .record(ticket(), outcome, Pace::Fast, self.now);
+        moment
+            .unasked
+            .extend(question.map(|question| (question, until)));
         match &mut moment.gate {
             // A place that comes back does so at once.
             Some(Behind { circuit, .. }) if outcome == Outcome::Ignored => {
@@ -142,12 +173,19 @@ impl Search<'_> {
             }
             _ => {}
         }
-        if moment.circuit.generation() != before.generation() {
-            moment.gate.get_or_insert(Behind {
-                circuit: before,
-                until,
-            });
+        moment.lag(before, until);
+    }
+
+    /// How things stand when a custom policy has answered the oldest question.
+    fn asked(&self, moment: &Moment) -> Moment {
+        let mut next = moment.clone();
+        if let Some((question, until)) = next.unasked.pop_front()
+            && question.ask(next.circuit.config())
+        {
+            next.circuit.answer_open(&question, self.now);
+            next.lag(moment.circuit.clone(), until);
         }
+        next
     }
 
     fn ticket(&self, circuit: &Circuit, (generation, is_probe): (Generation, bool)) -> Ticket {

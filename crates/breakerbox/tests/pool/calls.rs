@@ -125,6 +125,8 @@ async fn r53_retries_wait_for_the_budget_and_all_calls_work() {
     let breakers = breakers().await;
     let (north, south) = (Upstream::new("north"), Upstream::new("south"));
     north.set(Answer::Fails);
+    // All calls are at north before the first of them fails.
+    north.takes(Duration::from_millis(1));
     south.takes(Duration::from_millis(50));
     let breaker = QUICK.trip_on(breakerbox::TripPolicy::consecutive_failures(1_000));
     let config = CONFIG

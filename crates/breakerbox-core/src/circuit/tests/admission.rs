@@ -1,5 +1,5 @@
 use super::*;
-use crate::Ramp;
+use crate::{InFlight, Ramp, Standing};
 
 const FEW_AT_ONCE: BreakerConfig =
     TWO_IN_ROW.trip_on(TripPolicy::in_flight(3).or(TripPolicy::consecutive_failures(2)));
@@ -31,7 +31,7 @@ fn r04_a_call_that_ended_is_no_longer_in_flight_however_it_did() {
         bench.settle(other, SUCCESS);
     }
     assert_eq!(bench.circuit.state(), Closed);
-    assert_eq!(bench.circuit.standing().places, 3);
+    assert_eq!(bench.circuit.standing().in_flight.calls(), Some(0));
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn r04_calls_of_an_older_generation_are_not_in_flight_in_this_one() {
     let (_one, _other) = (bench.acquire(), bench.acquire());
     bench.settle(old, SUCCESS);
     bench.settle(older, SUCCESS);
-    assert_eq!(bench.circuit.standing().places, 1);
+    assert_eq!(bench.circuit.standing().in_flight.calls(), Some(2));
 }
 
 #[test]
@@ -101,4 +101,55 @@ fn r15_an_override_ends_what_the_ramp_withholds() {
     bench.calls(&[SUCCESS, SUCCESS]);
     bench.force(Override::forced_closed("all of it, please"));
     assert!(bench.circuit.standing().admit(|| 99).is_ok());
+}
+
+#[test]
+fn r04_a_standing_answer_at_its_limit_admits_nobody_again_however_many_calls_end() {
+    let bench = Bench::new(FEW_AT_ONCE);
+    let mut standing = bench.circuit.standing();
+    let mut notices = Vec::new();
+    for _ in 0..3 {
+        let admission = standing.admit(|| 0).unwrap();
+        let ticket = admission.ticket(standing.generation, || bench.now);
+        notices.push(ticket.notice());
+        standing = admission.becomes().unwrap();
+    }
+    assert!(standing.is_cut());
+    for notice in notices {
+        standing = standing.hand_back(notice, SUCCESS).unwrap_or(standing);
+        assert_eq!(standing.admit(|| 0), Err(RejectReason::InFlight));
+    }
+    let published = standing.followed_by(bench.circuit.standing());
+    assert!(published.is_cut(), "the circuit did not know it yet");
+}
+
+#[test]
+fn r16_a_cut_is_ruled_by_override_and_orphaned_as_open_is() {
+    use crate::Orphaned;
+    let bench = Bench::new(FEW_AT_ONCE);
+    let cut = Standing {
+        in_flight: InFlight::Exceeded,
+        ..bench.circuit.standing()
+    };
+    let open = Standing {
+        state: Open,
+        in_flight: InFlight::none(None),
+        ..cut
+    };
+    for forced in [None, Some(Forced::Closed), Some(Forced::Open)] {
+        for orphaned in [None, Some(Orphaned::Admit), Some(Orphaned::Reject)] {
+            let ruled = |standing: Standing| {
+                let ruled = Standing {
+                    forced,
+                    orphaned,
+                    ..standing
+                };
+                ruled.admit(|| 0).map_err(|reason| match reason {
+                    RejectReason::InFlight => RejectReason::Open,
+                    other => other,
+                })
+            };
+            assert_eq!(ruled(cut), ruled(open), "{forced:?} {orphaned:?}");
+        }
+    }
 }

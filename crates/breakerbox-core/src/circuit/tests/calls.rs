@@ -215,3 +215,34 @@ fn r11_a_transition_says_all_about_it_and_sequence_has_no_gap() {
     ];
     assert!(told.eq(expected));
 }
+
+#[test]
+fn r23_a_custom_signal_is_asked_after_all_others_and_only_where_none_has_opened() {
+    let first = TripPolicy::custom(|counts| {
+        assert!(counts.failures < 2, "the run has opened it");
+        false
+    });
+    let mut bench = Bench::new(TWO_IN_ROW.trip_on(first.or(TripPolicy::consecutive_failures(2))));
+    bench.calls(&[FAILURE, FAILURE]);
+    let reason = bench.changes()[0].reason;
+    assert_eq!(reason, Reason::Tripped(TripReason::ConsecutiveFailures));
+}
+
+#[test]
+fn r23_an_answer_that_comes_after_its_generation_opens_nothing() {
+    let config = TWO_IN_ROW.trip_on(TripPolicy::custom(|_| true));
+    for late in [false, true] {
+        let mut bench = Bench::new(config);
+        let ticket = bench.acquire();
+        let question = bench.circuit.record(ticket, FAILURE, Pace::Fast, bench.now);
+        let question = question.unwrap();
+        assert_eq!(bench.circuit.state(), Closed);
+        if late {
+            bench.circuit.reset(bench.now);
+        }
+        assert!(question.ask(&config));
+        bench.circuit.answer_open(&question, bench.now);
+        let expected = if late { Closed } else { Open };
+        assert_eq!(bench.circuit.state(), expected);
+    }
+}

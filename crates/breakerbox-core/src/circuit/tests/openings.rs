@@ -147,3 +147,12 @@ fn r08_a_rejection_says_why_and_when_to_come_back() {
         Rejected::new(RejectReason::HalfOpen, None)
     );
 }
+
+#[test]
+fn r24_a_rejection_never_says_to_come_back_after_no_time() {
+    let mut bench = Bench::opened(TWO_IN_ROW);
+    let rejected = bench.rejected();
+    bench.pass_to_deadline();
+    assert_eq!(rejected.retry_after(bench.now), Some(NANOSECOND));
+    assert_eq!(rejected.retry_after(bench.now + HOUR), Some(NANOSECOND));
+}

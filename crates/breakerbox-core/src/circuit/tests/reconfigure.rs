@@ -103,3 +103,29 @@ fn r17_what_could_never_trip_is_refused_and_the_old_configuration_stays() {
         bench.reconfigure(contradiction.window(Window::last(6)));
     }
 }
+
+#[test]
+fn r17_a_limit_of_calls_in_flight_comes_goes_and_moves_at_once() {
+    let limited = |calls| TWO_IN_ROW.trip_on(TripPolicy::in_flight(calls));
+    let mut bench = Bench::new(TWO_IN_ROW);
+    let before = bench.acquire();
+    bench.reconfigure(limited(3));
+    let mut counted = vec![bench.acquire(), bench.acquire()];
+    bench.reconfigure(limited(5));
+    counted.extend([bench.acquire(), bench.acquire()]);
+    bench.reconfigure(TWO_IN_ROW);
+    counted.extend([bench.acquire(), bench.acquire()]);
+    assert_eq!(
+        bench.circuit.state(),
+        Closed,
+        "without a limit nothing opens"
+    );
+    bench.settle(counted.remove(0), SUCCESS);
+    bench.settle(before, SUCCESS);
+    bench.reconfigure(limited(5));
+    assert_eq!(bench.circuit.standing().in_flight.calls(), Some(3));
+    bench.reconfigure(limited(2));
+    assert_eq!(bench.circuit.state(), Closed, "it is asked at admission");
+    let _last = bench.acquire();
+    assert_eq!(bench.circuit.state(), Open);
+}

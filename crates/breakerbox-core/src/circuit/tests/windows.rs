@@ -203,3 +203,40 @@ fn r10_a_streak_cut_by_the_window_stays_cut_when_the_breaker_opens() {
     bench.call(FAILURE);
     assert_eq!(bench.counts(), [0, 4, 0, 0, 4]);
 }
+
+#[test]
+fn r09_verdicts_folded_past_a_windows_end_never_open_a_healthy_breaker() {
+    let tally = |failures, successes| Tally {
+        failures,
+        successes,
+        ..Tally::default()
+    };
+    let half = TripPolicy::failure_rate(Ratio::percent(50), 4);
+    // Successes and failures that were folded, and how many are inside when they
+    // are taken in that long after the window began.
+    for (window, folded, taken_at, inside) in [
+        // Within the window.
+        (FIXED, (7, 4), 9, (7, 4)),
+        (ROLLING, (7, 4), 1, (7, 4)),
+        // A success may be of the window that has begun since, a failure is not.
+        (FIXED, (1_000, 4), 10, (1_000, 0)),
+        (FIXED, (99, 1), 3_600, (99, 0)),
+        (ROLLING, (7, 4), 3, (7, 4)),
+        // The first slice of five, each of 2 s, has left after 10 s.
+        (ROLLING, (7, 4), 9, (7, 4)),
+        (ROLLING, (7, 4), 10, (7, 0)),
+        (ROLLING, (7, 4), 3_600, (7, 0)),
+    ] {
+        let mut bench = Bench::new(window.trip_on(half));
+        let ticket = bench.acquire();
+        bench.settle(ticket, IGNORED);
+        let (successes, failures) = folded;
+        let now = bench.now + taken_at * SECOND;
+        bench.circuit.absorb(&tally(failures, successes), now);
+        let counts = bench.circuit.counts();
+        assert_eq!((counts.successes, counts.failures), inside, "{taken_at} s");
+        bench.now = now;
+        bench.call(FAILURE);
+        assert_eq!(bench.circuit.state(), Closed, "{taken_at} s: {counts}");
+    }
+}

@@ -1,174 +1,130 @@
-//! The failures that callers have folded, and how many more they may: the fuse.
+//! The fuse: the failures that callers have folded, and how many more they may.
 //!
 //! A failing caller must know whether its failure could open the breaker, for
-//! then the owner has to decide before the call returns. What is left of the
-//! fuse and the run of failures are one word, so that a failure is one
+//! then somebody has to judge before the call returns. What is left of the fuse
+//! and the run of failures are one word, so that a failure is one
 //! compare-and-swap, and what it was counted against is what it was counted in.
-//! How many failures were folded is what the owner laid, less what is left.
+//! How many failures were folded is what was installed, less what is left.
 //!
 //! # Invariants
 //!
-//! 1. A failure is folded only while some of the fuse is left, it is not the one
-//!    at which a run opens, and nothing waits for the owner to judge.
-//! 2. The word's generation changes before the gate admits in the next one, so
+//! 1. A failure is folded only while some of the fuse is left, and only if it is
+//!    not the one at which a run opens.
+//! 2. Only who holds the lock on the ledger disarms and installs a fuse. Between
+//!    the two nothing is folded.
+//! 3. The word's generation changes before the gate admits in the next one, so
 //!    it is the instant at which a generation ends for failures.
-//! 3. A success ends a run before its call returns.
+//! 4. A success ends a run before its call returns.
 
-use std::time::Instant;
+use breakerbox_core::{Fuse, Generation, Wake};
 
-use breakerbox_core::{Fuse, Generation, Outcome};
-
-use super::Fold;
+use crate::clock;
+use crate::moment::Moment;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 #[derive(Debug)]
 pub(super) struct SharedFuse {
-    epoch: Instant,
-    /// The run of failures at which to ask; a setting, 0 for none.
+    /// The run of failures at which one must be judged; 0 for none.
     streak_at: AtomicU32,
-    /// When the fuse is void, in nanoseconds since `epoch`; 0 for never.
+    /// When the fuse is void, in the bits of a `Moment`.
     until: AtomicU64,
     word: AtomicU64,
 }
 
 impl SharedFuse {
-    pub(super) fn new(generation: Generation, epoch: Instant) -> Self {
+    pub(super) fn new(generation: Generation) -> Self {
         Self {
-            epoch,
             streak_at: AtomicU32::new(0),
-            until: AtomicU64::new(0),
+            until: AtomicU64::new(Moment::bits(None)),
             word: AtomicU64::new(FuseWord::of(generation).pack()),
         }
     }
 
     #[inline]
     pub(super) fn read(&self) -> FuseWord {
-        // Acquire: who sees a generation has seen what began it.
+        // Acquire: a reader that sees a generation has seen what began it.
         FuseWord::unpack(self.word.load(Ordering::Acquire))
     }
 
     /// Counts a failure, if no decision could come of it.
-    ///
-    /// One whose generation is over is for the owner too: it may be ending the
-    /// generation now, and callers must not return before the gate says so.
-    pub(super) fn fold(&self, generation: Generation, now: impl FnOnce() -> Instant) -> Fold {
-        // Relaxed: both belong to a word that was written after them. An older
-        // value judges this failure as of before the owner's change, and its
-        // call has not returned.
-        let until = self.until.load(Ordering::Relaxed);
-        if until > 0 && since(self.epoch, now()) >= until {
-            return Fold::Report;
-        }
-        let streak_at = self.streak_at.load(Ordering::Relaxed);
+    #[inline(never)]
+    pub(super) fn fold(&self, generation: Generation) -> bool {
+        let mut now = None;
         let folded = self.change(|word| {
-            let may_open = word.left == 0 || streak_at > 0 && word.streak + 1 >= streak_at;
-            if !word.is_of(generation) || word.mode != Mode::Folding || may_open {
-                return Err(());
+            // Relaxed, twice: both were stored before the word that was read.
+            let streak_at = self.streak_at.load(Ordering::Relaxed);
+            let until = self.until.load(Ordering::Relaxed);
+            let ends_run = streak_at > 0 && word.streak + 1 >= streak_at;
+            if !word.folds(generation) || word.left == 0 || ends_run {
+                return None;
             }
-            Ok(FuseWord {
+            let is_void =
+                until > 0 && *now.get_or_insert_with(|| Moment::of(clock::now()).number()) >= until;
+            (!is_void).then(|| FuseWord {
                 left: word.left - 1,
-                streak: word.longer_streak(),
+                streak: (word.streak + 1).min(LONGEST_STREAK),
                 ..word
             })
         });
-        if folded.is_ok() {
-            Fold::Done
-        } else {
-            Fold::Report
-        }
-    }
-
-    /// From now on failures wait for the owner, because this verdict does.
-    ///
-    /// Returns the word before it, or None if its generation is over.
-    pub(super) fn wait_for_owner(
-        &self,
-        generation: Generation,
-        outcome: Outcome,
-    ) -> Option<FuseWord> {
-        let waiting = self.change(|word| {
-            let mode = match word.mode {
-                Mode::Asleep => Mode::Asleep,
-                Mode::Folding | Mode::Waiting => Mode::Waiting,
-            };
-            let streak = match outcome {
-                Outcome::Failure { .. } => word.longer_streak(),
-                Outcome::Ignored => word.streak,
-                Outcome::Success => 0,
-            };
-            if !word.is_of(generation) {
-                return Err(());
-            }
-            Ok(FuseWord {
-                mode,
-                streak,
-                ..word
-            })
-        });
-        waiting.ok()
+        folded.is_some()
     }
 
     /// Ends a run of failures: a success has come.
     pub(super) fn end_streak(&self, generation: Generation) {
-        let _ended = self.change(|word| {
+        self.change(|word| {
             let runs = word.is_of(generation) && word.streak > 0;
-            if runs {
-                Ok(FuseWord { streak: 0, ..word })
-            } else {
-                Err(())
-            }
+            runs.then_some(FuseWord { streak: 0, ..word })
         });
     }
 
-    /// Takes the fuse up; until the next one is laid, all must ask.
-    pub(super) fn take(&self) -> FuseWord {
-        self.change(|word| Ok::<_, ()>(FuseWord { left: 0, ..word }))
-            .unwrap_or_else(|()| unreachable!("it refuses no word"))
+    /// Leaves nothing of the fuse, so that every failure must be judged.
+    ///
+    /// Returns the word before.
+    pub(super) fn disarm(&self) -> FuseWord {
+        let before = self.change(|word| (word.left > 0).then_some(FuseWord { left: 0, ..word }));
+        // Where nothing was left nothing could be folded, so a look is enough.
+        before.unwrap_or_else(|| self.read())
     }
 
-    /// Lays a fuse in place of the one that was taken, and says how long it is.
-    pub(super) fn lay(&self, fuse: Fuse, streak: u64, mode: Mode) -> u32 {
-        // Relaxed: the word's release below comes after them.
-        self.until.store(
-            fuse.until
-                .map_or(0, |until| since(self.epoch, until).max(1)),
-            Ordering::Relaxed,
-        );
-        self.streak_at.store(
-            fuse.streak_at.unwrap_or(0).min(LONGEST_STREAK),
-            Ordering::Relaxed,
-        );
+    /// Installs a fuse in place of the one that was disarmed, and returns how many
+    /// failures it bears.
+    ///
+    /// `streak` is the run of failures that is known; `disarmed` is the one that
+    /// the word had. Where it has no longer that one, a success has ended it.
+    pub(super) fn install(&self, fuse: Fuse, streak: u64, disarmed: u32, wake: Wake) -> u32 {
+        let until = Moment::bits(fuse.until.map(Moment::of));
+        let streak_at = fuse.streak_at.unwrap_or(0).min(LONGEST_STREAK);
+        // Relaxed, twice: the word's release below comes after them.
+        self.until.store(until, Ordering::Relaxed);
+        self.streak_at.store(streak_at, Ordering::Relaxed);
         let left = u32::try_from(fuse.folds).unwrap_or(LONGEST_FUSE);
         let left = left.min(LONGEST_FUSE);
-        let longest = u32::try_from(streak).unwrap_or(LONGEST_STREAK);
-        let _laid = self.change(|word| {
-            let streak = if word.streak == LONGEST_STREAK {
-                word.streak
+        let known = u32::try_from(streak).unwrap_or(LONGEST_STREAK);
+        self.change(|word| {
+            let streak = if word.streak == disarmed {
+                known.min(LONGEST_STREAK)
             } else {
-                word.streak.min(longest)
+                word.streak
             };
-            Ok::<_, ()>(FuseWord {
+            Some(FuseWord {
                 left,
-                mode,
                 streak,
+                wake,
                 ..word
             })
         });
         left
     }
 
-    /// Ends a generation for failures and returns its last word.
-    pub(super) fn begin(&self, generation: Generation) -> FuseWord {
-        // AcqRel: the last word is read with all that led to it, and who sees
-        // the new one sees what the owner did before.
-        FuseWord::unpack(
-            self.word
-                .swap(FuseWord::of(generation).pack(), Ordering::AcqRel),
-        )
+    /// Ends a generation for verdicts and starts the next one, without a fuse.
+    pub(super) fn start_generation(&self, generation: Generation) {
+        // AcqRel: who sees the new generation sees what came before it.
+        self.word
+            .swap(FuseWord::of(generation).pack(), Ordering::AcqRel);
     }
 
     /// Changes the word and returns the one before, unless it is refused.
-    fn change<E>(&self, change: impl Fn(FuseWord) -> Result<FuseWord, E>) -> Result<FuseWord, E> {
+    fn change(&self, mut change: impl FnMut(FuseWord) -> Option<FuseWord>) -> Option<FuseWord> {
         // Acquire and AcqRel: a failure that is counted has seen the word it is
         // counted against, with what led to it; and who reads the count has
         // seen what the failure is about.
@@ -179,92 +135,78 @@ impl SharedFuse {
                 .word
                 .compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire)
             {
-                Ok(before) => return Ok(FuseWord::unpack(before)),
+                Ok(before) => return Some(FuseWord::unpack(before)),
                 Err(other) => word = other,
             }
         }
     }
 }
 
-/// `generation:24 left:19 streak:19 mode:2`.
-///
-/// A permit that is older by exactly a multiple of 2^24 generations would be
-/// taken for one of this generation; at one change a second that is 194 days.
+/// `generation:32 left:15 streak:15 free:1 wake:1`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct FuseWord {
-    generation: u64,
+    generation: Generation,
     /// How many more failures may be folded.
     pub(super) left: u32,
-    pub(super) mode: Mode,
     /// Failures since the last success.
     pub(super) streak: u32,
-}
-
-/// What callers do with verdicts.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Mode {
-    /// Tell the owner of each: it sleeps, and wakes with the first.
-    Asleep,
-    /// Fold what the fuse allows.
-    Folding,
-    /// Fold no failure: one waits for the owner, and comes first.
-    Waiting,
+    /// Asleep: no verdict is folded, because the next one begins a window.
+    wake: Wake,
 }
 
 impl FuseWord {
-    fn of(generation: Generation) -> Self {
-        let generation = generation.number() & GENERATIONS;
+    const fn of(generation: Generation) -> Self {
         Self {
             generation,
             left: 0,
-            mode: Mode::Folding,
             streak: 0,
+            wake: Wake::Awake,
         }
     }
 
     #[inline]
     pub(super) fn is_of(self, generation: Generation) -> bool {
-        self.generation == generation.number() & GENERATIONS
+        self.generation == generation
     }
 
-    fn longer_streak(self) -> u32 {
-        (self.streak + 1).min(LONGEST_STREAK)
+    /// Whether verdicts of this generation are folded now.
+    #[inline]
+    pub(super) fn folds(self, generation: Generation) -> bool {
+        self.is_of(generation) && self.wake == Wake::Awake
     }
 
     #[inline]
     fn pack(self) -> u64 {
-        let mode = match self.mode {
-            Mode::Folding => 0,
-            Mode::Waiting => 1,
-            Mode::Asleep => 2,
+        let wake = match self.wake {
+            Wake::Awake => 0,
+            Wake::Asleep => 1,
         };
-        self.generation << 40 | u64::from(self.left) << 21 | u64::from(self.streak) << 2 | mode
+        self.generation.number() << 32
+            | u64::from(self.left) << 17
+            | u64::from(self.streak) << 2
+            | wake
     }
 
     #[inline]
     fn unpack(word: u64) -> Self {
-        let bits = |from: u32, most: u32| (word >> from) as u32 & most;
+        let bits = |from: u32| (word >> from) as u32 & ALL_OF_15;
         Self {
-            generation: word >> 40,
-            left: bits(21, ALL_OF_19),
-            mode: match word & 3 {
-                0 => Mode::Folding,
-                1 => Mode::Waiting,
-                _ => Mode::Asleep,
+            generation: Generation::new(word >> 32),
+            left: bits(17),
+            streak: bits(2),
+            wake: if word & 1 == 0 {
+                Wake::Awake
+            } else {
+                Wake::Asleep
             },
-            streak: bits(2, ALL_OF_19),
         }
     }
 }
 
-fn since(epoch: Instant, instant: Instant) -> u64 {
-    u64::try_from(instant.saturating_duration_since(epoch).as_nanos()).unwrap_or(u64::MAX)
-}
-
-const GENERATIONS: u64 = (1 << 24) - 1;
-const ALL_OF_19: u32 = (1 << 19) - 1;
+const ALL_OF_15: u32 = (1 << 15) - 1;
 /// What is longer is counted as this long.
-pub(super) const LONGEST_STREAK: u32 = ALL_OF_19;
+pub(super) const LONGEST_STREAK: u32 = ALL_OF_15;
 /// With the failure that burns it, shorter than the longest run: so a run that
-/// reads as the longest began before the fuse was laid, and its length is known.
+/// reads as the longest began before the fuse was installed, and its length is
+/// known.
 const LONGEST_FUSE: u32 = LONGEST_STREAK - 2;

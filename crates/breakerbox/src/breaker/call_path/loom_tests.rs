@@ -1,168 +1,119 @@
 //! Every schedule of callers and owner, within bounds.
 //!
-//! The models play the part of [`Ledger`](super::super::ledger) with the same
-//! calls in the same order, and a circuit that is real. What loom cannot see is
-//! named where it matters: it never fails a weak compare-and-swap by chance, and
-//! it treats `SeqCst` as `AcqRel`, which the call path does not use.
+//! The models run the call path that is shipped: gate, tally, fuse, ledger and
+//! answers, with loom's atomics and locks. What loom cannot see: it never fails a
+//! weak compare-and-swap by chance, and it treats `SeqCst` as `AcqRel`, which the
+//! call path does not use.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use breakerbox_core::{BreakerConfig, Circuit, Ratio, State, TripPolicy, Window};
-use loom::sync::{Arc, Mutex};
+use breakerbox_core::{BreakerConfig, Counts, Ratio, State, TripPolicy, Window};
+use loom::sync::Arc;
+use loom::sync::atomic::AtomicUsize;
 use loom::thread;
 
 use super::*;
 
+mod gate;
 mod generations;
-mod sleep;
+mod owner;
+mod windows;
 
-/// A breaker without an actor: whoever reports plays the owner.
+/// A breaker without an actor: a model plays the owner where it needs one.
 struct Model {
-    books: Mutex<Books>,
-    now: Instant,
+    /// How many messages have asked the owner to look.
+    messages: AtomicUsize,
     path: CallPath,
-    reports: Mutex<VecDeque<Report>>,
-}
-
-struct Books {
-    batch: VecDeque<Report>,
-    circuit: Circuit,
-    heard: Heard,
 }
 
 impl Model {
     fn new(config: BreakerConfig) -> Arc<Self> {
-        let now = epoch();
+        clock::set(Duration::ZERO);
+        thread_slot::set(0);
+        let now = clock::now();
         let circuit = Circuit::new(config, 1, now).unwrap();
-        let model = Arc::new(Self {
-            path: CallPath::new(circuit.standing(), now),
-            books: Mutex::new(Books {
-                batch: VecDeque::new(),
-                circuit,
-                heard: Heard::default(),
-            }),
-            now,
-            reports: Mutex::new(VecDeque::new()),
-        });
-        model.decide();
+        Arc::new(Self {
+            messages: AtomicUsize::new(0),
+            path: CallPath::new(circuit, now),
+        })
+    }
+
+    /// With so many failures in a row as open it.
+    fn opened(config: BreakerConfig) -> Arc<Self> {
+        let model = Self::new(config);
+        while model.call(FAILURE) > 0 {}
         model
     }
 
+    /// At the instant at which it may turn HalfOpen, and has not.
+    fn due(config: BreakerConfig) -> Arc<Self> {
+        let model = Self::opened(config);
+        clock::set(OPEN_FOR);
+        model
+    }
+
+    fn admit(&self) -> Option<PackedTicket> {
+        self.path.admit(|_| self.ask()).ok()
+    }
+
+    fn settle(&self, ticket: PackedTicket, outcome: Outcome) -> Option<u64> {
+        if self.path.fold_plain(&ticket, outcome) {
+            return None;
+        }
+        self.path.settle(ticket, outcome, |_| self.ask())
+    }
+
     /// Makes a call, if it may be made, and returns how many were.
-    fn call(&self, slot: usize, outcome: Outcome) -> u64 {
-        let Ok(admitted) = self.path.admit() else {
+    fn call(&self, outcome: Outcome) -> u64 {
+        let Some(ticket) = self.admit() else {
             return 0;
         };
-        self.settle(slot, admitted.ticket(|| self.now), outcome);
+        self.settle(ticket, outcome);
         1
     }
 
-    /// Settles, and has decided when it returns.
-    fn settle(&self, slot: usize, ticket: Ticket, outcome: Outcome) {
-        self.settle_at(slot, ticket, outcome, self.now);
+    fn calls(&self, outcomes: &[Outcome]) -> u64 {
+        outcomes.iter().map(|outcome| self.call(*outcome)).sum()
     }
 
-    fn settle_at(&self, slot: usize, ticket: Ticket, outcome: Outcome, now: Instant) {
-        if self.leave(slot, ticket, outcome, now) == Fold::Report {
-            self.decide_at(now);
-        }
+    fn ask(&self) {
+        self.messages.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Settles, and asks nobody to decide.
-    fn leave(&self, slot: usize, ticket: Ticket, outcome: Outcome, now: Instant) -> Fold {
-        let fold = if ticket.is_decisive() {
-            Fold::Report
-        } else {
-            self.path
-                .fold_at(slot, ticket.generation(), outcome, || now)
-        };
-        if fold == Fold::Report {
-            let notice = ticket.notice();
-            {
-                let mut reports = self.reports.lock().unwrap();
-                let reading = self.path.reading_at(&ticket, outcome);
-                reports.push_back((ticket, outcome, reading, now));
-            }
-            self.path.hand_back(notice, outcome);
-        }
-        fold
+    fn state(&self) -> State {
+        self.path.standing(|_| self.ask()).state
     }
 
-    fn decide(&self) {
-        self.decide_at(self.now);
+    /// What the ledger has, brought up to date: the counts, what came late, and the
+    /// state.
+    fn end(&self) -> (Counts, u64, State) {
+        self.path.act(clock::now(), |ledger| {
+            let circuit = ledger.circuit();
+            (circuit.counts(), circuit.late(), circuit.state())
+        })
     }
 
-    fn decide_at(&self, now: Instant) {
-        let mut books = self.books.lock().unwrap();
-        while self.judge_or(&mut books, |books| books.close(&self.path, now)) {}
-    }
-
-    /// Judges the oldest report; if there is none, does something else.
-    fn judge_or(&self, books: &mut Books, close: impl FnOnce(&mut Books)) -> bool {
-        if books.batch.is_empty() {
-            let mut reports = self.reports.lock().unwrap();
-            if reports.is_empty() {
-                close(books);
-            }
-            std::mem::swap(&mut books.batch, &mut *reports);
-        }
-        let Some((ticket, outcome, reading, at)) = books.batch.pop_front() else {
-            return false;
-        };
-        if let Some(reading) = reading.filter(|it| it.is_of(books.circuit.generation())) {
-            books.enter(&reading, at);
-        }
-        books.act(&self.path, |circuit| circuit.settle(ticket, outcome, at));
-        true
+    /// As a command does.
+    fn reset(&self) {
+        let now = clock::now();
+        self.path.act(now, |ledger| ledger.circuit_mut().reset(now));
     }
 }
 
-type Report = (Ticket, Outcome, Option<Reading>, Instant);
-
-impl Books {
-    fn act(&mut self, path: &CallPath, act: impl FnOnce(&mut Circuit)) {
-        let before = self.circuit.generation();
-        act(&mut self.circuit);
-        if self.circuit.generation() != before {
-            let left = path.begin(self.circuit.generation());
-            let late = self.heard.over(left);
-            self.circuit.note_late(late);
-        }
-    }
-
-    fn close(&mut self, path: &CallPath, now: Instant) {
-        let reading = path.take(self.circuit.generation());
-        self.enter(&reading, now);
-        self.heard.taken();
-        self.act(path, |circuit| circuit.handle_deadline(now));
-        let run = self.circuit.counts().consecutive_failures;
-        let laid = path.publish(
-            self.circuit.standing(),
-            self.circuit.fuse(),
-            run,
-            self.circuit.retry_at(),
-        );
-        self.heard.laid(laid);
-    }
-
-    fn enter(&mut self, reading: &Reading, now: Instant) {
-        let news = self.heard.news(reading, &self.circuit.counts());
-        let due = self.circuit.next_deadline();
-        let before_due = due.map_or(now, |due| now.min(due - Duration::from_nanos(1)));
-        self.circuit.absorb(&news, before_due);
-    }
-}
-
-const CONFIG: BreakerConfig =
-    BreakerConfig::gobreaker().trip_on(TripPolicy::consecutive_failures(2));
-const RATE: BreakerConfig = CONFIG.trip_on(TripPolicy::failure_rate(Ratio::percent(50), 3));
-const FAILURE: Outcome = Outcome::failure();
-
-fn epoch() -> Instant {
-    use std::sync::OnceLock;
-    static EPOCH: OnceLock<Instant> = OnceLock::new();
-    *EPOCH.get_or_init(Instant::now)
+/// Runs two callers to their end, each on a thread of its own number, and returns
+/// what the other one does.
+fn beside<T: 'static, U>(
+    model: &Arc<Model>,
+    other: impl FnOnce(&Model) -> T + Send + 'static,
+    own: impl FnOnce(&Model) -> U,
+) -> T {
+    let theirs = Arc::clone(model);
+    let thread = thread::spawn(move || {
+        thread_slot::set(1);
+        other(&theirs)
+    });
+    own(model);
+    thread.join().unwrap()
 }
 
 fn model(check: impl Fn() + Sync + Send + 'static) {
@@ -171,206 +122,149 @@ fn model(check: impl Fn() + Sync + Send + 'static) {
     builder.check(check);
 }
 
-/// Runs two callers to their end and the owner after them.
-fn run(
-    config: BreakerConfig,
-    one: impl FnOnce(&Model) + Send + 'static,
-    two: impl FnOnce(&Model),
-) -> Arc<Model> {
-    let model = Model::new(config);
-    let other = Arc::clone(&model);
-    let thread = thread::spawn(move || one(&other));
-    two(&model);
-    thread.join().unwrap();
-    model.decide();
-    model
-}
+const CONFIG: BreakerConfig =
+    BreakerConfig::gobreaker().trip_on(TripPolicy::consecutive_failures(2));
+const RATE: BreakerConfig = CONFIG.trip_on(TripPolicy::failure_rate(Ratio::percent(50), 3));
+const OPEN_FOR: Duration = Duration::from_secs(60);
 
-fn one_call(slot: usize, outcome: Outcome) -> impl FnOnce(&Model) + Send {
-    move |model| {
-        model.call(slot, outcome);
-    }
-}
-
-/// Successes, failures and ignored in the window, late, and the state.
-fn end(model: &Model) -> (u64, u64, u64, u64, State) {
-    let books = model.books.lock().unwrap();
-    let counts = books.circuit.counts();
-    (
-        counts.successes,
-        counts.failures,
-        counts.ignored,
-        books.circuit.late(),
-        books.circuit.state(),
-    )
-}
+const FAILURE: Outcome = Outcome::failure();
+const IGNORED: Outcome = Outcome::Ignored;
+const SUCCESS: Outcome = Outcome::Success;
 
 #[test]
 fn r20_two_failures_in_a_row_open_whoever_makes_them() {
     model(|| {
-        let model = run(CONFIG, one_call(0, FAILURE), one_call(1, FAILURE));
-        let (_, failures, _, late, state) = end(&model);
-        assert_eq!((failures, late, state), (2, 0, State::Open));
+        let model = Model::new(CONFIG);
+        let fail = |model: &Model| model.call(FAILURE);
+        beside(&model, fail, fail);
+        let (counts, late, state) = model.end();
+        assert_eq!((counts.failures, late, state), (2, 0, State::Open));
     });
 }
 
-#[test]
-fn r20_who_has_failed_for_the_second_time_meets_an_open_breaker() {
-    model(|| {
-        let fail_twice = |slot| {
-            move |model: &Model| {
-                model.call(slot, FAILURE);
-                model.call(slot, FAILURE);
-                assert!(model.path.admit().is_err(), "it had failed twice in a row");
+/// Whoever has made the calls that open by themselves is rejected.
+fn opens_for_whoever_has_failed(config: BreakerConfig, needed: usize) {
+    model(move || {
+        let model = Model::new(config);
+        let fail = move |model: &Model| {
+            for _ in 0..needed {
+                model.call(FAILURE);
             }
+            assert!(model.admit().is_none(), "it has failed {needed} times");
         };
-        run(CONFIG, fail_twice(0), fail_twice(1));
+        beside(&model, fail, fail);
     });
 }
 
 #[test]
-fn r04_no_failure_that_would_open_by_rate_goes_unheard() {
+fn r23_whoever_has_failed_as_often_as_opens_by_run_is_rejected() {
+    opens_for_whoever_has_failed(CONFIG, 2);
+}
+
+#[test]
+fn r23_whoever_has_failed_as_often_as_opens_by_rate_is_rejected() {
+    let all = TripPolicy::failure_rate(Ratio::percent(100), 2);
+    opens_for_whoever_has_failed(CONFIG.trip_on(all), 2);
+}
+
+#[test]
+fn r23_whoever_has_failed_as_often_as_opens_among_the_last_calls_is_rejected() {
+    let all = TripPolicy::failure_rate(Ratio::percent(100), 2);
+    opens_for_whoever_has_failed(CONFIG.trip_on(all).window(Window::last(2)), 2);
+}
+
+#[test]
+fn r04_no_failure_that_would_open_by_rate_goes_unjudged() {
     model(|| {
-        let fail_twice = |slot| {
-            move |model: &Model| {
-                model.call(slot, FAILURE);
-                model.call(slot, FAILURE);
-            }
-        };
-        let model = run(RATE, fail_twice(0), fail_twice(1));
-        assert_eq!(end(&model).4, State::Open);
+        let model = Model::new(RATE);
+        let fail = |model: &Model| model.calls(&[FAILURE, FAILURE]);
+        beside(&model, fail, fail);
+        assert_eq!(model.end().2, State::Open);
     });
 }
 
 #[test]
-fn r20_no_failure_is_folded_behind_one_that_waits() {
+fn r04_a_failure_that_is_judged_alone_counts_beside_one_that_is_folded() {
     model(|| {
+        let all = TripPolicy::failure_rate(Ratio::percent(100), 2);
+        let model = Model::new(CONFIG.trip_on(all));
         let pushes_back = Outcome::failure_after(Duration::from_secs(1));
-        let all = CONFIG.trip_on(TripPolicy::failure_rate(Ratio::percent(100), 2));
-        let model = run(all, one_call(0, pushes_back), one_call(1, FAILURE));
-        assert_eq!(end(&model).4, State::Open, "2 of 2");
+        let push = move |model: &Model| model.call(pushes_back);
+        beside(&model, push, |model| model.call(FAILURE));
+        assert_eq!(model.end().2, State::Open, "2 of 2");
+    });
+}
+
+#[test]
+fn r04_a_failure_is_judged_with_the_successes_that_its_thread_has_seen() {
+    model(|| {
+        // Of 3 calls 2 have to fail: with both successes neither order opens.
+        let model = Model::new(RATE);
+        let succeed = |model: &Model| model.calls(&[SUCCESS, SUCCESS]);
+        let made = beside(&model, succeed, |_| ());
+        assert_eq!(made, 2);
+        let fail = |model: &Model| model.call(FAILURE);
+        beside(&model, fail, |model| model.call(SUCCESS));
+        let (counts, _, state) = model.end();
+        assert_eq!((counts.successes, counts.failures), (3, 1));
+        assert_eq!(state, State::Closed);
+    });
+}
+
+#[test]
+fn r20_whoever_sees_a_failure_sees_the_success_before_it() {
+    model(|| {
+        let model = Model::new(RATE);
+        let both = |model: &Model| model.calls(&[SUCCESS, FAILURE]);
+        beside(&model, both, |model| {
+            let (counts, ..) = model.end();
+            assert!(counts.failures <= counts.successes, "{counts}");
+        });
     });
 }
 
 #[test]
 fn r10_a_success_ends_a_run_of_failures() {
     model(|| {
-        let model = run(
-            CONFIG.trip_on(TripPolicy::consecutive_failures(3)),
-            |model| {
-                model.call(0, FAILURE);
-                model.call(0, Outcome::Success);
-                model.call(0, FAILURE);
-            },
-            one_call(1, FAILURE),
-        );
+        let model = Model::new(CONFIG.trip_on(TripPolicy::consecutive_failures(3)));
+        let three = |model: &Model| model.calls(&[FAILURE, SUCCESS, FAILURE]);
+        beside(&model, three, |model| model.call(FAILURE));
+        let (counts, _, state) = model.end();
         // Three in a row take all failures on one side of the success.
-        let (successes, failures, _, _, state) = end(&model);
-        assert_eq!((successes, failures, state), (1, 3, State::Closed));
+        assert_eq!((counts.successes, counts.failures), (1, 3));
+        assert_eq!(state, State::Closed);
     });
 }
 
 #[test]
-fn r02_each_verdict_is_counted_in_exactly_one_of_window_and_late() {
+fn r10_a_run_that_a_success_has_ended_begins_again_at_one() {
     model(|| {
         let model = Model::new(CONFIG);
-        let straggler = model.path.admit().unwrap().ticket(epoch);
-        let other = Arc::clone(&model);
-        let thread = thread::spawn(move || {
-            other.settle(0, straggler, Outcome::Success);
-        });
-        model.call(1, FAILURE);
-        model.call(1, FAILURE);
-        thread.join().unwrap();
-        model.decide();
-        let (successes, failures, ignored, late, _) = end(&model);
-        assert_eq!(successes + failures + ignored + late, 3);
-        assert_eq!(failures, 2);
-    });
-}
-
-#[test]
-fn r02_a_straggling_failure_is_counted_once_too() {
-    model(|| {
-        let model = Model::new(CONFIG);
-        let straggler = model.path.admit().unwrap().ticket(epoch);
-        let other = Arc::clone(&model);
-        let thread = thread::spawn(move || other.settle(0, straggler, FAILURE));
-        let calls = model.call(1, FAILURE) + model.call(1, FAILURE);
-        thread.join().unwrap();
-        model.decide();
-        let (_, failures, _, late, state) = end(&model);
-        assert_eq!((failures + late, state), (calls + 1, State::Open));
+        model.call(FAILURE);
+        // The one that is judged and the one that ends the run overlap.
+        beside(
+            &model,
+            |model| model.call(SUCCESS),
+            |model| {
+                model.end();
+            },
+        );
+        model.call(FAILURE);
+        assert_eq!(model.end().2, State::Closed, "a success is between the two");
     });
 }
 
 #[test]
 fn no_success_is_lost_or_counted_twice() {
     model(|| {
-        let succeed = |slot| {
-            move |model: &Model| {
-                model.call(slot, Outcome::Success);
-                model.decide();
-                model.call(slot, Outcome::Success);
-            }
+        let model = Model::new(RATE);
+        let succeed = |model: &Model| {
+            model.call(SUCCESS);
+            model.end();
+            model.call(SUCCESS);
         };
-        let model = run(RATE, succeed(0), succeed(1));
-        assert_eq!(end(&model), (4, 0, 0, 0, State::Closed));
-    });
-}
-
-#[test]
-fn r01_probes_are_never_more_than_their_places() {
-    model(|| {
-        let model = Model::new(CONFIG.probes(1));
-        {
-            let mut books = model.books.lock().unwrap();
-            let opened = epoch();
-            for _ in 0..2 {
-                let ticket = books.circuit.try_acquire(opened).unwrap();
-                books.circuit.settle(ticket, FAILURE, opened);
-            }
-            let due = books.circuit.next_deadline().unwrap();
-            books.act(&model.path, |circuit| circuit.handle_deadline(due));
-        }
-        model.decide();
-        let other = Arc::clone(&model);
-        let probing = |slot| {
-            move |model: &Model| {
-                let Ok(admitted) = model.path.admit() else {
-                    return 0;
-                };
-                model.settle(slot, admitted.ticket(epoch), Outcome::Ignored);
-                1
-            }
-        };
-        let thread = thread::spawn(move || probing(0)(&other));
-        let mine = probing(1)(&model);
-        let probes = mine + thread.join().unwrap();
-        assert!(probes >= 1, "a place that came back was lost");
-        assert_eq!(model.path.standing().places, 1);
-    });
-}
-
-#[test]
-fn r09_the_first_verdict_after_a_silence_is_heard() {
-    model(|| {
-        let window = Window::rolling(Duration::from_secs(1), 2);
-        let model = run(
-            RATE.window(window),
-            one_call(0, Outcome::Success),
-            one_call(1, Outcome::Success),
-        );
-        assert_eq!(end(&model).0, 2);
-        assert!(
-            model
-                .books
-                .lock()
-                .unwrap()
-                .circuit
-                .next_deadline()
-                .is_some(),
-            "it is awake"
-        );
+        beside(&model, succeed, succeed);
+        let (counts, late, _) = model.end();
+        assert_eq!((counts.successes, counts.failures, late), (4, 0, 0));
     });
 }

@@ -1,4 +1,4 @@
-//! The tally of what needs no answer: a cell for each thread.
+//! The tally: verdicts that need no answer, counted in a cell for each thread.
 //!
 //! One shared counter costs 5 ns on one core and more on two, because every
 //! count moves a cache line. A cell that one thread alone writes costs a load
@@ -9,8 +9,8 @@
 //! 1. A cell is written by the thread of its number only.
 //! 2. Counts grow for the life of the breaker and are never reset: what a
 //!    generation counted is the difference to its base.
-//! 3. A cell takes the tag of a generation only after the owner has read the
-//!    last of the generation before.
+//! 3. A cell takes the tag of a generation only after the last reading of the
+//!    generation before.
 
 use std::sync::OnceLock;
 
@@ -37,7 +37,7 @@ type Table = [OnceLock<Box<[Cell; PER_CHUNK]>>; LIMIT / PER_CHUNK];
 pub(super) struct Sum {
     /// Verdicts of the generation that was asked for.
     pub(super) ignored: u64,
-    /// Verdicts of all others, and those that came late.
+    /// Verdicts of all others.
     pub(super) other: u64,
     pub(super) successes: u64,
 }
@@ -60,7 +60,7 @@ impl ShardedTally {
 
     /// Counts a success, if this thread has counted in this generation before.
     #[inline]
-    pub(super) fn success_again(&self, slot: usize, generation: Generation) -> bool {
+    pub(super) fn count_success_again(&self, slot: usize, generation: Generation) -> bool {
         // Relaxed, twice: as in `of` and in `count`.
         let cell = if self.first_slot.load(Ordering::Relaxed) == slot + 1 {
             Some(&self.first)
@@ -76,16 +76,12 @@ impl ShardedTally {
         true
     }
 
-    pub(super) fn success(&self, slot: usize, generation: Generation) {
+    pub(super) fn count_success(&self, slot: usize, generation: Generation) {
         self.of(slot).count(generation, |cell| &cell.successes);
     }
 
-    pub(super) fn ignored(&self, slot: usize, generation: Generation) {
+    pub(super) fn count_ignored(&self, slot: usize, generation: Generation) {
         self.of(slot).count(generation, |cell| &cell.ignored);
-    }
-
-    pub(super) fn late(&self, slot: usize) {
-        add_one(&self.of(slot).late);
     }
 
     /// Adds up what `generation` has counted, and apart from it all the rest.
@@ -144,7 +140,6 @@ impl ShardedTally {
 #[repr(align(64))]
 struct Cell {
     ignored: Counter,
-    late: AtomicU64,
     successes: Counter,
     /// The generation that the counters' bases belong to.
     tag: AtomicU64,
@@ -184,7 +179,7 @@ impl Cell {
         // taken for one of another; what comes meanwhile is read the next time.
         let ignored = self.ignored.count.load(Ordering::Acquire);
         let successes = self.successes.count.load(Ordering::Acquire);
-        sum.other += self.late.load(Ordering::Acquire) + ignored + successes;
+        sum.other += ignored + successes;
         if self.tag.load(Ordering::Acquire) != generation.number() {
             return;
         }

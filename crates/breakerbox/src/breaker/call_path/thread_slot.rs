@@ -18,8 +18,7 @@ pub(super) fn numbered() -> Option<usize> {
 
 /// The number of this thread, from 0; None while it ends, or beyond the last.
 pub(super) fn current() -> Option<usize> {
-    let number = NUMBER.get();
-    if number < LIMIT { Some(number) } else { take() }
+    numbered().or_else(take)
 }
 
 #[cold]
@@ -76,10 +75,7 @@ static FREE: Mutex<Free> = Mutex::new(Free {
 });
 
 /// How many threads can have a number at once.
-#[cfg(not(loom))]
 pub(super) const LIMIT: usize = 1_024;
-#[cfg(loom)]
-pub(super) const LIMIT: usize = 2;
 
 const ENDING: usize = usize::MAX;
 const UNNUMBERED: usize = usize::MAX - 1;

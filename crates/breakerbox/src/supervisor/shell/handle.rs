@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::super::runnable::{StartRequest, StopResult};
 use super::super::shutdown::KILL_TIMEOUT;
-use super::super::{Departure, Shutdown, catch, handover};
+use super::super::{Departure, Shutdown, catch, lifo_slot};
 use super::incarnation::ActorIncarnation;
 use super::linked;
 use super::slot::{Slot, SlotGuard};
@@ -75,14 +75,14 @@ impl<A: Actor> ShellHandle<A> {
         self.slot.close();
         if let Some(timeout) = shutdown.patience() {
             self.actor.stop(None);
-            handover::share_woken();
+            lifo_slot::flush();
             if self.actor.wait(Some(timeout)).await.is_ok() {
                 return self.gone().await;
             }
         }
         self.slot.set_killed();
         self.actor.kill();
-        handover::share_woken();
+        lifo_slot::flush();
         if self.actor.wait(Some(KILL_TIMEOUT)).await.is_err() {
             return StopResult::new(Departure::Stuck, Exit::Killed);
         }
@@ -156,7 +156,7 @@ impl<A: Actor> ShellHandle<A> {
     /// Ends the callback that runs, and the incarnation with it.
     async fn interrupt(&self) {
         self.slot.interrupt().request();
-        handover::share_woken();
+        lifo_slot::flush();
         let locked = tokio::time::timeout(KILL_TIMEOUT, self.slot.lock()).await;
         if let Ok(mut guard) = locked {
             drop(self.slot.clear(&mut guard));

@@ -1,47 +1,63 @@
-//! Generations that end, beside calls of theirs that end, and owners that die.
+//! Generations that end, beside calls of theirs that end.
 
 use super::*;
 
-/// Resets, as a command does: catches up, then begins a generation.
-fn reset(model: &Model) {
-    model.decide();
-    {
-        let mut books = model.books.lock().unwrap();
-        books.act(&model.path, |circuit| circuit.reset(epoch()));
-    }
-    model.decide();
+#[test]
+fn r02_each_verdict_is_counted_in_exactly_one_of_window_and_late() {
+    model(|| {
+        let model = Model::new(CONFIG);
+        let straggler = model.admit().unwrap();
+        let settle = |model: &Model| model.settle(straggler, SUCCESS);
+        beside(&model, settle, |model| model.calls(&[FAILURE, FAILURE]));
+        let (counts, late, _) = model.end();
+        assert_eq!(counts.successes + counts.failures + late, 3);
+        assert_eq!(counts.failures, 2);
+    });
 }
 
-/// A verdict over two changes of generation, beside one of each of the new.
+#[test]
+fn r02_a_straggling_failure_is_counted_once_too() {
+    model(|| {
+        let model = Model::new(CONFIG);
+        let straggler = model.admit().unwrap();
+        let made = Arc::clone(&model);
+        let settle = |model: &Model| model.settle(straggler, FAILURE);
+        let mut calls = 0;
+        beside(&model, settle, |_| calls = made.calls(&[FAILURE, FAILURE]));
+        let (counts, late, state) = model.end();
+        assert_eq!((counts.failures + late, state), (calls + 1, State::Open));
+    });
+}
+
+/// A verdict over two changes of generation, and a call of the newest one.
 fn straggles(outcome: Outcome) {
     model(move || {
         let model = Model::new(RATE);
-        let ticket = model.path.admit().unwrap().ticket(epoch);
-        let other = Arc::clone(&model);
-        let thread = thread::spawn(move || {
-            other.settle(0, ticket, outcome);
-            other.call(0, Outcome::Success)
+        let ticket = model.admit().unwrap();
+        let settle = move |model: &Model| {
+            model.settle(ticket, outcome);
+            model.call(SUCCESS);
+        };
+        beside(&model, settle, |model| {
+            model.reset();
+            model.reset();
         });
-        reset(&model);
-        reset(&model);
-        thread.join().unwrap();
+        let (counts, late, state) = model.end();
         // In a window that was forgotten, in the last one, or late.
-        let (successes, failures, _, late, state) = end(&model);
-        assert!(successes + failures + late <= 2);
-        assert_eq!((failures, state), (0, State::Closed));
+        assert!(counts.successes + counts.failures + late <= 2);
+        assert_eq!((counts.failures, state), (0, State::Closed));
         // The cell counts on from there, and nothing is counted again.
-        model.decide();
-        let before = end(&model);
-        model.call(0, Outcome::Success);
-        model.decide();
-        let after = end(&model);
-        assert_eq!((after.0, after.3), (before.0 + 1, before.3));
+        let (before, late_before, _) = model.end();
+        model.call(SUCCESS);
+        let (after, late_after, _) = model.end();
+        assert_eq!(after.successes, before.successes + 1);
+        assert_eq!(late_after, late_before);
     });
 }
 
 #[test]
 fn r02_a_success_that_straggles_over_two_generations_is_not_in_the_last() {
-    straggles(Outcome::Success);
+    straggles(SUCCESS);
 }
 
 #[test]
@@ -53,88 +69,86 @@ fn r02_a_failure_that_straggles_over_two_generations_is_not_in_the_last() {
 fn r02_a_cell_that_changes_its_generation_takes_nothing_along() {
     model(|| {
         let model = Model::new(RATE);
-        model.call(0, Outcome::Success);
-        model.call(0, Outcome::Ignored);
-        reset(&model);
-        let other = Arc::clone(&model);
-        let thread = thread::spawn(move || {
-            other.call(0, Outcome::Success);
-            other.call(0, Outcome::Ignored);
-        });
-        model.decide();
-        let (successes, _, ignored, late, _) = end(&model);
-        assert!(successes <= 1 && ignored <= 1);
-        assert_eq!(late, 0);
-        thread.join().unwrap();
-        model.decide();
-        assert_eq!(end(&model), (1, 0, 1, 0, State::Closed));
-    });
-}
-
-#[test]
-fn r01_two_places_are_neither_lost_nor_multiplied_as_the_generation_changes() {
-    model(|| {
-        let model = Model::new(CONFIG.probes(2));
-        let mut due = epoch();
-        for _ in 0..2 {
-            model.call(0, FAILURE);
-        }
-        let half_open = |model: &Model, due: &mut Instant| {
-            *due = model.books.lock().unwrap().circuit.next_deadline().unwrap();
-            model.decide_at(*due);
+        // On the other thread, whose cell changes beside a reading.
+        let first = |model: &Model| {
+            model.calls(&[SUCCESS, SUCCESS, IGNORED]);
         };
-        half_open(&model, &mut due);
-        let straggler = model.path.admit().unwrap().ticket(|| due);
-        let failing = model.path.admit().unwrap().ticket(|| due);
-        assert!(model.path.admit().is_err(), "two are out");
-        model
-            .books
-            .lock()
-            .unwrap()
-            .circuit
-            .admitted(straggler.notice(), due);
-        model
-            .books
-            .lock()
-            .unwrap()
-            .circuit
-            .admitted(failing.notice(), due);
-        let other = Arc::clone(&model);
-        let first_due = due;
-        let thread = thread::spawn(move || {
-            other.settle_at(0, straggler, Outcome::Ignored, first_due);
+        beside(&model, first, |_| ());
+        model.reset();
+        let again = |model: &Model| model.calls(&[SUCCESS, IGNORED]);
+        beside(&model, again, |model| {
+            let (counts, late, _) = model.end();
+            assert!(counts.successes <= 1 && counts.ignored <= 1, "{counts:?}");
+            assert_eq!(late, 0);
         });
-        model.settle_at(1, failing, FAILURE, due);
-        half_open(&model, &mut due);
-        thread.join().unwrap();
-        model.decide_at(due);
-        assert_eq!(model.path.standing().state, State::HalfOpen);
-        assert_eq!(model.path.standing().places, 2);
+        let (counts, late, _) = model.end();
+        assert_eq!((counts.successes, counts.ignored, late), (1, 1, 0));
     });
 }
 
 #[test]
-fn r21_an_owner_that_dies_before_it_has_closed_loses_nothing() {
+fn r02_a_call_that_the_gate_admits_in_a_new_generation_is_never_late() {
     model(|| {
-        let model = Model::new(CONFIG.trip_on(TripPolicy::consecutive_failures(3)));
-        model.call(0, FAILURE);
-        let other = Arc::clone(&model);
-        let thread = thread::spawn(move || {
-            let ticket = other.path.admit().unwrap().ticket(epoch);
-            other.leave(0, ticket, Outcome::Success, epoch());
-            let ticket = other.path.admit().unwrap().ticket(epoch);
-            other.leave(0, ticket, FAILURE, epoch());
-        });
-        for _ in 0..2 {
-            let ticket = model.path.admit().unwrap().ticket(epoch);
-            model.leave(1, ticket, FAILURE, epoch());
-            // It enters a report, if there is one, and dies.
-            model.judge_or(&mut model.books.lock().unwrap(), |_| ());
+        let model = Model::new(RATE);
+        let call = |model: &Model| {
+            let ticket = model.admit().unwrap();
+            let is_new = ticket.generation().number() == 2;
+            model.settle(ticket, SUCCESS);
+            is_new
+        };
+        let is_new = beside(&model, call, Model::reset);
+        let (counts, late, _) = model.end();
+        assert!(counts.successes + late <= 1);
+        if is_new {
+            assert_eq!((counts.successes, late), (1, 0));
         }
-        thread.join().unwrap();
-        model.decide();
-        let (successes, failures, ignored, late, _) = end(&model);
-        assert_eq!(successes + failures + ignored + late, 5);
-        assert_eq!(failures + late.min(1), 4);
+    });
+}
+
+#[test]
+fn r02_a_probe_of_a_new_generation_is_never_late() {
+    model(|| {
+        let model = Model::due(CONFIG.probes(2));
+        let late = model.end().1;
+        let probe = |model: &Model| model.call(SUCCESS);
+        beside(&model, probe, |model| model.call(SUCCESS));
+        let (_, late_now, state) = model.end();
+        assert_eq!((late_now, state), (late, State::Closed));
+    });
+}
+
+#[test]
+fn r02_a_straggler_neither_ends_a_run_of_the_next_generation_nor_counts_in_it() {
+    for outcome in [SUCCESS, FAILURE] {
+        model(move || {
+            let model = Model::new(CONFIG.trip_on(TripPolicy::consecutive_failures(3)));
+            model.call(FAILURE);
+            let straggler = model.admit().unwrap();
+            let settle = move |model: &Model| model.settle(straggler, outcome);
+            beside(&model, settle, |model| {
+                model.reset();
+                model.calls(&[FAILURE, FAILURE]);
+            });
+            let (counts, _, state) = model.end();
+            assert_eq!((counts.consecutive_failures, state), (2, State::Closed));
+            model.call(FAILURE);
+            assert_eq!(model.end().2, State::Open);
+        });
+    }
+}
+
+#[test]
+fn r01_places_are_neither_lost_nor_multiplied_as_the_generation_changes() {
+    model(|| {
+        let model = Model::due(CONFIG.probes(2));
+        let straggler = model.admit().unwrap();
+        let failing = model.admit().unwrap();
+        assert!(model.admit().is_none(), "two are out");
+        let settle = |model: &Model| model.settle(straggler, IGNORED);
+        beside(&model, settle, |model| model.settle(failing, FAILURE));
+        assert_eq!(model.state(), State::Open);
+        clock::set(OPEN_FOR * 2);
+        let standing = model.path.standing(|_| ());
+        assert_eq!((standing.state, standing.places), (State::HalfOpen, 2));
     });
 }

@@ -1,0 +1,216 @@
+//! The ledger: the circuit, and how far it has been brought up to date.
+//!
+//! The owner decides, but the scheduler decides when. So the owner leaves its
+//! ledger open: whoever holds the lock on it brings it up to date by the rules of
+//! the core, enters what it came for, and publishes what follows, all in one
+//! critical section. What a caller can do that way is what the owner has said in
+//! advance: count a verdict, open on a built-in signal, carry on at a deadline.
+//! Commands, custom policies and events are the owner's.
+//!
+//! # Invariants
+//!
+//! 1. No code of the user runs while the ledger is locked, and nobody waits.
+//! 2. Whoever unlocks it has published what the circuit says.
+//! 3. At most one message asks the owner to look, and it is sent before the lock is
+//!    left.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use breakerbox_core::{
+    Circuit, Generation, Notice, Outcome, Override, Pace, Role, Ticket, Transition, Wake,
+};
+
+use super::CallPath;
+use super::consumed::Consumed;
+use super::gate::Answer;
+use super::questions::Questions;
+
+#[derive(Debug)]
+pub(in crate::breaker) struct Ledger {
+    /// When the owner looks without being asked.
+    alarm: Option<Instant>,
+    /// Whether the owner has been asked to look and has not begun to.
+    pub(super) asked: Asked,
+    circuit: Circuit,
+    consumed: Consumed,
+    /// The run of failures that the fuse had when it was disarmed.
+    disarmed_streak: u32,
+    /// The generation that the fuse and the cells count in.
+    generation: Generation,
+    /// When to look once more after falling asleep.
+    look_again: Option<Instant>,
+    /// What the owner has not told anybody.
+    news: VecDeque<News>,
+    pub(super) owner: Owner,
+    published: Option<Answer>,
+    pub(super) questions: Questions,
+}
+
+/// Whether a message to the owner is on its way.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Asked {
+    No,
+    Yes,
+}
+
+/// Whether there will be an owner.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Owner {
+    Expected,
+    GoneForGood,
+}
+
+/// Something that the owner tells those who listen.
+#[derive(Debug)]
+pub(in crate::breaker) enum News {
+    Changed(Transition),
+    Overridden(Option<Override>),
+    Reconfigured,
+}
+
+/// What a caller needs the owner for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::breaker) enum Need {
+    /// To judge by a custom policy.
+    Judgement,
+    /// To tell the news, or to set its alarm.
+    Look,
+}
+
+impl Ledger {
+    pub(super) fn new(circuit: Circuit) -> Self {
+        Self {
+            alarm: None,
+            asked: Asked::No,
+            consumed: Consumed::default(),
+            disarmed_streak: 0,
+            generation: circuit.generation(),
+            circuit,
+            look_again: None,
+            news: VecDeque::new(),
+            owner: Owner::Expected,
+            published: None,
+            questions: Questions::default(),
+        }
+    }
+
+    pub(in crate::breaker) fn circuit(&self) -> &Circuit {
+        &self.circuit
+    }
+
+    pub(in crate::breaker) fn circuit_mut(&mut self) -> &mut Circuit {
+        &mut self.circuit
+    }
+
+    /// Brings the circuit up to date: what was folded, and what is due.
+    pub(super) fn catch_up(&mut self, path: &CallPath, now: Instant) {
+        let reading = path.read_disarmed(self.generation);
+        self.disarmed_streak = reading.word.streak;
+        let new = self.consumed.advance(&reading, &self.circuit.counts());
+        let was_overridden = self.circuit.overriding().is_some();
+        self.circuit.absorb(&new, now);
+        if let Some(last) = self.cut_by(path) {
+            self.circuit.admitted(last, now);
+        }
+        self.circuit.handle_deadline(now);
+        self.collect_transitions();
+        if was_overridden && self.circuit.overriding().is_none() {
+            self.add_news(News::Overridden(None));
+        }
+    }
+
+    /// Enters a verdict, and returns the number of the question to a custom policy
+    /// if there is one.
+    pub(super) fn record(
+        &mut self,
+        ticket: Ticket,
+        outcome: Outcome,
+        pace: Pace,
+        now: Instant,
+    ) -> Option<u64> {
+        if self.owner == Owner::GoneForGood {
+            return None;
+        }
+        let question = self.circuit.record(ticket, outcome, pace, now)?;
+        Some(self.questions.push(question))
+    }
+
+    /// Publishes what holds from now on.
+    pub(super) fn publish(&mut self, path: &CallPath, now: Instant) {
+        self.collect_transitions();
+        if self.circuit.generation() != self.generation {
+            self.generation = self.circuit.generation();
+            let mark = path.start_generation(self.generation);
+            self.consumed.start_generation(mark);
+            self.disarmed_streak = 0;
+        }
+        let answer = Answer::of(&self.circuit);
+        let streak = self.circuit.counts().consecutive_failures;
+        let wake = answer.wake();
+        let folds = path
+            .fuse
+            .install(self.circuit.fuse(), streak, self.disarmed_streak, wake);
+        self.consumed.install(folds);
+        self.plan_second_look(wake, now);
+        // The gate last: a caller that is admitted in a generation finds its fuse.
+        if self.published.replace(answer) != Some(answer) {
+            path.gate.publish(answer);
+        }
+    }
+
+    /// What the owner is needed for, unless it has been asked.
+    pub(super) fn needs_owner(&self) -> Option<Need> {
+        let asks = self.asked == Asked::No && self.owner == Owner::Expected;
+        if asks && self.questions.are_waiting() {
+            return Some(Need::Judgement);
+        }
+        let due = self.next_deadline();
+        let due_before_alarm = due.is_some_and(|due| self.alarm.is_none_or(|alarm| due < alarm));
+        (asks && (due_before_alarm || !self.news.is_empty())).then_some(Need::Look)
+    }
+
+    pub(in crate::breaker) fn add_news(&mut self, news: News) {
+        self.news.push_back(news);
+    }
+
+    pub(super) fn next_news(&mut self) -> Option<News> {
+        self.news.pop_front()
+    }
+
+    /// Sets the alarm for when there is something to do without being asked.
+    pub(super) fn set_alarm(&mut self) -> Option<Instant> {
+        self.alarm = self.next_deadline();
+        self.alarm
+    }
+
+    fn collect_transitions(&mut self) {
+        while let Some(transition) = self.circuit.poll_transition() {
+            self.add_news(News::Changed(transition));
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let due = self.circuit.next_deadline();
+        due.into_iter().chain(self.look_again).min()
+    }
+
+    /// The call that cut the gate, if one has and nobody has entered it yet.
+    fn cut_by(&self, path: &CallPath) -> Option<Notice> {
+        let is_cut = path.gate.is_cut_in(self.generation);
+        is_cut.then(|| Ticket::new(self.generation, Role::Last).notice())
+    }
+
+    /// A success that was being counted while the window fell asleep is found by a
+    /// second look.
+    fn plan_second_look(&mut self, wake: Wake, now: Instant) {
+        let before = self.published.map(|answer| answer.wake());
+        self.look_again = match wake {
+            Wake::Asleep if before == Some(Wake::Awake) => Some(now + LOOK_AGAIN),
+            Wake::Asleep => self.look_again.filter(|at| *at > now),
+            Wake::Awake => None,
+        };
+    }
+}
+
+const LOOK_AGAIN: Duration = Duration::from_millis(100);

@@ -1,0 +1,53 @@
+//! What custom trip policies are still to be asked, in order.
+
+use std::collections::VecDeque;
+
+use breakerbox_core::Question;
+
+/// The questions that wait for the owner.
+///
+/// They are bounded, whatever the policy's pace: beyond so many, the newest
+/// question takes the place of the one before it. Its counts include what that
+/// one was about.
+#[derive(Debug, Default)]
+pub(super) struct Questions {
+    /// How many have been made; the number of the newest.
+    made: u64,
+    /// The number of the last one that the owner took.
+    taken: u64,
+    waiting: VecDeque<(u64, Question)>,
+}
+
+impl Questions {
+    /// Adds a question and returns its number, counted from 1.
+    pub(super) fn push(&mut self, question: Question) -> u64 {
+        self.made += 1;
+        if self.waiting.len() == MOST_WAITING {
+            self.waiting.pop_back();
+        }
+        self.waiting.push_back((self.made, question));
+        self.made
+    }
+
+    /// Takes the oldest question; it is never asked twice.
+    pub(super) fn take(&mut self) -> Option<(u64, Question)> {
+        let (number, question) = self.waiting.pop_front()?;
+        self.taken = number;
+        Some((number, question))
+    }
+
+    /// Returns the number up to which questions have been asked, or are being.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    pub(super) fn are_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.waiting.clear();
+    }
+}
+
+const MOST_WAITING: usize = 1_024;

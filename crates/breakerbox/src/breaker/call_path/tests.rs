@@ -1,0 +1,56 @@
+use std::cell::Cell;
+
+use breakerbox_core::TripPolicy;
+
+use super::*;
+
+#[test]
+fn r22_however_many_verdicts_need_the_owner_one_message_asks_it_to_look() {
+    let never = BreakerConfig::gobreaker().trip_on(TripPolicy::custom(|_| false));
+    let now = clock::now();
+    let path = CallPath::new(Circuit::new(never, 1, now).unwrap(), now);
+    for _ in 0..3 {
+        let messages = Cell::new(0);
+        let ask = |need| {
+            assert_eq!(need, Need::Judgement);
+            messages.set(messages.get() + 1);
+        };
+        let mut newest = None;
+        for _ in 0..10_000 {
+            let ticket = path.admit(ask).unwrap();
+            newest = path.settle(ticket, Outcome::failure(), ask);
+        }
+        assert_eq!(messages.get(), 1);
+        path.begin_look(now);
+        let questions = std::iter::from_fn(|| path.next_question());
+        let numbers: Vec<_> = questions.map(|asked| asked.number).collect();
+        assert_eq!(numbers.last().copied(), newest, "the newest is among them");
+        assert!(numbers.len() < 2_000, "{} wait", numbers.len());
+    }
+}
+
+#[test]
+fn r22_a_verdict_that_changes_nothing_for_the_owner_sends_no_message() {
+    let last = BreakerConfig::gobreaker()
+        .trip_on(TripPolicy::failure_rate(
+            breakerbox_core::Ratio::percent(50),
+            20,
+        ))
+        .window(breakerbox_core::Window::last(100));
+    let now = clock::now();
+    let path = CallPath::new(Circuit::new(last, 1, now).unwrap(), now);
+    let ask = |need| panic!("nobody needs {need:?}");
+    for call in 0..1_000 {
+        let ticket = path.admit(ask).unwrap();
+        let outcome = if call % 4 == 3 {
+            Outcome::failure()
+        } else {
+            Outcome::Success
+        };
+        if !path.fold_plain(&ticket, outcome) {
+            assert_eq!(path.settle(ticket, outcome, ask), None);
+        }
+    }
+    let counts = path.act(now, |ledger| ledger.circuit().counts());
+    assert_eq!((counts.successes, counts.failures), (75, 25));
+}
