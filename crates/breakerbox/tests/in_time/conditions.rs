@@ -87,17 +87,20 @@ impl Drop for Place {
 }
 
 /// Blocks all workers until somebody waits at what is returned.
+///
+/// One after the other: a worker that takes two of these tasks at once blocks in
+/// the first and keeps the second.
 fn block(runtime: &Runtime) -> Arc<Barrier> {
-    let blocked = Arc::new(Barrier::new(WORKERS + 1));
     let release = Arc::new(Barrier::new(WORKERS + 1));
     for _ in 0..WORKERS {
-        let (blocked, release) = (Arc::clone(&blocked), Arc::clone(&release));
+        let blocks = Arc::new(Barrier::new(2));
+        let (begins, release) = (Arc::clone(&blocks), Arc::clone(&release));
         runtime.spawn(async move {
-            blocked.wait();
+            begins.wait();
             release.wait();
         });
+        blocks.wait();
     }
-    blocked.wait();
     release
 }
 
