@@ -111,8 +111,13 @@ impl Gate {
     pub(super) fn publish(&self, answer: Answer) {
         let bits = |instant: Option<Instant>| Moment::bits(instant.map(Moment::of));
         // Relaxed, three times: the word's release comes after them.
-        self.beside
-            .store(pack_beside(answer.standing.beside()), Ordering::Relaxed);
+        //
+        // Only Closed has something beside its word. A caller that still holds the
+        // word of a Closed generation must not read that nothing is limited.
+        if answer.standing.state == State::Closed {
+            self.beside
+                .store(pack_beside(answer.standing.beside()), Ordering::Relaxed);
+        }
         self.retry_at
             .store(bits(answer.retry_at), Ordering::Relaxed);
         self.until.store(bits(answer.until), Ordering::Relaxed);
