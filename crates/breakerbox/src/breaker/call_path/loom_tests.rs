@@ -3,7 +3,10 @@
 //! The models run the call path that is shipped: gate, tally, fuse, ledger and
 //! answers, with loom's atomics and locks. What loom cannot see: it never fails a
 //! weak compare-and-swap by chance, and it treats `SeqCst` as `AcqRel`, which the
-//! call path does not use.
+//! call path does not use. It knows the latest access to an atomic only, so a
+//! thread that loads before it stores hides an earlier load of another thread, and
+//! loom does not try the store before that load. So in a model the spawned thread
+//! is the one that only reads: its loads get every value that they may.
 
 use std::time::Duration;
 
@@ -21,6 +24,9 @@ mod windows;
 
 /// A breaker without an actor: a model plays the owner where it needs one.
 struct Model {
+    /// What a caller has done before its call. Only the call path can make another
+    /// caller see it.
+    deed: AtomicUsize,
     /// How many messages have asked the owner to look.
     messages: AtomicUsize,
     path: CallPath,
@@ -33,6 +39,7 @@ impl Model {
         let now = clock::now();
         let circuit = Circuit::new(config, 1, now).unwrap();
         Arc::new(Self {
+            deed: AtomicUsize::new(0),
             messages: AtomicUsize::new(0),
             path: CallPath::new(circuit, now),
         })
@@ -78,6 +85,14 @@ impl Model {
 
     fn ask(&self) {
         self.messages.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn do_deed(&self) {
+        self.deed.store(1, Ordering::Relaxed);
+    }
+
+    fn sees_deed(&self) -> bool {
+        self.deed.load(Ordering::Relaxed) > 0
     }
 
     fn state(&self) -> State {
@@ -196,6 +211,17 @@ fn r04_a_failure_that_is_judged_alone_counts_beside_one_that_is_folded() {
 }
 
 #[test]
+fn r23_a_failure_that_is_judged_alone_is_in_the_run_of_those_that_are_folded() {
+    model(|| {
+        let model = Model::new(CONFIG.trip_on(TripPolicy::consecutive_failures(3)));
+        let pushes_back = Outcome::failure_after(Duration::from_secs(1));
+        let push = move |model: &Model| model.call(pushes_back);
+        beside(&model, push, |model| model.calls(&[FAILURE, FAILURE]));
+        assert_eq!(model.end().2, State::Open);
+    });
+}
+
+#[test]
 fn r04_a_failure_is_judged_with_the_successes_that_its_thread_has_seen() {
     model(|| {
         // Of 3 calls 2 have to fail: with both successes neither order opens.
@@ -208,6 +234,37 @@ fn r04_a_failure_is_judged_with_the_successes_that_its_thread_has_seen() {
         let (counts, _, state) = model.end();
         assert_eq!((counts.successes, counts.failures), (3, 1));
         assert_eq!(state, State::Closed);
+    });
+}
+
+#[test]
+fn r04_a_failure_is_not_judged_without_the_successes_before_another_one() {
+    model(|| {
+        // Two of four have failed at most, whichever verdict is the last.
+        let most = TripPolicy::failure_rate(Ratio::percent(60), 2);
+        let model = Model::new(CONFIG.trip_on(most));
+        // Its thread has not looked at the fuse, which would show it the successes.
+        let pushes_back = Outcome::failure_after(Duration::from_secs(1));
+        let push = move |model: &Model| model.call(pushes_back);
+        beside(&model, push, |model| {
+            model.calls(&[SUCCESS, SUCCESS, FAILURE])
+        });
+        assert_eq!(model.end().2, State::Closed);
+    });
+}
+
+#[test]
+fn r20_whoever_sees_a_run_ended_sees_the_success_that_ended_it() {
+    model(|| {
+        let model = Model::new(RATE);
+        model.call(FAILURE);
+        // Nothing is left of the fuse, so nobody need disarm it.
+        model.end();
+        let look = |model: &Model| {
+            let (counts, ..) = model.end();
+            assert!(counts.consecutive_failures + counts.successes >= 1);
+        };
+        beside(&model, look, |model| model.call(SUCCESS));
     });
 }
 
@@ -251,6 +308,21 @@ fn r10_a_run_that_a_success_has_ended_begins_again_at_one() {
         );
         model.call(FAILURE);
         assert_eq!(model.end().2, State::Closed, "a success is between the two");
+    });
+}
+
+#[test]
+fn r10_successes_in_a_row_are_counted_from_the_failure_before_them() {
+    model(|| {
+        let model = Model::new(RATE);
+        let three = |model: &Model| model.calls(&[SUCCESS, FAILURE, SUCCESS]);
+        beside(&model, three, |model| {
+            let (counts, ..) = model.end();
+            if counts.failures == 1 {
+                assert!(counts.consecutive_successes <= 1, "{counts:?}");
+            }
+        });
+        assert_eq!(model.end().0.consecutive_successes, 1);
     });
 }
 

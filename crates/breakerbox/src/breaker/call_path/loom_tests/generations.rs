@@ -138,6 +138,95 @@ fn r02_a_straggler_neither_ends_a_run_of_the_next_generation_nor_counts_in_it() 
 }
 
 #[test]
+fn r02_a_straggler_takes_nothing_away_from_the_calls_of_its_thread() {
+    for outcome in [SUCCESS, IGNORED] {
+        model(move || {
+            let model = Model::new(RATE);
+            let straggler = model.admit().unwrap();
+            model.reset();
+            model.call(SUCCESS);
+            model.settle(straggler, outcome);
+            let (counts, late, _) = model.end();
+            assert_eq!((counts.successes, late), (1, 1), "{outcome:?}");
+        });
+    }
+}
+
+#[test]
+fn r10_a_run_that_ends_late_says_nothing_of_the_next_generation() {
+    model(|| {
+        let model = Model::new(RATE);
+        let two = |model: &Model| model.calls(&[SUCCESS, FAILURE]);
+        beside(&model, two, |_| ());
+        let straggler = model.admit().unwrap();
+        let settle = |model: &Model| model.settle(straggler, SUCCESS);
+        beside(&model, settle, |model| {
+            model.reset();
+            model.calls(&[SUCCESS, SUCCESS]);
+        });
+        assert_eq!(model.end().0.consecutive_successes, 2);
+    });
+}
+
+/// A call of the second generation has seen what its caller did who began it.
+fn begins_with_what_led_to_it(config: BreakerConfig) {
+    model(move || {
+        let model = Model::new(config);
+        let admit = |model: &Model| {
+            let ticket = model.admit().unwrap();
+            let is_old = ticket.generation().number() < 2;
+            assert!(is_old || model.sees_deed());
+        };
+        beside(&model, admit, |model| {
+            model.do_deed();
+            model.reset();
+        });
+    });
+}
+
+#[test]
+fn r20_whoever_is_admitted_at_a_glance_has_seen_what_began_the_generation() {
+    begins_with_what_led_to_it(RATE);
+}
+
+#[test]
+fn r20_whoever_is_admitted_by_rule_has_seen_what_began_the_generation() {
+    // A call is timed, so one look at the word does not do.
+    begins_with_what_led_to_it(RATE.slow_after(Duration::from_secs(1)));
+}
+
+#[test]
+fn r20_whoever_comes_too_late_for_a_place_has_seen_what_began_the_generation() {
+    model(|| {
+        let model = Model::due(CONFIG.probes(1));
+        let recover = |model: &Model| {
+            model.do_deed();
+            model.call(SUCCESS);
+        };
+        beside(&model, recover, |model| {
+            let ticket = model.admit();
+            let is_plain = ticket.is_some_and(|ticket| !ticket.is_probe());
+            assert!(!is_plain || model.sees_deed());
+        });
+    });
+}
+
+#[test]
+fn r20_whoever_sees_a_state_has_seen_what_led_to_it() {
+    model(|| {
+        let model = Model::new(CONFIG);
+        let look = |model: &Model| {
+            let is_open = model.state() == State::Open;
+            assert!(!is_open || model.sees_deed());
+        };
+        beside(&model, look, |model| {
+            model.do_deed();
+            model.calls(&[FAILURE, FAILURE])
+        });
+    });
+}
+
+#[test]
 fn r01_places_are_neither_lost_nor_multiplied_as_the_generation_changes() {
     model(|| {
         let model = Model::due(CONFIG.probes(2));
@@ -145,9 +234,12 @@ fn r01_places_are_neither_lost_nor_multiplied_as_the_generation_changes() {
         let failing = model.admit().unwrap();
         assert!(model.admit().is_none(), "two are out");
         let settle = |model: &Model| model.settle(straggler, IGNORED);
-        beside(&model, settle, |model| model.settle(failing, FAILURE));
-        assert_eq!(model.state(), State::Open);
-        clock::set(OPEN_FOR * 2);
+        beside(&model, settle, |model| {
+            model.settle(failing, FAILURE);
+            // The other one goes by either time.
+            clock::set(OPEN_FOR * 2);
+            model.state()
+        });
         let standing = model.path.standing(|_| ());
         assert_eq!((standing.state, standing.places), (State::HalfOpen, 2));
     });

@@ -14,7 +14,10 @@ fn look(model: &Model, answers: &Answers) {
     let path = &model.path;
     path.begin_look(clock::now());
     while path.next_news().is_some() {}
+    let mut last = path.asked_questions();
     while let Some(asked) = path.next_question() {
+        assert!(asked.number > last, "it is asked for the second time");
+        last = asked.number;
         if asked.ask() {
             path.answer_open(&asked, clock::now());
         }
@@ -40,6 +43,18 @@ fn r23_a_question_to_a_custom_policy_is_asked_once_and_opens_before_it_is_answer
         look(&model, &answers);
         assert_eq!(model.end().2, State::Open);
         assert!(model.path.next_question().is_none());
+    });
+}
+
+#[test]
+fn r23_an_answer_about_a_generation_that_is_over_opens_nothing() {
+    model(|| {
+        let model = Model::new(CUSTOM);
+        model.calls(&[FAILURE, FAILURE]);
+        let asked = model.path.next_question().unwrap();
+        let answer = move |model: &Model| model.path.answer_open(&asked, clock::now());
+        beside(&model, answer, Model::reset);
+        assert_eq!(model.end().2, State::Closed);
     });
 }
 
@@ -80,6 +95,20 @@ fn r22_whoever_needs_the_owner_after_it_has_begun_to_look_asks_again() {
 }
 
 #[test]
+fn r22_a_need_that_comes_while_the_owner_looks_is_not_lost() {
+    model(|| {
+        // A message has told of the opening, and the owner looks because of it.
+        let model = Model::due(CONFIG);
+        let answers = Answers::default();
+        let fail = |model: &Model| model.call(FAILURE);
+        beside(&model, fail, |model| look(model, &answers));
+        let is_left = model.path.next_news().is_some();
+        let messages = model.messages.load(Ordering::Relaxed);
+        assert!(!is_left || messages >= 2, "nobody will look");
+    });
+}
+
+#[test]
 fn r22_two_callers_who_need_the_owner_send_one_message() {
     model(|| {
         let model = Model::new(CUSTOM);
@@ -103,6 +132,44 @@ fn r40_an_orphaned_breaker_stays_so_beside_a_verdict_that_opens_it() {
             assert_eq!(model.admit().is_some(), admits, "also for a late owner");
         });
     }
+}
+
+#[test]
+fn r40_no_verdict_judges_once_the_owner_is_gone() {
+    model(|| {
+        let model = Model::new(CONFIG);
+        let fail = |model: &Model| model.calls(&[FAILURE, FAILURE]);
+        let mut state = State::Closed;
+        beside(&model, fail, |model| {
+            model.path.orphan(Orphaned::Admit);
+            state = model.path.inspect(Circuit::state);
+        });
+        fail(&model);
+        assert_eq!(model.end().2, state);
+    });
+}
+
+#[test]
+fn r40_an_answer_opens_nothing_once_the_owner_is_gone() {
+    model(|| {
+        let model = Model::new(CUSTOM);
+        model.calls(&[FAILURE, FAILURE]);
+        let asked = model.path.next_question().unwrap();
+        let answer = move |model: &Model| {
+            model.path.answer_open(&asked, clock::now());
+            model.path.inspect(Circuit::state)
+        };
+        let mut state = State::Closed;
+        let then = beside(&model, answer, |model| {
+            model.path.orphan(Orphaned::Admit);
+            state = model.path.inspect(Circuit::state);
+        });
+        assert_eq!(then, state, "it was answered before");
+        assert!(
+            model.path.next_question().is_none(),
+            "the rest is forgotten"
+        );
+    });
 }
 
 /// Counts how often it was woken.

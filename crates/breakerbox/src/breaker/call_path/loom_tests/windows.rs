@@ -61,10 +61,64 @@ fn r09_a_failure_that_ends_as_a_fixed_window_falls_asleep_is_found() {
 }
 
 #[test]
+fn r09_a_verdict_that_comes_while_the_window_sleeps_begins_the_next_one() {
+    for outcome in [SUCCESS, FAILURE, IGNORED] {
+        model(move || {
+            let model = Model::new(CONFIG.window(FIXED));
+            let ticket = model.admit().unwrap();
+            clock::set(EMPTY);
+            model.end();
+            model.settle(ticket, outcome);
+            // Nobody has looked since.
+            let due = model.path.inspect(Circuit::next_deadline);
+            assert!(due.is_some(), "{outcome:?}");
+        });
+    }
+}
+
+#[test]
+fn r09_whoever_begins_a_window_asks_the_owner_to_end_it() {
+    model(|| {
+        let model = Model::new(CONFIG.window(ROLLING));
+        let succeed = |model: &Model| model.call(SUCCESS);
+        beside(&model, succeed, succeed);
+        assert_eq!(model.messages.load(Ordering::Relaxed), 1);
+    });
+}
+
+#[test]
+fn r09_a_failure_that_comes_as_its_window_is_over_counts_in_the_next() {
+    model(|| {
+        // Fuses of another length, so that no word is the same as the one before.
+        let rate = |of| CONFIG.trip_on(TripPolicy::failure_rate(Ratio::percent(50), of));
+        let model = Model::new(rate(9));
+        let ticket = model.admit().unwrap();
+        let fail = |model: &Model| {
+            let now = clock::now();
+            model.settle(ticket, FAILURE);
+            now
+        };
+        let mut over = clock::now();
+        let failed_at = beside(&model, fail, |model| {
+            let timed = rate(12).window(FIXED);
+            model.path.reconfigure(timed, over).unwrap();
+            // The other one has read the clock, or fails when the window is over.
+            clock::set(Duration::from_secs(1));
+            over = clock::now();
+        });
+        if failed_at == over {
+            assert_eq!(model.end().0.failures, 1, "it is of the next window");
+        }
+    });
+}
+
+#[test]
 fn r09_falling_asleep_plans_a_second_look() {
     model(|| {
         let model = Model::new(CONFIG.window(ROLLING));
         model.call(SUCCESS);
+        // It is in the window, and leaves it.
+        model.end();
         clock::set(EMPTY);
         let succeed = |model: &Model| model.call(SUCCESS);
         beside(&model, succeed, |model| {
