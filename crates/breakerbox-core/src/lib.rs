@@ -47,7 +47,7 @@ pub use probe_time::ProbeTime;
 pub use question::Question;
 pub use ramp::Ramp;
 pub use ratio::Ratio;
-pub use rejected::{RejectReason, Rejected};
+pub use rejected::{RejectReason, Rejected, retry_after};
 pub use roster::{
     Attempt, Budget, Check, CheckPlan, Duty, Ejection, EndpointId, EndpointSpec, EndpointStatus,
     EndpointView, Failback, Health, Hedge, Load, Pick, PoolConfig, Roster, RosterChange, Rotation,

@@ -30,12 +30,19 @@ impl Rejected {
 
     /// How long from `now` until another try is worth it; None where nobody knows.
     ///
-    /// It is at least a nanosecond: a caller that waits no time is a busy loop.
+    /// It is at least a nanosecond.
     #[must_use]
     pub fn retry_after(&self, now: Instant) -> Option<Duration> {
-        let at = self.retry_at?;
-        Some(at.saturating_duration_since(now).max(A_NANOSECOND))
+        Some(retry_after(self.retry_at?, now))
     }
+}
+
+/// Returns how long a caller that is rejected at `now` waits for another try at `at`.
+///
+/// It is at least a nanosecond: a caller that waits no time is a busy loop.
+#[must_use]
+pub fn retry_after(at: Instant, now: Instant) -> Duration {
+    at.saturating_duration_since(now).max(A_NANOSECOND)
 }
 
 impl Error for Rejected {}

@@ -66,10 +66,11 @@ impl Unavailable {
 
     /// How long until the first endpoint is worth another try, from now; None
     /// where nobody knows.
+    ///
+    /// It is at least a nanosecond.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        let now = clock::now();
-        self.retry_at.map(|at| at.saturating_duration_since(now))
+        Some(breakerbox_core::retry_after(self.retry_at?, clock::now()))
     }
 }
 
@@ -128,5 +129,19 @@ impl fmt::Display for PoolStartError {
                  give the pool or its endpoint another name"
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r24_a_pool_never_says_to_come_back_after_no_time() {
+        let over = Unavailable {
+            pool: "pool".into(),
+            retry_at: Some(clock::now()),
+        };
+        assert_eq!(over.retry_after(), Some(Duration::from_nanos(1)));
     }
 }
