@@ -193,9 +193,9 @@ impl CallPath {
         })
     }
 
-    /// Returns the number up to which earlier owners have asked questions.
+    /// Returns the number up to which no question is left to ask.
     ///
-    /// The last of them may have no answer, because its policy panicked.
+    /// Those may have no answer: their policy panicked, or their generation is over.
     pub(super) fn asked_questions(&self) -> u64 {
         lock::with(&self.ledger, |ledger| ledger.questions.taken())
     }
@@ -245,7 +245,7 @@ impl CallPath {
     pub(super) fn orphan(&self, choice: Orphaned) {
         lock::with(&self.ledger, |ledger| {
             ledger.owner = Owner::GoneForGood;
-            ledger.questions.clear();
+            ledger.questions.void();
             self.gate.orphan(choice);
         });
     }

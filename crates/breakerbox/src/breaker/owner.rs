@@ -88,8 +88,6 @@ impl OwnerState {
                 incarnation,
             });
         }
-        // A policy that panicked is not asked the same again.
-        shared.answers().raise(shared.call_path().asked_questions());
         Ok(Self {
             incarnation,
             shared,
@@ -102,6 +100,8 @@ impl OwnerState {
     fn look(&mut self, myself: &ActorRef<BreakerMessage>) {
         let path = self.shared.call_path();
         path.begin_look(clock::now());
+        // What is void needs no answer, nor what an owner before this one died of.
+        self.shared.answers().raise(path.asked_questions());
         self.tell_news();
         for _ in 0..QUESTIONS_AT_ONCE {
             let Some(asked) = path.next_question() else {

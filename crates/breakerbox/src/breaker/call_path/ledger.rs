@@ -143,6 +143,8 @@ impl Ledger {
             self.generation = self.circuit.generation();
             let mark = path.start_generation(self.generation);
             self.consumed.start_generation(mark);
+            // A custom policy is asked about the living generation only.
+            self.questions.void();
             self.disarmed_streak = 0;
         }
         let answer = Answer::of(&self.circuit);

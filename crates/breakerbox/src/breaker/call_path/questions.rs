@@ -13,7 +13,7 @@ use breakerbox_core::Question;
 pub(super) struct Questions {
     /// How many have been made; the number of the newest.
     made: u64,
-    /// The number of the last one that the owner took.
+    /// The number of the last one that the owner took, or that is void.
     taken: u64,
     waiting: VecDeque<(u64, Question)>,
 }
@@ -36,7 +36,7 @@ impl Questions {
         Some((number, question))
     }
 
-    /// Returns the number up to which questions have been asked, or are being.
+    /// Returns the number up to which no question is left to ask.
     pub(super) fn taken(&self) -> u64 {
         self.taken
     }
@@ -45,8 +45,10 @@ impl Questions {
         !self.waiting.is_empty()
     }
 
-    pub(super) fn clear(&mut self) {
+    /// Takes all questions back: their answers make no difference any more.
+    pub(super) fn void(&mut self) {
         self.waiting.clear();
+        self.taken = self.made;
     }
 }
 

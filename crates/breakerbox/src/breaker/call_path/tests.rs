@@ -54,3 +54,19 @@ fn r22_a_verdict_that_changes_nothing_for_the_owner_sends_no_message() {
     let counts = path.act(now, |ledger| ledger.circuit().counts());
     assert_eq!((counts.successes, counts.failures), (75, 25));
 }
+
+#[test]
+fn r04_a_custom_policy_is_not_asked_about_a_generation_that_is_over() {
+    let config = BreakerConfig::gobreaker()
+        .trip_on(TripPolicy::custom(|_| true).or(TripPolicy::consecutive_failures(3)));
+    let now = clock::now();
+    let path = CallPath::new(Circuit::new(config, 1, now).unwrap(), now);
+    let fail = || {
+        let ticket = path.admit(|_| ()).unwrap();
+        path.settle(ticket, Outcome::failure(), |_| ())
+    };
+    let asked = [fail(), fail(), fail()];
+    assert_eq!(asked, [Some(1), Some(2), None], "the third one opens");
+    assert!(path.next_question().is_none());
+    assert_eq!(path.asked_questions(), 2, "nobody waits for the others");
+}
