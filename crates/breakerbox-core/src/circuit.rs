@@ -237,20 +237,20 @@ impl Circuit {
         let before_end = ends.map_or(now, |ends| now.min(ends - NANOSECOND));
         self.handle_deadline(before_end);
         self.late += tally.late;
-        self.totals.merge(Sums::folded(tally));
-        if matches!(self.phase, Phase::Closed(_)) && before_end < now {
-            self.take_in(Sums::failures(tally.failures));
-            self.handle_deadline(now);
-            self.take_in(Sums {
-                failures: 0,
-                ..Sums::folded(tally)
-            });
-        } else {
-            self.take_in(Sums::folded(tally));
-        }
-        // Even without a verdict: a success may have been read before the run that
+        let folded = Sums::folded(tally);
+        self.totals.merge(folded);
+        // Also without a verdict: a success may have been read before the run that
         // it ended.
         self.verdicts.correct(tally.streak);
+        let before = match self.phase {
+            Phase::Closed(_) => Sums::failures(tally.failures),
+            Phase::HalfOpen(_) | Phase::Open { .. } => folded,
+        };
+        self.take_in(before);
+        self.handle_deadline(now);
+        let mut newest = folded;
+        newest.subtract(before);
+        self.take_in(newest);
     }
 
     /// Returns how far callers may fold failures from now on without asking.

@@ -32,15 +32,6 @@ impl Ticket {
         matches!(self.notice.role, Role::Probe { .. })
     }
 
-    /// Whether the state may change by its call: by the verdict, as a probe, or
-    /// by the admission, as the one in flight that is one too many.
-    ///
-    /// Such a call has not ended for its caller before the owner has decided.
-    #[must_use]
-    pub const fn is_decisive(&self) -> bool {
-        matches!(self.notice.role, Role::Last | Role::Probe { .. })
-    }
-
     /// What the owner is told of it, where the standing answer gave it out.
     pub const fn notice(&self) -> Notice {
         self.notice

@@ -194,8 +194,8 @@ impl Breaker {
 
     /// Makes a blocking call, if it may be made; an `Err` of it is a failure.
     ///
-    /// For code that is not async. The verdict is recorded when this returns,
-    /// but the breaker may decide on it a moment later.
+    /// For code that is not async. The breaker has decided on the verdict when this
+    /// returns, but for a custom trip policy, which may be asked a moment later.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use super::{Circuit, Closed, Phase};
+use super::{Circuit, Phase};
 use crate::counts::Sums;
 use crate::standing::WHOLE;
 use crate::{
@@ -99,15 +99,6 @@ impl Circuit {
     #[must_use]
     pub fn openings(&self) -> u32 {
         self.openings_remembered()
-    }
-
-    /// How many calls in flight open it, in a generation where that does.
-    #[must_use]
-    pub const fn in_flight_limit(&self) -> Option<u16> {
-        match &self.phase {
-            Phase::Closed(Closed { in_flight, .. }) => in_flight.limit(),
-            Phase::HalfOpen(_) | Phase::Open { .. } => None,
-        }
     }
 
     /// The generation that calls are admitted in.

@@ -13,9 +13,9 @@ use crate::Rejected;
 pub enum BreakerMessage {
     /// May I make one call?
     Acquire(RpcReplyPort<Result<OwnedPermit, Rejected>>),
-    /// Look at what was reported, and at the clock, and decide.
+    /// Tell the news, look at the clock, and ask a custom trip policy what is open.
     ///
-    /// Harmless at any time, lost or repeated: the reports are elsewhere.
+    /// Harmless at any time, lost or repeated: what there is to do is elsewhere.
     Decide,
     /// Tell me all about you.
     Inspect(RpcReplyPort<Snapshot>),

@@ -113,7 +113,6 @@ impl Ledger {
         if let Some(last) = self.cut_by(path) {
             self.circuit.admitted(last, now);
         }
-        self.circuit.handle_deadline(now);
         self.collect_transitions();
         if was_overridden && self.circuit.overriding().is_none() {
             self.add_news(News::Overridden(None));

@@ -8,7 +8,7 @@ use crate::clock;
 /// What callers must know of the configuration.
 ///
 /// Each value stands alone, so all orderings here are relaxed: a call that
-/// begins while the configuration changes goes by the old terms or the new.
+/// begins while the configuration changes goes by the old one or the new one.
 #[derive(Debug, Default)]
 pub(in crate::breaker) struct PublishedConfig {
     /// 0: ignored, 1: failure, otherwise 2 and the limit in nanoseconds.
@@ -23,9 +23,9 @@ pub(in crate::breaker) struct PublishedConfig {
 
 impl PublishedConfig {
     pub(in crate::breaker) fn new(config: &BreakerConfig) -> Self {
-        let terms = Self::default();
-        terms.publish(config);
-        terms
+        let published = Self::default();
+        published.publish(config);
+        published
     }
 
     pub(in crate::breaker) fn publish(&self, config: &BreakerConfig) {
@@ -35,8 +35,7 @@ impl PublishedConfig {
         self.call_timeout
             .store(config.limit_of_calls().map_or(0, nanos), Ordering::Relaxed);
         self.slow_after.store(slow_after, Ordering::Relaxed);
-        self.timed
-            .store(abandoned > 1 || slow_after > 0, Ordering::Relaxed);
+        self.timed.store(config.is_timed(), Ordering::Relaxed);
     }
 
     /// Whether it matters when a call begins.
