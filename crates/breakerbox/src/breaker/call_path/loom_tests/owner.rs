@@ -80,6 +80,25 @@ fn r21_a_question_that_died_with_its_owner_is_not_asked_again_and_nobody_waits()
 }
 
 #[test]
+fn r04_a_question_of_a_generation_that_is_over_is_void_and_nobody_waits() {
+    model(|| {
+        let model = Model::new(CUSTOM);
+        let fail = |model: &Model| {
+            let ticket = model.admit().unwrap();
+            model.settle(ticket, FAILURE)
+        };
+        let question = beside(&model, fail, Model::reset);
+        let generation = model.path.inspect(Circuit::generation);
+        let left = model.path.next_question();
+        let is_living = |asked: &AskedQuestion| asked.question.generation() == generation;
+        assert!(left.as_ref().is_none_or(is_living));
+        let answers = Answers::default();
+        answers.raise(model.path.asked_questions());
+        assert!(question.is_none_or(|number| answers.include(number)));
+    });
+}
+
+#[test]
 fn r22_whoever_needs_the_owner_after_it_has_begun_to_look_asks_again() {
     model(|| {
         let model = Model::new(CONFIG);
