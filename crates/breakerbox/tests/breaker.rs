@@ -522,6 +522,18 @@ async fn r20_who_has_seen_a_call_return_sees_its_effect() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn r23_whoever_waits_for_a_custom_policy_is_answered_when_another_failure_has_opened() {
+    let (_box, breaker) = breaker(CONFIG.trip_on(TripPolicy::custom(|_| true))).await;
+    let permits = [(); 3].map(|()| breaker.try_acquire().unwrap());
+    // The first one opens, so the policy is not asked about the others.
+    for decision in permits.map(breakerbox::Permit::failure) {
+        let answered = timeout(OPEN_FOR / 2, decision).await;
+        assert!(answered.is_ok(), "nobody will answer before the deadline");
+    }
+    assert_eq!(breaker.state(), State::Open);
+}
+
 /// Kills the owner and waits for the next one.
 async fn crash(breaker: &Breaker) {
     let incarnation = breaker.snapshot().await.incarnation;

@@ -69,7 +69,6 @@ pub(super) struct CallPath {
 #[derive(Debug)]
 pub(super) struct AskedQuestion {
     config: BreakerConfig,
-    pub(super) number: u64,
     question: Question,
 }
 
@@ -213,10 +212,9 @@ impl CallPath {
     /// Takes the next question to a custom policy.
     pub(super) fn next_question(&self) -> Option<AskedQuestion> {
         lock::with(&self.ledger, |ledger| {
-            let (number, question) = ledger.questions.take()?;
+            let question = ledger.questions.take()?;
             Some(AskedQuestion {
                 config: *ledger.circuit().config(),
-                number,
                 question,
             })
         })

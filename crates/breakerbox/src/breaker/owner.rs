@@ -100,9 +100,7 @@ impl OwnerState {
     fn look(&mut self, myself: &ActorRef<BreakerMessage>) {
         let path = self.shared.call_path();
         path.begin_look(clock::now());
-        // What is void needs no answer, nor what an owner before this one died of.
-        self.shared.answers().raise(path.asked_questions());
-        self.tell_news();
+        self.conclude();
         for _ in 0..QUESTIONS_AT_ONCE {
             let Some(asked) = path.next_question() else {
                 break;
@@ -110,8 +108,7 @@ impl OwnerState {
             if asked.ask() {
                 path.answer_open(&asked, clock::now());
             }
-            self.shared.answers().raise(asked.number);
-            self.tell_news();
+            self.conclude();
         }
         let (due, questions_are_left) = path.end_look();
         if questions_are_left {
@@ -161,6 +158,16 @@ impl OwnerState {
             }
             ledger.add_news(News::Overridden(word));
         });
+    }
+
+    /// Answers whoever waits for nothing that is left to ask, and tells the news.
+    ///
+    /// Beside what was asked just now that is what is void, because an answer or a
+    /// command has ended its generation, and what an owner before this one died of.
+    fn conclude(&self) {
+        let path = self.shared.call_path();
+        self.shared.answers().raise(path.asked_questions());
+        self.tell_news();
     }
 
     fn tell_news(&self) {

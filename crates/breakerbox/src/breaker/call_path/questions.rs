@@ -30,10 +30,10 @@ impl Questions {
     }
 
     /// Takes the oldest question; it is never asked twice.
-    pub(super) fn take(&mut self) -> Option<(u64, Question)> {
+    pub(super) fn take(&mut self) -> Option<Question> {
         let (number, question) = self.waiting.pop_front()?;
         self.taken = number;
-        Some((number, question))
+        Some(question)
     }
 
     /// Returns the number up to which no question is left to ask.

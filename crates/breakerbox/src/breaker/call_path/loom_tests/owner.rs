@@ -16,12 +16,13 @@ fn look(model: &Model, answers: &Answers) {
     while path.next_news().is_some() {}
     let mut last = path.asked_questions();
     while let Some(asked) = path.next_question() {
-        assert!(asked.number > last, "it is asked for the second time");
-        last = asked.number;
+        let number = path.asked_questions();
+        assert!(number > last, "it is asked for the second time");
+        last = number;
         if asked.ask() {
             path.answer_open(&asked, clock::now());
         }
-        answers.raise(asked.number);
+        answers.raise(path.asked_questions());
     }
     path.end_look();
 }
