@@ -45,7 +45,7 @@ use ejection::Score;
 use failback::Comeback;
 use load::{Rules, Strength};
 use record::Record;
-use rotation::{Member, Probing, Tier};
+use rotation::{Member, Recovering, Tier};
 
 /// The decisions of one pool about its endpoints, as a plain value.
 ///
@@ -229,34 +229,40 @@ impl Roster {
     pub fn rotation(&self) -> Rotation {
         let seats: Vec<_> = self.records.keys().copied().collect();
         let seated = || self.records.values().enumerate();
+        let of_tier = |tier| seated().filter(move |(_, record)| record.spec.tier == tier);
         let tiers = self.loads.iter().map(|load| {
-            let of_tier = seated().filter(|(_, record)| record.spec.tier == load.tier);
-            let probing = of_tier
-                .clone()
-                .filter(|(_, record)| record.may_probe(load.panics))
-                .map(|(seat, record)| Probing {
-                    for_all: self.is_out_of_patience(record),
-                    member: Member::whole(seat, record),
-                    tier: load.tier,
-                });
-            let members = of_tier
+            let members = of_tier(load.tier)
                 .filter(|(_, record)| record.may_serve(load.panics))
                 .map(|(seat, record)| Member {
                     weight: record.effective_weight(),
                     ..Member::whole(seat, record)
                 });
-            (Tier::new(*load, members.collect()), probing)
+            Tier::new(*load, members.collect())
         });
-        let (tiers, probing): (Vec<_>, Vec<_>) = tiers.unzip();
+        let all_that = |is_it: fn(&Record, bool) -> bool| {
+            let in_tier = move |load: &TierLoad| {
+                let panics = load.panics;
+                of_tier(load.tier).filter(move |(_, record)| is_it(record, panics))
+            };
+            self.loads.iter().flat_map(in_tier)
+        };
+        let recovering = |is_it| {
+            let recovering = all_that(is_it).map(|(seat, record)| Recovering {
+                for_all: self.is_out_of_patience(record),
+                member: Member::whole(seat, record),
+                tier: record.spec.tier,
+            });
+            recovering.collect()
+        };
         Rotation {
-            probing: probing.into_iter().flatten().collect(),
-            returning: seated()
-                .filter(|(_, record)| record.status().ends_by_itself())
+            half_open: recovering(Record::may_probe),
+            open: recovering(Record::may_probe_once_half_open),
+            returning: all_that(Record::comes_back_by_itself)
                 .map(|(seat, _)| seat)
                 .collect(),
             seats: seats.into(),
             selection: self.config.selection,
-            tiers,
+            tiers: tiers.collect(),
         }
     }
 

@@ -88,14 +88,6 @@ impl EndpointStatus {
         matches!(self, Self::Available)
     }
 
-    /// Whether time alone makes it usable, if it is not.
-    pub(super) const fn ends_by_itself(self) -> bool {
-        matches!(
-            self,
-            Self::Available | Self::Ejected { .. } | Self::HalfOpen | Self::Open
-        )
-    }
-
     /// Whether it is used when its tier panics: what speaks against it may be
     /// wrong. An open breaker is a fact, and so is the operator's word.
     pub(super) const fn is_usable_in_panic(self) -> bool {

@@ -100,6 +100,25 @@ impl Record {
         }
     }
 
+    /// Whether its breaker will get a call as soon as it needs one.
+    pub(super) fn may_probe_once_half_open(&self, panics: bool) -> bool {
+        let is_unhealthy = self.pulse.health() == Health::Unhealthy;
+        self.status == EndpointStatus::Open && (panics || !is_unhealthy)
+    }
+
+    /// Whether time alone makes it usable, if it is not.
+    pub(super) fn comes_back_by_itself(&self, panics: bool) -> bool {
+        match self.status {
+            EndpointStatus::Open => self.may_probe_once_half_open(panics),
+            EndpointStatus::Disabled | EndpointStatus::Draining | EndpointStatus::Unhealthy => {
+                false
+            }
+            EndpointStatus::Available
+            | EndpointStatus::Ejected { .. }
+            | EndpointStatus::HalfOpen => true,
+        }
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let comeback = self.comeback.next_deadline();
         let comeback = comeback.filter(|_| self.status.is_available());

@@ -10,8 +10,10 @@
 //!
 //! 1. A pick is never an endpoint that is disabled or draining.
 //! 2. It is one whose breaker is not Closed only as a probe.
-//! 3. It is one that is ejected or unhealthy only where its tier panics.
-//! 4. While `look` gives a load for somebody who may be picked, there is a pick.
+//! 3. It is one whose breaker is Open only where nobody else can be picked: it may
+//!    have turned HalfOpen since.
+//! 4. It is one that is ejected or unhealthy only where its tier panics.
+//! 5. While `look` gives a load for somebody who may be picked, there is a pick.
 
 mod stride;
 mod tier;
@@ -26,7 +28,8 @@ pub(super) use tier::{Member, Tier};
 /// Who may be picked, and how.
 #[derive(Clone, Debug)]
 pub struct Rotation {
-    pub(super) probing: Vec<Probing>,
+    pub(super) half_open: Vec<Recovering>,
+    pub(super) open: Vec<Recovering>,
     /// The seats of those who may be used, or will be after a while.
     pub(super) returning: Vec<usize>,
     pub(super) seats: Arc<[EndpointId]>,
@@ -55,7 +58,7 @@ impl Rotation {
     /// Chooses an endpoint; None if `look` excludes all who may be chosen.
     ///
     /// `look` is asked for the load of an endpoint by its seat, and gives None to
-    /// exclude it. `turn` is asked for the next of a row of numbers that all
+    /// exclude it, as one whose breaker is known to reject. `turn` is asked for the next of a row of numbers that all
     /// picks share, where endpoints take turns.
     pub fn pick(
         &self,
@@ -66,9 +69,12 @@ impl Rotation {
         let (mut turn, mut dice) = (turn, Dice::seeded(wish.bits));
         let shun = match wish.attempt {
             Attempt::First => {
-                let is_home = |it: &Probing| wish.key.is_none_or(|key| self.is_home(it, key));
+                let is_wanted = |it: &Recovering| {
+                    let is_home = wish.key.is_none_or(|key| self.is_home(it, key));
+                    is_home && (it.for_all || wish.repeat != Repeat::Never)
+                };
                 let mut may = |seat: usize| look(seat).filter(|load| !load.probed_in_vain);
-                let probe = self.probe(wish, is_home, &mut dice, &mut may);
+                let probe = probe(&self.half_open, is_wanted, &mut dice, &mut may);
                 if probe.is_some() {
                     return probe;
                 }
@@ -80,43 +86,17 @@ impl Rotation {
         let picked = self
             .in_order(first, shun)
             .find_map(|tier| self.pick_of(tier, wish, &mut dice, &mut turn, &mut look));
-        // What has failed once is no probe, unless there is nothing else to be.
-        picked.or_else(|| self.probe(wish, |_| true, &mut dice, &mut look))
-    }
-
-    /// An endpoint whose breaker would like to know whether it is up again: the
-    /// first that may be chosen, from a random one on.
-    fn probe(
-        &self,
-        wish: Wish,
-        is_wanted: impl Fn(&Probing) -> bool,
-        dice: &mut Dice,
-        look: &mut impl FnMut(usize) -> Option<Load>,
-    ) -> Option<Pick> {
-        if self.probing.is_empty() {
-            return None;
-        }
-        let start = below(dice.draw(), self.probing.len());
-        let (before, from) = self.probing.split_at(start);
-        let may = |it: &&Probing| (it.for_all || wish.repeat != Repeat::Never) && is_wanted(it);
-        let chosen = from
-            .iter()
-            .chain(before)
-            .filter(may)
-            .find(|it| look(it.member.seat).is_some())?;
-        Some(Pick {
-            instead_of: None,
-            seat: chosen.member.seat,
-            tier: chosen.tier,
-            why: Why::Probe,
-        })
+        // Whoever would be rejected otherwise is a probe, whatever it may not risk.
+        picked
+            .or_else(|| probe(&self.half_open, |_| true, &mut dice, &mut look))
+            .or_else(|| probe(&self.open, |_| true, &mut dice, &mut look))
     }
 
     /// Whether a key would belong to an endpoint if it were up.
-    fn is_home(&self, probing: &Probing, key: u64) -> bool {
+    fn is_home(&self, recovering: &Recovering, key: u64) -> bool {
         let mut tiers = self.tiers.iter();
-        let tier = tiers.find(|tier| tier.load.tier == probing.tier);
-        let score = probing.member.score(key);
+        let tier = tiers.find(|tier| tier.load.tier == recovering.tier);
+        let score = recovering.member.score(key);
         tier.is_none_or(|tier| tier.members.iter().all(|it| it.score(key) < score))
     }
 
@@ -172,7 +152,7 @@ pub struct Wish {
     /// Calls of one key go to one endpoint, while that may be used.
     pub key: Option<u64>,
     /// Whether it may be made again: one that may not is not risked on a probe
-    /// as long as one that may could come by.
+    /// as long as there is somebody else and one that may could come by.
     pub repeat: Repeat,
 }
 
@@ -230,13 +210,39 @@ pub enum Why {
     Turn,
 }
 
-/// An endpoint in HalfOpen.
+/// An endpoint whose breaker is not Closed, as far as the roster has heard.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Probing {
-    /// Whether calls that may not be made again are probes as well.
+pub(super) struct Recovering {
+    /// Whether calls that may not be made again are probes, too, if there is
+    /// somebody else.
     pub(super) for_all: bool,
     pub(super) member: Member,
     pub(super) tier: u8,
+}
+
+/// An endpoint whose breaker would like to know whether it is up again: the first
+/// that may be chosen, from a random one on.
+fn probe(
+    recovering: &[Recovering],
+    is_wanted: impl Fn(&Recovering) -> bool,
+    dice: &mut Dice,
+    look: &mut impl FnMut(usize) -> Option<Load>,
+) -> Option<Pick> {
+    if recovering.is_empty() {
+        return None;
+    }
+    let start = below(dice.draw(), recovering.len());
+    let (before, from) = recovering.split_at(start);
+    let chosen = from
+        .iter()
+        .chain(before)
+        .find(|it| is_wanted(it) && look(it.member.seat).is_some())?;
+    Some(Pick {
+        instead_of: None,
+        seat: chosen.member.seat,
+        tier: chosen.tier,
+        why: Why::Probe,
+    })
 }
 
 /// A number below `limit`, of 64 random bits.

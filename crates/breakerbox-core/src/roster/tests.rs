@@ -273,20 +273,54 @@ fn r52_panic_uses_the_ejected_and_the_unhealthy_but_no_open_breaker() {
 
 #[test]
 fn r52_an_open_breaker_gets_nothing_and_a_half_open_one_probes_first() {
-    let (mut roster, ids) = of_one_tier(PoolConfig::new(), 1);
-    let pick = |roster: &Roster, repeat| picks(&roster.rotation(), repeat, |_| Some(IDLE));
+    let (mut roster, ids) = of_one_tier(PoolConfig::new(), 2);
+    let who = |roster: &Roster, repeat| {
+        let picked = picks(&roster.rotation(), repeat, |_| Some(IDLE));
+        picked.into_keys().collect::<Vec<_>>()
+    };
     roster.breaker_changed(ids[0], State::Open, epoch());
-    assert!(pick(&roster, Repeat::Idempotent).is_empty());
+    assert_eq!(who(&roster, Repeat::Idempotent), [1]);
     roster.breaker_changed(ids[0], State::HalfOpen, epoch());
-    assert_eq!(pick(&roster, Repeat::Idempotent).len(), 1);
-    assert!(
-        pick(&roster, Repeat::Never).is_empty(),
-        "it is not risked at once"
-    );
+    assert_eq!(who(&roster, Repeat::Idempotent), [0]);
+    assert_eq!(who(&roster, Repeat::Never), [1], "it is not risked at once");
     let due = roster.next_deadline().unwrap();
     assert_eq!(due, epoch() + PATIENCE);
     roster.handle_deadline(due);
-    assert_eq!(pick(&roster, Repeat::Never).len(), 1);
+    assert_eq!(who(&roster, Repeat::Never), [0]);
+}
+
+#[test]
+fn r24_where_nobody_else_is_left_whoever_may_be_up_again_is_asked() {
+    let (mut roster, ids) = of_one_tier(PoolConfig::new(), 4);
+    let who = |roster: &Roster, without: &[usize]| {
+        let look = |seat: usize| (!without.contains(&seat)).then_some(IDLE);
+        let picked = picks(&roster.rotation(), Repeat::Never, look);
+        picked.into_keys().collect::<Vec<_>>()
+    };
+    roster.breaker_changed(ids[0], State::Open, epoch());
+    roster.breaker_changed(ids[1], State::HalfOpen, epoch());
+    roster.breaker_changed(ids[2], State::Open, epoch());
+    roster.assign(ids[2], Duty::Disabled, epoch());
+    assert_eq!(who(&roster, &[]), [3]);
+    assert_eq!(
+        who(&roster, &[3]),
+        [1],
+        "it is a probe, if it is nothing else"
+    );
+    assert_eq!(who(&roster, &[1, 3]), [0], "its time may have come since");
+    assert!(
+        who(&roster, &[0, 1, 3]).is_empty(),
+        "the operator's word holds"
+    );
+    for _ in 0..3 {
+        roster.checked(ids[0], Check::Failed, epoch());
+    }
+    assert_eq!(who(&roster, &[1, 3]), [0], "the tier panics");
+    roster.reconfigure(PoolConfig::new().panic_below(Ratio::percent(0)), epoch());
+    assert!(
+        who(&roster, &[1, 3]).is_empty(),
+        "it fails its health checks"
+    );
 }
 
 #[test]
@@ -490,8 +524,18 @@ fn r52_who_waits_for_an_operator_or_a_check_does_not_return_by_itself() {
         roster.checked(ids[2], Check::Failed, epoch());
     }
     roster.breaker_changed(ids[3], State::Open, epoch());
-    let returning: Vec<_> = roster.rotation().returning().collect();
-    assert_eq!(returning, [3, 4]);
+    let returning = |roster: &Roster| roster.rotation().returning().collect::<Vec<_>>();
+    assert_eq!(returning(&roster), [3, 4]);
+    for _ in 0..3 {
+        roster.checked(ids[3], Check::Failed, epoch());
+    }
+    assert_eq!(
+        returning(&roster),
+        [3, 4],
+        "it is probed, as the tier panics"
+    );
+    roster.reconfigure(PoolConfig::new().panic_below(Ratio::percent(0)), epoch());
+    assert_eq!(returning(&roster), [4]);
 }
 
 #[test]
@@ -512,7 +556,6 @@ fn r50_endpoints_that_join_hand_nothing_on_to_the_next_tier() {
 fn r54_a_probe_is_anybody_who_needs_one() {
     let (mut roster, ids) = of_one_tier(PoolConfig::new(), 10);
     roster.breakers_changed(ids.iter().map(|id| (*id, State::HalfOpen)), epoch());
-    assert!(picks(&roster.rotation(), Repeat::Never, |_| Some(IDLE)).is_empty());
     for free in 0..10 {
         let look = |seat| (seat == free).then_some(IDLE);
         let picked = picks(&roster.rotation(), Repeat::Idempotent, look);

@@ -62,7 +62,7 @@ impl Shared {
     }
 
     /// What a call would be told now that is rejected for sure.
-    pub(super) fn rejection(&self) -> Option<Rejected> {
+    pub(crate) fn rejection(&self) -> Option<Rejected> {
         self.call_path.rejection(|need| self.ask_to_look(need))
     }
 

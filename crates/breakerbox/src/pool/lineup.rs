@@ -1,7 +1,8 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use breakerbox_core::{EndpointId, Pick, Rotation, Why, Wish};
+use breakerbox_core::{EndpointId, Load, Pick, Rotation, Why, Wish};
 
 use super::slot::Slot;
 use crate::OwnedPermit;
@@ -53,11 +54,17 @@ impl<T> Lineup<T> {
         turn: &mut impl FnMut() -> u64,
         now: Instant,
     ) -> Option<Boarded<T>> {
-        let mut rejecting = Vec::new();
+        // Each of them is asked once, however many there are.
+        let mut rejecting = BTreeSet::new();
         loop {
             let pick = self.rotation.pick(wish, &mut *turn, |seat| {
-                let may = !rejecting.contains(&seat) && !without.contains(&self.id(seat));
-                self.slots[seat].load(now).filter(|_| may)
+                let load = self.look(seat, without, now);
+                let load = load.filter(|_| !rejecting.contains(&seat))?;
+                if self.slots[seat].rejects() {
+                    rejecting.insert(seat);
+                    return None;
+                }
+                Some(load)
             });
             let pick = pick?;
             match self.slots[pick.seat].enter() {
@@ -65,8 +72,8 @@ impl<T> Lineup<T> {
                     let passed_over = without.len() + rejecting.len();
                     return Some(self.boarded(&pick, permit, passed_over));
                 }
-                None => rejecting.push(pick.seat),
-            }
+                None => rejecting.insert(pick.seat),
+            };
         }
     }
 
@@ -79,11 +86,16 @@ impl<T> Lineup<T> {
         now: Instant,
     ) -> bool {
         let pick = self.rotation.pick(wish, turn, |seat| {
-            let slot = &self.slots[seat];
-            let may = !without.contains(&self.id(seat)) && slot.breaker.rejection().is_none();
-            slot.load(now).filter(|_| may)
+            let load = self.look(seat, without, now);
+            load.filter(|_| !self.slots[seat].rejects())
         });
         pick.is_some()
+    }
+
+    /// How busy an endpoint is; None if it is excluded.
+    fn look(&self, seat: usize, without: &[EndpointId], now: Instant) -> Option<Load> {
+        let load = self.slots[seat].load(now);
+        load.filter(|_| !without.contains(&self.id(seat)))
     }
 
     fn boarded(&self, pick: &Pick, permit: OwnedPermit, passed_over: usize) -> Boarded<T> {

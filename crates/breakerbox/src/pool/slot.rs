@@ -63,6 +63,11 @@ impl<T> Slot<T> {
         })
     }
 
+    /// Whether its breaker rejects for sure.
+    pub(super) fn rejects(&self) -> bool {
+        self.breaker.shared().rejection().is_some()
+    }
+
     pub(super) fn in_flight(&self) -> u32 {
         self.in_flight.load(Ordering::Relaxed)
     }

@@ -4,10 +4,9 @@ use breakerbox::{
     Backoff, Breaker, BreakerConfig, Event, Outcome, Override, Ramp, Ratio, Reason, RejectReason,
     State, TripPolicy,
 };
-use tokio::runtime::Builder;
 use tokio::time::{Instant, sleep};
 
-use crate::conditions::{Condition, Place, pass};
+use crate::conditions::{Condition, Place, pass, runtimes};
 use crate::{CONFIG, MILLISECOND, NANOSECOND, SECOND};
 
 fn fail(breaker: &Breaker) {
@@ -107,7 +106,7 @@ fn r07_every_reader_sees_the_deadline_pass_whatever_the_owner_does() {
     for condition in Condition::ALL {
         let place = Place::new(condition, CONFIG);
         let breaker = &place.breaker;
-        let paused = Builder::new_current_thread()
+        let paused = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
             .build()
@@ -191,17 +190,8 @@ async fn comes_back(breaker: &Breaker, rounds: u32) -> u32 {
 
 #[test]
 fn r24_a_caller_that_waits_as_long_as_it_was_told_is_admitted() {
-    const ROUNDS: u32 = 200;
     let soon = CONFIG.open_for(Backoff::fixed(2 * MILLISECOND));
-    let mut single = tokio::runtime::Builder::new_current_thread();
-    let mut double = tokio::runtime::Builder::new_multi_thread();
-    let mut simulated = tokio::runtime::Builder::new_current_thread();
-    for builder in [
-        single.enable_time(),
-        double.worker_threads(2).enable_time(),
-        simulated.enable_time().start_paused(true),
-    ] {
-        let runtime = builder.build().unwrap();
+    for runtime in runtimes() {
         let admitted = runtime.block_on(async {
             let breakers = breakerbox::BreakerBox::start("test").await.unwrap();
             let breaker = breakers.breaker("peer", soon).await.unwrap();
@@ -245,3 +235,5 @@ async fn r24_too_many_in_flight_come_back_as_any_other_opening() {
     let reason = snapshot.last_transition.unwrap().reason;
     assert_eq!(reason, Reason::ProbesSucceeded);
 }
+
+const ROUNDS: u32 = 200;

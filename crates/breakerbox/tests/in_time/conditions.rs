@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::{Arc, Barrier};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use breakerbox::{Breaker, BreakerBox, BreakerConfig};
@@ -26,7 +26,7 @@ impl Condition {
 /// A runtime with a breaker on it, in a condition.
 pub(crate) struct Place {
     pub(crate) breaker: Breaker,
-    breakers: BreakerBox,
+    pub(crate) breakers: BreakerBox,
     release: Option<Arc<Barrier>>,
     runtime: Runtime,
 }
@@ -86,6 +86,19 @@ impl Drop for Place {
     }
 }
 
+/// One thread, two, and one in simulated time.
+pub(crate) fn runtimes() -> [Runtime; 3] {
+    let mut single = Builder::new_current_thread();
+    let mut double = Builder::new_multi_thread();
+    let mut simulated = Builder::new_current_thread();
+    [
+        single.enable_time(),
+        double.worker_threads(WORKERS).enable_time(),
+        simulated.enable_time().start_paused(true),
+    ]
+    .map(|builder| builder.build().unwrap())
+}
+
 /// Blocks all workers until somebody waits at what is returned.
 ///
 /// One after the other: a worker that takes two of these tasks at once blocks in
@@ -104,12 +117,18 @@ fn block(runtime: &Runtime) -> Arc<Barrier> {
     release
 }
 
+/// What a future is ready with when it is polled once.
+pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
 /// Lets paused time pass, and nothing else happen.
 pub(crate) fn pass(span: Duration) {
-    let mut advance = pin!(tokio::time::advance(span));
-    let mut context = Context::from_waker(Waker::noop());
     // It has passed; what is left is to give others a turn.
-    let _pending = advance.as_mut().poll(&mut context);
+    let _pending = at_once(tokio::time::advance(span));
 }
 
 const WORKERS: usize = 2;

@@ -1,21 +1,11 @@
 //! R25: a verdict that can change no admission returns without the owner.
 
 use std::future::ready;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 
 use breakerbox::{Breaker, CallError, State, TripPolicy, Window};
 
-use crate::conditions::{Condition, Place, pass};
+use crate::conditions::{Condition, Place, at_once, pass};
 use crate::{CONFIG, MILLISECOND, SECOND, rate, slow_rate};
-
-/// What a future is ready with when it is polled once.
-fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => Some(value),
-        Poll::Pending => None,
-    }
-}
 
 fn succeed(breaker: &Breaker) {
     assert_eq!(at_once(breaker.call(ready(Ok::<_, ()>(1)))), Some(Ok(1)));

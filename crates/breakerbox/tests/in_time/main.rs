@@ -11,6 +11,7 @@ mod conditions;
 mod does_not_wait;
 mod lets_others_run;
 mod opens;
+mod pools;
 mod windows;
 
 use std::time::Duration;

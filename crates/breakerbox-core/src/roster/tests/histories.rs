@@ -205,25 +205,24 @@ impl Both {
             probed_in_vain: was_probed_in_vain(seat),
         };
         let pick = rotation.pick(wish, next, |seat| (!is_excluded(seat)).then(|| load(seat)));
-        let (plain, probes) = self.model.candidates();
+        let [plain, probes, open] = self.model.candidates();
+        let none_of = |seats: &[usize]| seats.iter().all(|seat| is_excluded(*seat));
         match pick {
             Some(pick) => {
                 prop_assert!(!is_excluded(pick.seat));
-                let whom = if pick.why == Why::Probe {
-                    &probes
-                } else {
-                    &plain
+                let is_open = open.contains(&pick.seat);
+                let whom = match pick.why {
+                    Why::Probe if is_open => &open,
+                    Why::Probe => &probes,
+                    _ => &plain,
                 };
                 prop_assert!(whom.contains(&pick.seat), "{pick:?} of {whom:?}");
                 let spares = pick.why != Why::Probe || !was_probed_in_vain(pick.seat);
-                let is_alone = plain.iter().all(|seat| is_excluded(*seat));
-                prop_assert!(spares || is_alone, "{pick:?} was probed in vain");
+                prop_assert!(spares || none_of(&plain), "{pick:?} was probed in vain");
+                let is_last = none_of(&plain) && none_of(&probes);
+                prop_assert!(!is_open || is_last, "{pick:?} is not the last resort");
             }
-            None => {
-                prop_assert!(plain.iter().all(|seat| is_excluded(*seat)));
-                let may_probe = wish.repeat == Repeat::Idempotent;
-                prop_assert!(!may_probe || probes.iter().all(|seat| is_excluded(*seat)));
-            }
+            None => prop_assert!(none_of(&plain) && none_of(&probes) && none_of(&open)),
         }
         Ok(())
     }

@@ -251,11 +251,17 @@ impl Model {
             .collect()
     }
 
-    /// Who may be picked, and how: as any other, or only as a probe.
-    pub(super) fn candidates(&self) -> (Vec<usize>, Vec<usize>) {
+    /// Who may be picked, and how: as any other, only as a probe, or only as the
+    /// last resort.
+    pub(super) fn candidates(&self) -> [Vec<usize>; 3] {
         let loads = self.loads();
         let panics = |tier| loads.iter().any(|load| load.0 == tier && load.2);
         let all = || 0..self.facts.len();
+        let is_open = |nth: &usize| {
+            let it = &self.facts[*nth];
+            let is_well = it.health() != Health::Unhealthy || panics(it.spec.tier);
+            it.duty == Duty::Enabled && it.breaker == State::Open && is_well
+        };
         let may = |nth: &usize| {
             let it = &self.facts[*nth];
             let status = it.status(self.now);
@@ -263,9 +269,10 @@ impl Model {
                 || status == EndpointStatus::HalfOpen
                 || panics(it.spec.tier) && self.may_in_panic(it)
         };
-        all()
+        let (plain, probes) = all()
             .filter(may)
-            .partition(|nth| self.facts[*nth].breaker == State::Closed)
+            .partition(|nth| self.facts[*nth].breaker == State::Closed);
+        [plain, probes, all().filter(is_open).collect()]
     }
 
     fn may_in_panic(&self, it: &Facts) -> bool {
