@@ -53,11 +53,11 @@ fn measured(rows: &mut [Row], rounds: usize, span: Duration) -> Vec<Series> {
 
 fn series(row: &Row, rounds: &[Vec<f64>]) -> Vec<Series> {
     let of = |part: usize| rounds.iter().map(|values| values[part]).collect();
-    let names = row.names.iter().enumerate();
-    names
-        .map(|(part, name)| Series {
+    let labels = row.labels.iter().enumerate();
+    labels
+        .map(|(part, label)| Series {
             group: row.group,
-            name: name.clone(),
+            label: label.clone(),
             values: of(part),
         })
         .collect()

@@ -26,7 +26,7 @@ fn main() {
         }
         "closed" => run(&ByHand(shop.breaker(Shape::LastHundred)), calls, |_| false),
         "failing" => run(
-            &ByHand(shop.breaker(Shape::SixInARow)),
+            &ByHand(shop.breaker(Shape::InARow(6))),
             calls,
             FiveThenOne::fails,
         ),

@@ -13,14 +13,16 @@ mod breakerbox;
 mod circuitbreaker_rs;
 mod failsafe;
 mod http;
+mod in_mutex;
 mod nobreak;
 mod recloser;
 mod tower_resilience;
 
-pub use self::breakerbox::{Boxed, ByHand, Hinted, InPool, Shop};
+pub use self::breakerbox::{Boxed, ByHand, Hinted, InPool, Judge, Judged, Shop};
 pub use self::circuitbreaker_rs::CircuitbreakerRs;
 pub use self::failsafe::Failsafe;
 pub use self::http::{AtOnce, HttpServer, Requests, client};
+pub use self::in_mutex::InMutex;
 pub use self::nobreak::Nobreak;
 pub use self::recloser::{AsyncRecloser, Recloser};
 pub use self::tower_resilience::TowerResilience;
@@ -29,6 +31,18 @@ pub use self::tower_resilience::TowerResilience;
 pub trait Guard: Send + Sync + 'static {
     /// Calls [`work`]; whether it was called and worked.
     fn run(&self, fails: bool) -> bool;
+}
+
+/// Something that can refuse any blocking call.
+pub trait Breaks: Send + Sync + 'static {
+    /// Makes the call, if it may; whether it was made and worked.
+    fn protect(&self, call: impl FnOnce() -> Result<u64, Failed>) -> bool;
+}
+
+impl<B: Breaks> Guard for B {
+    fn run(&self, fails: bool) -> bool {
+        self.protect(|| work(fails))
+    }
 }
 
 /// Something that an async call goes through; each task has a clone.
@@ -42,10 +56,10 @@ pub trait AsyncGuard: Clone + Send + 'static {
 pub enum Shape {
     /// 50 % failed of at least 20 within 10 seconds.
     HalfOfTwenty,
+    /// So many failures in a row.
+    InARow(u32),
     /// 50 % failed of the last 100 calls.
     LastHundred,
-    /// Six failures in a row.
-    SixInARow,
 }
 
 /// No breaker: what the rest of the loop costs.

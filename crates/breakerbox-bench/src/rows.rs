@@ -7,6 +7,7 @@ use crate::guards::{
     Recloser, Shape, Shop, TowerResilience,
 };
 use crate::stopwatch;
+use crate::table::Label;
 use crate::work::Pattern;
 
 mod closed;
@@ -14,6 +15,7 @@ mod failing;
 mod http;
 mod open;
 mod pool;
+mod storm;
 mod system;
 
 pub use system::memory_of;
@@ -25,10 +27,10 @@ pub type Measure = Box<dyn FnMut(&Shop, Duration) -> Vec<f64>>;
 pub struct Row {
     /// The heading that it stands under.
     pub group: &'static str,
-    /// Measures it once; a value for each of its names.
-    pub measure: Measure,
     /// What is measured.
-    pub names: Vec<String>,
+    pub labels: Vec<Label>,
+    /// Measures it once; a value for each of its labels.
+    pub measure: Measure,
 }
 
 /// All of them, in the order of the table.
@@ -40,6 +42,7 @@ pub fn all() -> Vec<Row> {
     pool::add(&mut rows);
     http::add(&mut rows);
     failing::add(&mut rows);
+    storm::add(&mut rows);
     system::add(&mut rows);
     rows
 }
@@ -64,7 +67,7 @@ impl Row {
         Self {
             group,
             measure: Box::new(move |shop, span| vec![measure(shop, span)]),
-            names: vec![name.into()],
+            labels: vec![name.to_owned().into()],
         }
     }
 
@@ -124,7 +127,7 @@ fn blocking<P: Pattern>(rows: &mut Vec<Row>, group: &'static str, from: From, sh
         Failsafe::new(shape)
     }));
     rows.push(Row::blocking::<P, _>(group, "nobreak", from, |_| {
-        Nobreak::six_in_a_row()
+        Nobreak::in_a_row(6)
     }));
     rows.push(Row::blocking::<P, _>(
         group,
@@ -150,7 +153,7 @@ fn futures<P: Pattern>(rows: &mut Vec<Row>, group: &'static str, from: From, sha
         Failsafe::new(shape)
     }));
     rows.push(Row::future::<P, _>(group, "nobreak", from, |_| {
-        Nobreak::six_in_a_row()
+        Nobreak::in_a_row(6)
     }));
     rows.push(Row::future::<P, _>(
         group,

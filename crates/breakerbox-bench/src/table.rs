@@ -2,6 +2,22 @@
 
 use std::collections::HashSet;
 use std::fmt::Write;
+use std::hash::Hash;
+
+/// What a value is called in its group.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Label {
+    /// The column that it stands in, where there are several.
+    pub column: Option<String>,
+    /// What was measured.
+    pub name: String,
+}
+
+impl From<String> for Label {
+    fn from(name: String) -> Self {
+        Self { column: None, name }
+    }
+}
 
 /// The values of one row, one for each round, and where it stands.
 #[derive(Clone, Debug)]
@@ -9,7 +25,7 @@ pub struct Series {
     /// The heading that it stands under.
     pub group: &'static str,
     /// What was measured.
-    pub name: String,
+    pub label: Label,
     /// A value for each round, in the unit of its group.
     pub values: Vec<f64>,
 }
@@ -40,9 +56,13 @@ pub fn markdown(all: &[Series]) -> String {
     let mut page = String::new();
     for group in groups(all) {
         let rows: Vec<_> = all.iter().filter(|row| row.group == group).collect();
+        if rows.iter().any(|row| row.label.column.is_some()) {
+            page.push_str(&medians(group, &rows));
+            continue;
+        }
         let two = one_of(group).map(|one| (one, all));
         page.push_str(&heading(group, two.is_some()));
-        let bare = rows.iter().find(|row| row.name.starts_with(BARE));
+        let bare = rows.iter().find(|row| row.label.name.starts_with(BARE));
         for row in &rows {
             let net = bare.map(|bare| row.median() - bare.median());
             let ratio = two.map(|(one, all)| ratio(row, one, all));
@@ -55,7 +75,7 @@ pub fn markdown(all: &[Series]) -> String {
 /// How much more one row gets done in a second than its like in another group.
 fn ratio(row: &Series, one: &str, all: &[Series]) -> f64 {
     all.iter()
-        .find(|other| other.group == one && other.name == row.name)
+        .find(|other| other.group == one && other.label == row.label)
         .map_or(f64::NAN, |other| other.median() / row.median())
 }
 
@@ -64,8 +84,27 @@ fn ratio(row: &Series, one: &str, all: &[Series]) -> f64 {
 pub fn bare_scaling(all: &[Series]) -> Option<f64> {
     let two = all
         .iter()
-        .find(|row| row.group == TWO_THREADS && row.name.starts_with(BARE))?;
+        .find(|row| row.group == TWO_THREADS && row.label.name.starts_with(BARE))?;
     Some(ratio(two, ONE_THREAD, all))
+}
+
+/// A table of medians, with a line for each name and its columns.
+fn medians(group: &str, rows: &[&Series]) -> String {
+    let columns = in_order(rows.iter().filter_map(|row| row.label.column.as_ref()));
+    let mut page = format!("\n### {group}\n\n| median |");
+    let rule = "---:|".repeat(columns.len());
+    for column in &columns {
+        write!(page, " {column} |").expect("a string takes all");
+    }
+    writeln!(page, "\n|---|{rule}").expect("a string takes all");
+    for name in in_order(rows.iter().map(|row| &row.label.name)) {
+        write!(page, "| {name} |").expect("a string takes all");
+        for row in rows.iter().filter(|row| row.label.name == *name) {
+            write!(page, " {} |", row.median()).expect("a string takes all");
+        }
+        page.push('\n');
+    }
+    page
 }
 
 fn heading(group: &str, two: bool) -> String {
@@ -81,7 +120,7 @@ fn heading(group: &str, two: bool) -> String {
 
 fn line(page: &mut String, row: &Series, net: Option<f64>, ratio: Option<f64>) {
     let ((min, max), median) = (row.bounds(), row.median());
-    let name = &row.name;
+    let name = &row.label.name;
     let (min, middle, max) = (number(min), number(median), number(max));
     let last = match (ratio, net) {
         (Some(ratio), _) => format!("{} | {ratio:.2}", number(1e3 / median)),
@@ -92,9 +131,13 @@ fn line(page: &mut String, row: &Series, net: Option<f64>, ratio: Option<f64>) {
 }
 
 fn groups(all: &[Series]) -> Vec<&'static str> {
+    in_order(all.iter().map(|row| row.group))
+}
+
+/// Each of them once, in the order in which they came.
+fn in_order<T: Copy + Eq + Hash>(all: impl Iterator<Item = T>) -> Vec<T> {
     let mut seen = HashSet::new();
-    let groups = all.iter().map(|row| row.group);
-    groups.filter(|group| seen.insert(*group)).collect()
+    all.filter(|one| seen.insert(*one)).collect()
 }
 
 /// The group of one thread that a group of two is compared with.

@@ -3,13 +3,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::breakerbox::{
-    Backoff, Breaker, BreakerBox, BreakerConfig, Endpoint, Override, Pool, PoolConfig, Ratio,
-    TripPolicy, Window,
+    Backoff, Breaker, BreakerBox, BreakerConfig, Endpoint, Outcome, Override, Pool, PoolConfig,
+    Ratio, State, TripPolicy, Window,
 };
 use tokio::runtime::Runtime;
 
-use super::{AsyncGuard, Guard, Shape, ready};
-use crate::work::work;
+use super::{AsyncGuard, Breaks, Guard, Shape, ready};
+use crate::work::Failed;
 
 /// Where the measured breakers come from: a box, and a name for each.
 pub struct Shop {
@@ -48,10 +48,16 @@ impl Shop {
         self.configured(config(shape))
     }
 
-    /// A new breaker that asks a policy of the user's own about each failure.
+    /// A new breaker that no failure opens.
     #[must_use]
-    pub fn custom(&self) -> Breaker {
-        self.configured(config(Shape::HalfOfTwenty).trip_on(TripPolicy::custom(|_| false)))
+    pub fn judged_by(&self, judge: Judge) -> Breaker {
+        let config = config(Shape::HalfOfTwenty);
+        self.configured(match judge {
+            Judge::BuiltIn => {
+                config.trip_on(TripPolicy::failure_rate(Ratio::percent(50), u32::MAX))
+            }
+            Judge::Custom => config.trip_on(TripPolicy::custom(|_| false)),
+        })
     }
 
     /// A new breaker that has opened, for an hour.
@@ -61,11 +67,31 @@ impl Shop {
     /// If it has not.
     #[must_use]
     pub fn open(&self) -> Breaker {
-        let breaker = self.breaker(Shape::SixInARow);
-        for _ in 0..6 {
-            let _failed = self.runtime.block_on(breaker.call(ready(true)));
-        }
-        assert_eq!(breaker.state(), ::breakerbox::State::Open);
+        let breaker = self.breaker(Shape::InARow(1));
+        let _failed = self.runtime.block_on(breaker.call(ready(true)));
+        assert_eq!(breaker.state(), State::Open);
+        breaker
+    }
+
+    /// A new breaker in HalfOpen, all of whose probes are under way for good.
+    ///
+    /// # Panics
+    ///
+    /// If it is not.
+    #[must_use]
+    pub fn half_open(&self) -> Breaker {
+        let soon = Backoff::fixed(Duration::from_nanos(1));
+        let breaker = self.configured(
+            config(Shape::InARow(1))
+                .open_for(soon)
+                .without_probe_deadline()
+                .probes(1),
+        );
+        let _failed = self.runtime.block_on(breaker.call(ready(true)));
+        let probe = breaker.try_acquire_owned();
+        // Not dropped, which would abandon it.
+        std::mem::forget(probe.expect("its time has come"));
+        assert_eq!(breaker.state(), State::HalfOpen);
         breaker
     }
 
@@ -76,7 +102,7 @@ impl Shop {
     /// If it has no owner.
     #[must_use]
     pub fn forced_open(&self) -> Breaker {
-        let breaker = self.breaker(Shape::SixInARow);
+        let breaker = self.breaker(Shape::InARow(1));
         self.runtime
             .block_on(breaker.force(Override::forced_open("measured")))
             .expect("the breaker has an owner");
@@ -130,15 +156,24 @@ impl Shop {
     }
 }
 
+/// Who must judge each failure.
+#[derive(Clone, Copy, Debug)]
+pub enum Judge {
+    /// The signals that every caller can evaluate.
+    BuiltIn,
+    /// A policy of the user's own, which the breaker's actor asks.
+    Custom,
+}
+
 /// A breaker that is asked for permits, settled by hand.
 #[derive(Clone, Debug)]
 pub struct ByHand(pub Breaker);
 
-impl Guard for ByHand {
-    fn run(&self, fails: bool) -> bool {
+impl Breaks for ByHand {
+    fn protect(&self, call: impl FnOnce() -> Result<u64, Failed>) -> bool {
         match self.0.try_acquire() {
             Ok(permit) => {
-                let worked = work(fails).is_ok();
+                let worked = call().is_ok();
                 if worked {
                     permit.success();
                 } else {
@@ -158,15 +193,29 @@ impl Guard for ByHand {
 #[derive(Clone, Debug)]
 pub struct Boxed(pub Breaker);
 
-impl Guard for Boxed {
-    fn run(&self, fails: bool) -> bool {
-        self.0.run(|| work(fails)).is_ok()
+impl Breaks for Boxed {
+    fn protect(&self, call: impl FnOnce() -> Result<u64, Failed>) -> bool {
+        self.0.run(call).is_ok()
     }
 }
 
 impl AsyncGuard for Boxed {
     async fn call(&mut self, fails: bool) -> bool {
         self.0.call(ready(fails)).await.is_ok()
+    }
+}
+
+/// A breaker that must judge each failure, because it comes with advice.
+#[derive(Clone, Debug)]
+pub struct Judged(pub Breaker);
+
+impl AsyncGuard for Judged {
+    async fn call(&mut self, fails: bool) -> bool {
+        let classify = |result: &Result<_, _>| match result {
+            Ok(_) => Outcome::Success,
+            Err(_) => Outcome::failure_after(Duration::from_nanos(1)),
+        };
+        self.0.call_with(classify, ready(fails)).await.is_ok()
     }
 }
 
@@ -191,18 +240,18 @@ impl Guard for Hinted {
     }
 }
 
-fn config(shape: Shape) -> BreakerConfig {
+pub(super) fn config(shape: Shape) -> BreakerConfig {
     let config = BreakerConfig::new().open_for(Backoff::fixed(HOUR));
     match shape {
         Shape::HalfOfTwenty => config
             .trip_on(TripPolicy::failure_rate(Ratio::percent(50), 20))
             .window(Window::rolling(Duration::from_secs(10), 10)),
+        Shape::InARow(failures) => config
+            .trip_on(TripPolicy::consecutive_failures(failures))
+            .window(Window::unbounded()),
         Shape::LastHundred => config
             .trip_on(TripPolicy::failure_rate(Ratio::percent(50), 100))
             .window(Window::last(100)),
-        Shape::SixInARow => config
-            .trip_on(TripPolicy::consecutive_failures(6))
-            .window(Window::unbounded()),
     }
 }
 

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use circuitbreaker_rs::{CircuitBreaker, DefaultPolicy};
 
-use super::{AsyncGuard, Guard, Shape, ready};
-use crate::work::{Failed, work};
+use super::{AsyncGuard, Breaks, Shape, ready};
+use crate::work::Failed;
 
 /// circuitbreaker-rs 0.1, whose rate is over all calls since it closed.
 ///
@@ -17,7 +17,7 @@ impl CircuitbreakerRs {
         let (row, calls) = match shape {
             Shape::HalfOfTwenty => (u64::MAX, 20),
             Shape::LastHundred => (u64::MAX, 100),
-            Shape::SixInARow => (6, u64::MAX),
+            Shape::InARow(failures) => (failures.into(), u64::MAX),
         };
         let made = CircuitBreaker::<DefaultPolicy, Failed>::builder()
             .failure_threshold(0.5)
@@ -35,9 +35,9 @@ impl Clone for CircuitbreakerRs {
     }
 }
 
-impl Guard for CircuitbreakerRs {
-    fn run(&self, fails: bool) -> bool {
-        self.0.call(|| work(fails)).is_ok()
+impl Breaks for CircuitbreakerRs {
+    fn protect(&self, call: impl FnOnce() -> Result<u64, Failed>) -> bool {
+        self.0.call(call).is_ok()
     }
 }
 

@@ -7,8 +7,8 @@ use failsafe::failure_policy::{
 };
 use failsafe::{Config, StateMachine};
 
-use super::{AsyncGuard, Guard, Shape, ready};
-use crate::work::work;
+use super::{AsyncGuard, Breaks, Shape, ready};
+use crate::work::Failed;
 
 /// failsafe 1.3, whose rate is a moving average that favours the newest calls.
 ///
@@ -32,19 +32,19 @@ impl Failsafe {
         match shape {
             Shape::HalfOfTwenty => rate(20),
             Shape::LastHundred => rate(100),
-            Shape::SixInARow => {
-                let policy = consecutive_failures(6, constant(HOUR));
+            Shape::InARow(failures) => {
+                let policy = consecutive_failures(failures, constant(HOUR));
                 Self::Row(Config::new().failure_policy(policy).build())
             }
         }
     }
 }
 
-impl Guard for Failsafe {
-    fn run(&self, fails: bool) -> bool {
+impl Breaks for Failsafe {
+    fn protect(&self, call: impl FnOnce() -> Result<u64, Failed>) -> bool {
         match self {
-            Self::Rate(breaker) => failsafe::CircuitBreaker::call(breaker, || work(fails)).is_ok(),
-            Self::Row(breaker) => failsafe::CircuitBreaker::call(breaker, || work(fails)).is_ok(),
+            Self::Rate(breaker) => failsafe::CircuitBreaker::call(breaker, call).is_ok(),
+            Self::Row(breaker) => failsafe::CircuitBreaker::call(breaker, call).is_ok(),
         }
     }
 }

@@ -3,30 +3,30 @@ use std::time::Duration;
 
 use nobreak::CircuitBreaker;
 
-use super::{AsyncGuard, Guard, ready};
-use crate::work::work;
+use super::{AsyncGuard, Breaks, ready};
+use crate::work::Failed;
 
 /// nobreak 0.1, which counts failures in a row and nothing else.
 ///
-/// So it is six in a row in every shape, which is the cheapest of them.
+/// So it is so many in a row in every shape, which is the cheapest of them.
 #[derive(Clone)]
 pub struct Nobreak(Arc<CircuitBreaker>);
 
 impl Nobreak {
     /// A new one.
     #[must_use]
-    pub fn six_in_a_row() -> Self {
+    pub fn in_a_row(failures: usize) -> Self {
         let made = nobreak::builder()
-            .with_failure_threshold(6)
+            .with_failure_threshold(failures)
             .with_open_duration(HOUR)
             .build();
         Self(Arc::new(made))
     }
 }
 
-impl Guard for Nobreak {
-    fn run(&self, fails: bool) -> bool {
-        self.0.call(|| work(fails)).is_ok()
+impl Breaks for Nobreak {
+    fn protect(&self, call: impl FnOnce() -> Result<u64, Failed>) -> bool {
+        self.0.call(call).is_ok()
     }
 }
 

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use super::{AsyncGuard, Guard, Shape, ready};
-use crate::work::work;
+use super::{AsyncGuard, Breaks, Shape, ready};
+use crate::work::Failed;
 
 /// recloser 1.4, which knows one thing: the rate of failures in the last n calls.
 ///
-/// Six in a row is 100 % of the last 6. It has no window by time, so half of
+/// So many in a row is 100 % of the last so many. It has no window by time, so half of
 /// twenty is 50 % of the last 20, less than half of which fail.
 pub struct Recloser(::recloser::Recloser);
 
@@ -16,7 +16,7 @@ impl Recloser {
         let (rate, calls) = match shape {
             Shape::HalfOfTwenty => (0.5, 20),
             Shape::LastHundred => (0.5, 100),
-            Shape::SixInARow => (1.0, 6),
+            Shape::InARow(failures) => (1.0, failures as usize),
         };
         let made = ::recloser::Recloser::custom()
             .error_rate(rate)
@@ -27,9 +27,9 @@ impl Recloser {
     }
 }
 
-impl Guard for Recloser {
-    fn run(&self, fails: bool) -> bool {
-        self.0.call(|| work(fails)).is_ok()
+impl Breaks for Recloser {
+    fn protect(&self, call: impl FnOnce() -> Result<u64, Failed>) -> bool {
+        self.0.call(call).is_ok()
     }
 }
 

@@ -35,7 +35,9 @@ impl TowerResilience {
                 .failure_rate_threshold(0.5)
                 .sliding_window_size(100)
                 .minimum_number_of_calls(100),
-            Shape::SixInARow => layer.consecutive_failures(6).minimum_number_of_calls(1),
+            Shape::InARow(failures) => layer
+                .consecutive_failures(failures as usize)
+                .minimum_number_of_calls(1),
         };
         let worker: fn(bool) -> Ready<Result<u64, Failed>> = |fails| ready(work(fails));
         let layer = layer.build().expect("the configuration makes sense");

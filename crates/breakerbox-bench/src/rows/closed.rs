@@ -14,7 +14,7 @@ pub(super) fn add(rows: &mut Vec<Row>) {
             group,
             "breakerbox, `call`, six in a row",
             From::Tasks(tasks),
-            |shop| Boxed(shop.breaker(Shape::SixInARow)),
+            |shop| Boxed(shop.breaker(Shape::InARow(6))),
         ));
     }
 }

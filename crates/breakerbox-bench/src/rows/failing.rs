@@ -1,10 +1,10 @@
 use super::{From, Row, blocking, futures};
-use crate::guards::{AsyncRecloser, Boxed, ByHand, Shape};
+use crate::guards::{AsyncRecloser, Boxed, ByHand, Judge, Judged, Shape};
 use crate::stopwatch;
 use crate::work::{Fails, FiveThenOne, OneInFour};
 
 pub(super) fn add(rows: &mut Vec<Row>) {
-    let (row, rate) = (Shape::SixInARow, Shape::HalfOfTwenty);
+    let (row, rate) = (Shape::InARow(6), Shape::HalfOfTwenty);
     blocking::<FiveThenOne>(rows, "Failing: 5 of 6, six in a row open it", HERE, row);
     blocking::<OneInFour>(rows, "Failing: 1 of 4, half of twenty open it", HERE, rate);
     futures::<FiveThenOne>(rows, "Failing: 5 of 6, `call`", HERE, row);
@@ -16,22 +16,27 @@ pub(super) fn add(rows: &mut Vec<Row>) {
 }
 
 fn add_burning(rows: &mut Vec<Row>) {
-    rows.push(Row {
-        group: BURNING,
-        measure: Box::new(|shop, span| {
-            let guard = Boxed(shop.custom());
-            stopwatch::one_by_one::<Fails>(shop.runtime(), span, &guard).into()
-        }),
-        names: ["median", "p99"]
-            .map(|part| format!("every call, {part}"))
-            .into(),
-    });
-    rows.push(Row::future::<Fails, _>(
-        BURNING,
-        "every call, 64 callers, amortised",
-        MANY,
-        |shop| Boxed(shop.custom()),
-    ));
+    for (who, kind) in [
+        ("the built-in signals", Judge::BuiltIn),
+        ("a custom policy", Judge::Custom),
+    ] {
+        rows.push(Row {
+            group: BURNING,
+            labels: ["median", "p99"]
+                .map(|part| format!("judged by {who}, {part}").into())
+                .into(),
+            measure: Box::new(move |shop, span| {
+                let guard = Judged(shop.judged_by(kind));
+                stopwatch::one_by_one::<Fails>(shop.runtime(), span, &guard).into()
+            }),
+        });
+        rows.push(Row::future::<Fails, _>(
+            BURNING,
+            &format!("judged by {who}, 64 callers, amortised"),
+            MANY,
+            move |shop| Judged(shop.judged_by(kind)),
+        ));
+    }
 }
 
 fn add_reported(rows: &mut Vec<Row>) {
@@ -67,7 +72,7 @@ fn add_reported(rows: &mut Vec<Row>) {
         group,
         "custom, `call`",
         ONE,
-        |shop| Boxed(shop.custom()),
+        |shop| Boxed(shop.judged_by(Judge::Custom)),
     ));
 }
 

@@ -1,4 +1,5 @@
 use std::hint::black_box;
+use std::time::Instant;
 
 use super::{From, Row};
 use crate::guards::{
@@ -11,6 +12,10 @@ use crate::work::Works;
 pub(super) fn add(rows: &mut Vec<Row>) {
     rows.push(Row::one(SYNC, "bare loop", |_, span| {
         stopwatch::alone::<Works>(span, black_box)
+    }));
+    rows.push(Row::one(SYNC, "a reading of the clock", |_, span| {
+        let then = Instant::now();
+        stopwatch::alone::<Works>(span, |_| Instant::now() > then)
     }));
     rows.push(Row::blocking::<Works, _>(
         SYNC,
@@ -26,6 +31,12 @@ pub(super) fn add(rows: &mut Vec<Row>) {
     ));
     rows.push(Row::blocking::<Works, _>(
         SYNC,
+        "breakerbox, HalfOpen with all places taken",
+        HERE,
+        |shop| ByHand(shop.half_open()),
+    ));
+    rows.push(Row::blocking::<Works, _>(
+        SYNC,
         "breakerbox, `run`",
         HERE,
         |shop| Boxed(shop.open()),
@@ -36,11 +47,11 @@ pub(super) fn add(rows: &mut Vec<Row>) {
         HERE,
         |shop| Hinted(shop.open()),
     ));
-    rows.push(blocking("recloser", || Recloser::new(Shape::SixInARow)));
-    rows.push(blocking("failsafe", || Failsafe::new(Shape::SixInARow)));
-    rows.push(blocking("nobreak", Nobreak::six_in_a_row));
+    rows.push(blocking("recloser", || Recloser::new(Shape::InARow(6))));
+    rows.push(blocking("failsafe", || Failsafe::new(Shape::InARow(6))));
+    rows.push(blocking("nobreak", || Nobreak::in_a_row(6)));
     rows.push(blocking("circuitbreaker-rs", || {
-        CircuitbreakerRs::new(Shape::SixInARow)
+        CircuitbreakerRs::new(Shape::InARow(6))
     }));
     rows.push(Row::future::<Works, _>(
         ASYNC,
@@ -48,14 +59,14 @@ pub(super) fn add(rows: &mut Vec<Row>) {
         HERE,
         |shop| Boxed(shop.open()),
     ));
-    rows.push(future("recloser", || AsyncRecloser::new(Shape::SixInARow)));
-    rows.push(future("failsafe", || Failsafe::new(Shape::SixInARow)));
-    rows.push(future("nobreak", Nobreak::six_in_a_row));
+    rows.push(future("recloser", || AsyncRecloser::new(Shape::InARow(6))));
+    rows.push(future("failsafe", || Failsafe::new(Shape::InARow(6))));
+    rows.push(future("nobreak", || Nobreak::in_a_row(6)));
     rows.push(future("circuitbreaker-rs", || {
-        CircuitbreakerRs::new(Shape::SixInARow)
+        CircuitbreakerRs::new(Shape::InARow(6))
     }));
     rows.push(future("tower-resilience", || {
-        TowerResilience::new(Shape::SixInARow)
+        TowerResilience::new(Shape::InARow(6))
     }));
 }
 

@@ -7,7 +7,7 @@ use tokio::runtime::Runtime;
 use super::Row;
 use crate::guards::{Shape, Shop};
 use crate::stopwatch::middle_and_tail;
-use crate::table::{MEMORY, START_AND_STOP};
+use crate::table::{Label, MEMORY, START_AND_STOP};
 use crate::trees::{Breakerbox, Caller, Echo, Grows, Kameo, Question, Tree};
 use crate::{crash_log, machine};
 
@@ -108,7 +108,7 @@ fn crash<T: Tree>(make: &str) -> Row {
             let took = on_a_worker(shop.runtime(), crashes::<T>());
             took.map(|took| middle_and_tail(took)[0]).into()
         }),
-        names: names.into(),
+        labels: names.map(Label::from).into(),
     }
 }
 
@@ -170,7 +170,9 @@ fn start_and_stop(name: &str, measure: impl Fn(&Shop) -> [Duration; 2] + 'static
     Row {
         group: START_AND_STOP,
         measure: Box::new(move |shop, _| measure(shop).map(each).into()),
-        names: ["start", "stop"].map(|end| format!("{name}, {end}")).into(),
+        labels: ["start", "stop"]
+            .map(|end| format!("{name}, {end}").into())
+            .into(),
     }
 }
 
