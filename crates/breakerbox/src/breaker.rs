@@ -8,11 +8,12 @@ use breakerbox_core::{BreakerConfig, Outcome, Override, RejectReason, Standing, 
 use ractor::{ActorRef, Message, RpcReplyPort};
 use tokio::runtime::Handle;
 use tokio::task::consume_budget;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::sleep_until;
 
 use crate::{AskError, CallError, CommandError, Events, Rejected, ask};
 
 mod answers;
+mod call;
 mod call_path;
 mod message;
 mod owner;
@@ -22,6 +23,7 @@ mod shared;
 mod snapshot;
 mod streaming_probe;
 
+use call::Call;
 pub use message::BreakerMessage;
 pub(crate) use owner::Owner;
 pub use permit::{Decision, OwnedPermit, Permit};
@@ -131,34 +133,16 @@ impl Breaker {
     ///     .await;
     /// # }
     /// ```
-    pub async fn call_with<T, E, F, C>(&self, classify: C, future: F) -> Result<T, CallError<E>>
+    pub fn call_with<T, E, F, C>(
+        &self,
+        classify: C,
+        future: F,
+    ) -> impl Future<Output = Result<T, CallError<E>>>
     where
         F: Future<Output = Result<T, E>>,
         C: FnOnce(&Result<T, E>) -> Outcome,
     {
-        let permit = match self.try_acquire() {
-            Ok(permit) => permit,
-            Err(rejected) => return Err(let_others_run(rejected).await.into()),
-        };
-        let ended = {
-            let future = pin!(future);
-            match self.shared.published_config().call_timeout() {
-                None => Ok(future.await),
-                // Apart, so that calls without a limit carry no timer about.
-                Some(limit) => Box::pin(timeout(limit, future)).await.map_err(|_| limit),
-            }
-        };
-        let outcome = match &ended {
-            Ok(result) => classify(result),
-            Err(_) => Outcome::failure(),
-        };
-        if let Some(decision) = permit.settle_in_call(outcome) {
-            decision.await;
-        }
-        match ended {
-            Ok(result) => result.map_err(CallError::Failed),
-            Err(limit) => Err(CallError::TimedOut(limit)),
-        }
+        Call::new(self, classify, future)
     }
 
     /// Makes a call whose answer goes on after it has begun: a streamed body.
@@ -429,6 +413,11 @@ impl Breaker {
     }
 
     /// How far a call that asks to be left alone is obeyed.
+    #[inline]
+    fn call_timeout(&self) -> Option<Duration> {
+        self.shared.published_config().call_timeout()
+    }
+
     pub(crate) fn retry_after_cap(&self) -> Duration {
         self.shared.config().most_retry_after()
     }

@@ -1,6 +1,10 @@
 //! What a breaker promises its callers, with a real owner behind it.
 
 use std::future::{pending, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use breakerbox::{
@@ -8,6 +12,7 @@ use breakerbox::{
     CommandError, Counts, Event, Forced, Outcome, Override, Ramp, Ratio, Reason, RejectReason,
     State, TripPolicy, TripReason, Window,
 };
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::time::{Instant, advance, sleep, timeout};
 
 /// Opens on the second failure in a row, for 10 s; two probes close it.
@@ -341,6 +346,45 @@ async fn r12_a_classifier_judges_but_does_not_change_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn r12_a_panic_is_a_failure_before_the_call_is_dropped() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    let mut call = pin!(breaker.call(async { panic!("on fire") as Answer }));
+    let mut context = Context::from_waker(Waker::noop());
+    let poll = || call.as_mut().poll(&mut context).is_ready();
+    assert!(catch_unwind(AssertUnwindSafe(poll)).is_err());
+    assert_eq!(counts(&breaker).await.failures, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r12_a_call_takes_little_more_room_than_what_it_waits_for() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    let large = [0_u8; 4_096];
+    let future = async move {
+        tokio::task::yield_now().await;
+        Answer::Ok(large[0])
+    };
+    let size = size_of_val(&future);
+    let call = breaker.call(future);
+    assert!(size_of_val(&call) < size + 256, "{}", size_of_val(&call));
+    assert_eq!(call.await, Ok(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r14_a_call_that_keeps_its_thread_to_itself_times_out_all_the_same() {
+    let limit = Duration::from_secs(1);
+    let (_box, breaker) = breaker(CONFIG.call_timeout(limit)).await;
+    let call = breaker.call(async {
+        advance(limit).await;
+        loop {
+            tokio::task::consume_budget().await;
+        }
+        #[expect(unreachable_code, reason = "it says what the call would return")]
+        Answer::Ok(1)
+    });
+    assert_eq!(call.await, Err(CallError::TimedOut(limit)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn r14_a_call_that_times_out_is_a_failure_and_its_future_is_dropped() {
     let limit = Duration::from_secs(1);
     let (_box, breaker) = breaker(CONFIG.call_timeout(limit)).await;
@@ -349,8 +393,13 @@ async fn r14_a_call_that_times_out_is_a_failure_and_its_future_is_dropped() {
         let _alive = alive;
         pending::<Answer>().await
     };
-    assert_eq!(breaker.call(call).await, Err(CallError::TimedOut(limit)));
-    assert!(dropped.try_recv().is_err());
+    let mut call = pin!(breaker.call(call));
+    assert_eq!(call.as_mut().await, Err(CallError::TimedOut(limit)));
+    assert_eq!(
+        dropped.try_recv(),
+        Err(TryRecvError::Closed),
+        "the call is not"
+    );
     assert_eq!(counts(&breaker).await.failures, 1);
     succeed(&breaker).await;
 }

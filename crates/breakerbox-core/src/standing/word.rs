@@ -4,7 +4,7 @@
 //! same bits: plainly Closed is all zeros but for the generation.
 
 use super::{InFlight, Look, Orphaned, Standing, WHOLE, Wake};
-use crate::{Forced, Generation, State};
+use crate::{Forced, Generation, RejectReason, State};
 
 /// What a caller reads beside the word when it is told to look beyond it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,11 +21,6 @@ pub struct Beside {
 impl Standing {
     /// The bits in which nothing but plainly Closed is zero.
     pub const ALL_BUT_GENERATION: u64 = (1 << GENERATION) - 1;
-    /// The bits that say who rules: a state, an override, the lack of an owner.
-    pub const RULERS: u64 = 0b11_1111;
-    /// Those bits where Open rules.
-    pub const RULED_BY_OPEN: u64 = OPEN;
-
     /// Packs the answer into a word.
     #[must_use]
     pub const fn pack(self) -> u64 {
@@ -38,13 +33,13 @@ impl Standing {
         };
         let forced = match self.forced {
             None => 0,
-            Some(Forced::Closed) => 1,
-            Some(Forced::Open) => 2,
+            Some(Forced::Closed) => FORCED_CLOSED,
+            Some(Forced::Open) => FORCED_OPEN,
         };
         let orphaned = match self.orphaned {
             None => 0,
-            Some(Orphaned::Admit) => 1,
-            Some(Orphaned::Reject) => 2,
+            Some(Orphaned::Admit) => ORPHANED_ADMIT,
+            Some(Orphaned::Reject) => ORPHANED_REJECT,
         };
         let wake = match self.wake {
             Wake::Awake => 0,
@@ -79,6 +74,20 @@ impl Standing {
         Generation::new(word >> GENERATION)
     }
 
+    /// Returns why no call is admitted, where a packed answer says so by itself.
+    ///
+    /// None where calls may be admitted, and where something else takes part.
+    #[must_use]
+    pub const fn rejection_of(word: u64) -> Option<RejectReason> {
+        match (word >> 4 & 0b11, word >> 2 & 0b11, word & 0b11) {
+            (_, FORCED_OPEN, _) => Some(RejectReason::ForcedOpen),
+            (ORPHANED_REJECT, ..) => Some(RejectReason::Orphaned),
+            (0, 0, OPEN) => Some(RejectReason::Open),
+            (0, 0, HALF_OPEN) if word >> 9 & COUNT == 0 => Some(RejectReason::HalfOpen),
+            _ => None,
+        }
+    }
+
     /// Unpacks an answer, with what was read beside its word.
     #[must_use]
     pub const fn unpack(word: u64, beside: Beside) -> Self {
@@ -100,7 +109,7 @@ impl Standing {
         Self {
             forced: match word >> 2 & 0b11 {
                 0 => None,
-                1 => Some(Forced::Closed),
+                FORCED_CLOSED => Some(Forced::Closed),
                 _ => Some(Forced::Open),
             },
             generation: Self::generation_of(word),
@@ -112,7 +121,7 @@ impl Standing {
             },
             orphaned: match word >> 4 & 0b11 {
                 0 => None,
-                1 => Some(Orphaned::Admit),
+                ORPHANED_ADMIT => Some(Orphaned::Admit),
                 _ => Some(Orphaned::Reject),
             },
             places: match state {
@@ -138,6 +147,11 @@ const HALF_OPEN: u64 = 1;
 const OPEN: u64 = 2;
 /// Closed, and the limit of calls in flight was reached.
 const CUT: u64 = 3;
+const FORCED_CLOSED: u64 = 1;
+const FORCED_OPEN: u64 = 2;
+const ORPHANED_ADMIT: u64 = 1;
+const ORPHANED_REJECT: u64 = 2;
+const COUNT: u64 = u16::MAX as u64;
 const COUNTED: u64 = 1 << 6;
 const GENERATION: u32 = 32;
 
@@ -156,6 +170,33 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_a_word_rejects_by_itself_is_what_the_rule_says() {
+        let mut rejected = Vec::new();
+        for state in [State::Closed, State::HalfOpen, State::Open] {
+            for forced in [None, Some(Forced::Closed), Some(Forced::Open)] {
+                for orphaned in [None, Some(Orphaned::Admit), Some(Orphaned::Reject)] {
+                    for answer in answers(state, forced, orphaned) {
+                        let full = Standing {
+                            places: 0,
+                            ..answer
+                        };
+                        for answer in [answer, full] {
+                            let reason = Standing::rejection_of(answer.pack());
+                            let admitted = answer.admit(|| 0);
+                            assert!(reason.is_none_or(|reason| admitted == Err(reason)));
+                            rejected.extend(reason);
+                        }
+                    }
+                }
+            }
+        }
+        for reason in RejectReason::ALL {
+            let takes_more = matches!(reason, RejectReason::InFlight | RejectReason::Ramp);
+            assert_eq!(rejected.contains(&reason), !takes_more, "{reason}");
         }
     }
 

@@ -102,16 +102,18 @@ impl CallPath {
     /// `ask` asks the owner to look.
     #[inline]
     pub(super) fn admit(&self, ask: impl Fn(Need)) -> Result<PackedTicket, Rejected> {
-        match self.gate.try_fast() {
-            Some(Ok(generation)) => Ok(PackedTicket::plain(generation)),
-            Some(Err(rejected)) => Err(rejected),
-            None => self.admit_by_rule(ask),
+        match self.gate.try_admit() {
+            Some(generation) => Ok(PackedTicket::plain(generation)),
+            None => self.reject_or_admit(ask),
         }
     }
 
     /// Counts the verdict on a call of which nothing else matters, if nobody need
     /// judge it. If not, it has done nothing, and [`settle`](Self::settle) is next.
-    #[inline]
+    ///
+    /// This and what it calls is always inlined, up to the permit's method: else the
+    /// permit would go through memory, which takes as long as all the rest.
+    #[inline(always)]
     pub(super) fn fold_plain(&self, ticket: &PackedTicket, outcome: Outcome) -> bool {
         ticket.is_plain() && self.fold(ticket.generation(), outcome)
     }
@@ -256,6 +258,15 @@ impl CallPath {
         })
     }
 
+    /// Apart from the calls that pass, whose code stays small enough to be inlined.
+    #[inline(never)]
+    fn reject_or_admit(&self, ask: impl Fn(Need)) -> Result<PackedTicket, Rejected> {
+        match self.gate.try_reject() {
+            Some(rejected) => Err(rejected),
+            None => self.admit_by_rule(ask),
+        }
+    }
+
     #[inline(never)]
     fn admit_by_rule(&self, ask: impl Fn(Need)) -> Result<PackedTicket, Rejected> {
         let admitted = loop {
@@ -276,7 +287,7 @@ impl CallPath {
     }
 
     /// Counts a verdict, if nobody need judge it. If not, it has done nothing.
-    #[inline]
+    #[inline(always)]
     fn fold(&self, generation: Generation, outcome: Outcome) -> bool {
         match outcome {
             Outcome::Failure { retry_after: None } => self.fuse.fold(generation),
@@ -287,7 +298,7 @@ impl CallPath {
     }
 
     /// Counts a success, which mostly takes a look, a load and a store.
-    #[inline]
+    #[inline(always)]
     fn fold_success(&self, generation: Generation) -> bool {
         let word = self.fuse.read();
         if !word.folds(generation) {

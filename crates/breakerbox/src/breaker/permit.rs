@@ -37,7 +37,7 @@ impl<'a> Permit<'a> {
     }
 
     /// The call worked.
-    #[inline]
+    #[inline(always)]
     pub fn success(mut self) {
         self.record(Outcome::Success);
     }
@@ -79,7 +79,7 @@ impl<'a> Permit<'a> {
         self.record(outcome);
     }
 
-    #[inline]
+    #[inline(always)]
     fn record(&mut self, outcome: Outcome) -> Option<u64> {
         self.shared.settle(self.ticket.take()?, outcome)
     }

@@ -86,7 +86,7 @@ impl Shared {
 
     /// Records a verdict; the number of the question that it leaves to a custom
     /// policy, if it does.
-    #[inline]
+    #[inline(always)]
     pub(super) fn settle(&self, ticket: PackedTicket, outcome: Outcome) -> Option<u64> {
         if self.call_path.fold_plain(&ticket, outcome) {
             return None;

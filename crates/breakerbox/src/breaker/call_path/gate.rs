@@ -49,24 +49,32 @@ impl Gate {
         }
     }
 
-    /// Returns the answer that most calls get, read off the word as it is.
+    /// Returns the generation in which most calls are admitted: in one that is plainly
+    /// Closed.
     ///
     /// It is what [`admit`](Self::admit) says, at a tenth of the price; None where
     /// that must be worked out.
     #[inline]
-    pub(super) fn try_fast(&self) -> Option<Result<Generation, Rejected>> {
+    pub(super) fn try_admit(&self) -> Option<Generation> {
         // Acquire: as in `admit`.
         let word = self.word.load(Ordering::Acquire);
-        if word & Standing::ALL_BUT_GENERATION == 0 {
-            Some(Ok(Standing::generation_of(word)))
-        } else if word & Standing::RULERS == Standing::RULED_BY_OPEN {
-            // Relaxed: it was stored before the word that was read, or after; then
-            // the word has changed, and this rejection comes before that.
-            let lasts = Moment::of(clock::now()).number() < self.until.load(Ordering::Relaxed);
-            lasts.then(|| Err(self.rejected(RejectReason::Open)))
-        } else {
-            None
-        }
+        let is_plain = word & Standing::ALL_BUT_GENERATION == 0;
+        is_plain.then(|| Standing::generation_of(word))
+    }
+
+    /// Rejects a call where the word says so by itself: as [`admit`](Self::admit)
+    /// does, for less.
+    #[inline]
+    pub(super) fn try_reject(&self) -> Option<Rejected> {
+        // Acquire: as in `admit`.
+        let reason = Standing::rejection_of(self.word.load(Ordering::Acquire))?;
+        // Relaxed: it was stored before the word that was read, or after; then the
+        // word has changed, and this rejection comes before that.
+        let lasts = match self.until.load(Ordering::Relaxed) {
+            NEVER => reason != RejectReason::Open,
+            until => Moment::of(clock::now()).number() < until,
+        };
+        lasts.then(|| self.rejected(reason))
     }
 
     /// Admits a call or says why not; never waits.
@@ -157,10 +165,10 @@ impl Gate {
 
     /// Returns now, if the answer is over or about to be replaced.
     fn is_due(&self, standing: Standing) -> Option<Instant> {
-        // Relaxed: as in `try_fast`.
+        // Relaxed: as in `try_reject`.
         let until = self.until.load(Ordering::Relaxed);
-        let about_to_change = standing.is_cut() || standing.state == State::Open && until == 0;
-        if until == 0 && !about_to_change {
+        let about_to_change = standing.is_cut() || standing.state == State::Open && until == NEVER;
+        if until == NEVER && !about_to_change {
             return None;
         }
         let now = clock::now();
@@ -260,6 +268,8 @@ fn unpack_beside(packed: u32) -> Beside {
     }
 }
 
+/// No moment, in the bits of one.
+const NEVER: u64 = 0;
 /// A limit is at least 2.
 const NO_LIMIT: u16 = 0;
 

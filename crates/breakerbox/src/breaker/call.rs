@@ -1,0 +1,151 @@
+//! A call through a breaker, as a future that holds the user's one in place.
+//!
+//! An `async fn` would keep that future twice, once as its argument and once
+//! pinned, and move every permit through memory. A call that is ready at once
+//! would take half as long again.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use breakerbox_core::Outcome;
+use pin_project_lite::pin_project;
+use tokio::task::coop::{Unconstrained, poll_proceed, unconstrained};
+use tokio::time::{Sleep, sleep};
+
+use super::{Breaker, Decision, Permit};
+use crate::CallError;
+
+pin_project! {
+    /// What [`Breaker::call_with`] returns.
+    pub(super) struct Call<'a, T, E, F, C> {
+        breaker: &'a Breaker,
+        classify: Option<C>,
+        // None once it has ended. Dropped before its permit.
+        #[pin]
+        future: Option<F>,
+        limit: Option<Limit>,
+        permit: Option<Permit<'a>>,
+        undecided: Option<Box<Undecided<T, E>>>,
+    }
+}
+
+/// The time that a call may take.
+struct Limit {
+    /// Out of tokio's budget, or a call that uses it up would have no limit.
+    over: Pin<Box<Unconstrained<Sleep>>>,
+    span: Duration,
+}
+
+/// A call that has ended, while a custom policy judges it.
+struct Undecided<T, E> {
+    decision: Decision,
+    ended: Result<T, CallError<E>>,
+}
+
+impl<'a, T, E, F, C> Call<'a, T, E, F, C> {
+    #[inline]
+    pub(super) fn new(breaker: &'a Breaker, classify: C, future: F) -> Self {
+        Self {
+            breaker,
+            classify: Some(classify),
+            future: Some(future),
+            limit: None,
+            permit: None,
+            undecided: None,
+        }
+    }
+}
+
+impl<T, E, F, C> Future for Call<'_, T, E, F, C>
+where
+    F: Future<Output = Result<T, E>>,
+    C: FnOnce(&Result<T, E>) -> Outcome,
+{
+    type Output = Result<T, CallError<E>>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if this.undecided.is_some() {
+            return poll_undecided(this.undecided, context);
+        }
+        let permit = match this.permit.take() {
+            Some(permit) => permit,
+            None => match this.breaker.try_acquire() {
+                Ok(permit) => {
+                    if let Some(span) = this.breaker.call_timeout() {
+                        *this.limit = Some(Limit::new(span));
+                    }
+                    permit
+                }
+                Err(rejected) => {
+                    // So that a loop of rejected calls lets other tasks run. Once its
+                    // turn is over, it asks anew in the next one.
+                    ready!(poll_proceed(context)).made_progress();
+                    return Poll::Ready(Err(rejected.into()));
+                }
+            },
+        };
+        let future = this.future.as_mut().as_pin_mut();
+        // The permit is in this frame while it runs: a panic drops it.
+        let ended = match future.expect("it has not ended").poll(context) {
+            Poll::Ready(result) => Ok(result),
+            Poll::Pending => match Limit::poll(this.limit, context) {
+                Poll::Ready(span) => Err(span),
+                Poll::Pending => {
+                    *this.permit = Some(permit);
+                    return Poll::Pending;
+                }
+            },
+        };
+        this.future.set(None);
+        let outcome = match (&ended, this.classify.take()) {
+            (Ok(result), Some(classify)) => classify(result),
+            _ => Outcome::failure(),
+        };
+        let decision = permit.settle_in_call(outcome);
+        let ended = match ended {
+            Ok(result) => result.map_err(CallError::Failed),
+            Err(span) => Err(CallError::TimedOut(span)),
+        };
+        match decision {
+            None => Poll::Ready(ended),
+            Some(decision) => {
+                *this.undecided = Some(Box::new(Undecided { decision, ended }));
+                poll_undecided(this.undecided, context)
+            }
+        }
+    }
+}
+
+#[cold]
+fn poll_undecided<T, E>(
+    undecided: &mut Option<Box<Undecided<T, E>>>,
+    context: &mut Context<'_>,
+) -> Poll<Result<T, CallError<E>>> {
+    let mut call = undecided.take().expect("it is undecided");
+    if Pin::new(&mut call.decision).poll(context).is_pending() {
+        *undecided = Some(call);
+        return Poll::Pending;
+    }
+    Poll::Ready(call.ended)
+}
+
+impl Limit {
+    #[cold]
+    fn new(span: Duration) -> Self {
+        Self {
+            over: Box::pin(unconstrained(sleep(span))),
+            span,
+        }
+    }
+
+    /// Returns the limit, if there is one and it is over.
+    fn poll(limit: &mut Option<Self>, context: &mut Context<'_>) -> Poll<Duration> {
+        let Some(limit) = limit else {
+            return Poll::Pending;
+        };
+        limit.over.as_mut().poll(context).map(|()| limit.span)
+    }
+}
