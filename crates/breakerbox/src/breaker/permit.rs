@@ -67,14 +67,14 @@ impl<'a> Permit<'a> {
     }
 
     /// Settles, and says what to wait for: a custom policy, if it must judge.
-    #[inline]
+    #[inline(always)]
     pub(super) fn settle_in_call(mut self, outcome: Outcome) -> Option<Decision> {
         let question = self.record(outcome)?;
         Some(Decision::of(self.shared, Some(question)))
     }
 
     /// Settles where nobody can wait.
-    #[inline]
+    #[inline(always)]
     pub(super) fn settle_detached(mut self, outcome: Outcome) {
         self.record(outcome);
     }
