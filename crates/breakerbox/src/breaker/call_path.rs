@@ -102,9 +102,10 @@ impl CallPath {
     /// `ask` asks the owner to look.
     #[inline]
     pub(super) fn admit(&self, ask: impl Fn(Need)) -> Result<PackedTicket, Rejected> {
-        match self.gate.try_admit() {
-            Some(generation) => Ok(PackedTicket::plain(generation)),
-            None => self.reject_or_admit(ask),
+        match self.gate.try_fast() {
+            Some(Ok(generation)) => Ok(PackedTicket::plain(generation)),
+            Some(Err(rejected)) => Err(rejected),
+            None => self.admit_by_rule(ask),
         }
     }
 
@@ -256,15 +257,6 @@ impl CallPath {
             let totals = ledger.circuit().totals();
             totals.failures + totals.ignored + totals.successes + ledger.circuit().late()
         })
-    }
-
-    /// Apart from the calls that pass, whose code stays small enough to be inlined.
-    #[inline(never)]
-    fn reject_or_admit(&self, ask: impl Fn(Need)) -> Result<PackedTicket, Rejected> {
-        match self.gate.try_reject() {
-            Some(rejected) => Err(rejected),
-            None => self.admit_by_rule(ask),
-        }
     }
 
     #[inline(never)]
