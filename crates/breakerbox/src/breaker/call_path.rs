@@ -160,6 +160,9 @@ impl CallPath {
     ///
     /// While the breaker ramps up no call is.
     pub(super) fn rejection(&self, ask: impl Fn(Need)) -> Option<Rejected> {
+        if let Some(answer) = self.gate.try_fast() {
+            return answer.err();
+        }
         let reason = self.standing(ask).admit(|| 0).err()?;
         Some(self.gate.rejected(reason))
     }
