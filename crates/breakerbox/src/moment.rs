@@ -1,8 +1,11 @@
 //! An instant in 61 bits, so that a word has room for what it is about.
 
+use std::cell::Cell;
 use std::num::NonZeroU64;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
+
+use crate::clock;
 
 /// Nanoseconds since long ago.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +27,28 @@ impl Moment {
         *LONG_AGO + Duration::from_nanos(self.0.get())
     }
 
+    /// Whether it has passed by now.
+    ///
+    /// To compare instants takes less than to tell an instant's number, so a thread
+    /// remembers the instant of the moment that it asked for last. Whoever is rejected
+    /// by an Open breaker, and each failure in a window of time, pays for this.
+    #[inline(never)]
+    pub(crate) fn has_passed(self) -> bool {
+        let (number, instant) = LAST.get();
+        let instant = match instant {
+            Some(instant) if number == self.number() => instant,
+            _ => self.remember(),
+        };
+        clock::now() >= instant
+    }
+
+    #[cold]
+    fn remember(self) -> Instant {
+        let instant = self.instant();
+        LAST.set((self.number(), Some(instant)));
+        instant
+    }
+
     /// Its number, from 1 to below 2^61.
     #[inline]
     pub(crate) fn number(self) -> u64 {
@@ -42,6 +67,11 @@ impl Moment {
     }
 }
 
+thread_local! {
+    // Without a destructor, so that it can be read while a thread ends.
+    static LAST: Cell<(u64, Option<Instant>)> = const { Cell::new((0, None)) };
+}
+
 /// A day before it is first asked for: before all instants that matter.
 static LONG_AGO: LazyLock<Instant> = LazyLock::new(|| {
     let first = Instant::now();
@@ -52,3 +82,28 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// 73 years on.
 const LATEST: u64 = u64::MAX >> 3;
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_moment_passes_at_its_own_time() {
+        let now = clock::now();
+        let [past, future] = [now, now + DAY].map(Moment::of);
+        for _ in 0..2 {
+            assert!(past.has_passed());
+            assert!(past.has_passed(), "also as the one asked for last");
+            assert!(!future.has_passed());
+            assert!(!future.has_passed(), "also as the one asked for last");
+        }
+    }
+
+    #[test]
+    fn an_instant_is_the_moment_that_it_was() {
+        let now = clock::now();
+        assert_eq!(Moment::of(now).instant(), now);
+        assert_eq!(Moment::bits(None), 0);
+        assert!(Moment::bits(Some(Moment::of(now))) > 0);
+    }
+}

@@ -18,7 +18,6 @@
 
 use breakerbox_core::{Fuse, Generation, Wake};
 
-use crate::clock;
 use crate::moment::Moment;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
@@ -49,17 +48,15 @@ impl SharedFuse {
     /// Counts a failure, if no decision could come of it.
     #[inline(never)]
     pub(super) fn fold(&self, generation: Generation) -> bool {
-        let mut now = None;
         let folded = self.change(|word| {
             // Relaxed, twice: both were stored before the word that was read.
             let streak_at = self.streak_at.load(Ordering::Relaxed);
-            let until = self.until.load(Ordering::Relaxed);
+            let until = Moment::from_bits(self.until.load(Ordering::Relaxed));
             let ends_run = streak_at > 0 && word.streak + 1 >= streak_at;
             if !word.folds(generation) || word.left == 0 || ends_run {
                 return None;
             }
-            let is_void =
-                until > 0 && *now.get_or_insert_with(|| Moment::of(clock::now()).number()) >= until;
+            let is_void = until.is_some_and(Moment::has_passed);
             (!is_void).then(|| FuseWord {
                 left: word.left - 1,
                 streak: (word.streak + 1).min(LONGEST_STREAK),

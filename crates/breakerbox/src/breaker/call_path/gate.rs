@@ -73,9 +73,9 @@ impl Gate {
         let reason = Standing::rejection_of(self.word.load(Ordering::Acquire))?;
         // Relaxed: it was stored before the word that was read, or after; then the
         // word has changed, and this rejection comes before that.
-        let lasts = match self.until.load(Ordering::Relaxed) {
-            NEVER => reason != RejectReason::Open,
-            until => Moment::of(clock::now()).number() < until,
+        let lasts = match Moment::from_bits(self.until.load(Ordering::Relaxed)) {
+            None => reason != RejectReason::Open,
+            Some(until) => !until.has_passed(),
         };
         lasts.then(|| self.rejected(reason))
     }
