@@ -27,11 +27,11 @@ impl Moment {
         *LONG_AGO + Duration::from_nanos(self.0.get())
     }
 
-    /// Whether it has passed by now.
+    /// Returns whether the moment has passed.
     ///
-    /// To compare instants takes less than to tell an instant's number, so a thread
-    /// remembers the instant of the moment that it asked for last. Whoever is rejected
-    /// by an Open breaker, and each failure in a window of time, pays for this.
+    /// It is faster to compare two instants than to find the number of one, so each
+    /// thread remembers the instant of the last moment that it asked about. Rejections
+    /// by an Open breaker and failures in a window of time pay for this.
     #[inline(never)]
     pub(crate) fn has_passed(self) -> bool {
         let (number, instant) = LAST.get();

@@ -100,13 +100,13 @@ impl Record {
         }
     }
 
-    /// Whether its breaker will get a call as soon as it needs one.
+    /// Returns whether its breaker will get a call once it is HalfOpen.
     pub(super) fn may_probe_once_half_open(&self, panics: bool) -> bool {
         let is_unhealthy = self.pulse.health() == Health::Unhealthy;
         self.status == EndpointStatus::Open && (panics || !is_unhealthy)
     }
 
-    /// Whether time alone makes it usable, if it is not.
+    /// Returns whether it is usable, or will be after a while.
     pub(super) fn comes_back_by_itself(&self, panics: bool) -> bool {
         match self.status {
             EndpointStatus::Open => self.may_probe_once_half_open(panics),

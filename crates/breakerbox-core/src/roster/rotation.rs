@@ -86,7 +86,7 @@ impl Rotation {
         let picked = self
             .in_order(first, shun)
             .find_map(|tier| self.pick_of(tier, wish, &mut dice, &mut turn, &mut look));
-        // Whoever would be rejected otherwise is a probe, whatever it may not risk.
+        // A call that would be rejected otherwise is a probe, whatever it risks.
         picked
             .or_else(|| probe(&self.half_open, |_| true, &mut dice, &mut look))
             .or_else(|| probe(&self.open, |_| true, &mut dice, &mut look))
@@ -213,8 +213,8 @@ pub enum Why {
 /// An endpoint whose breaker is not Closed, as far as the roster has heard.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Recovering {
-    /// Whether calls that may not be made again are probes, too, if there is
-    /// somebody else.
+    /// Calls that may not be made again are probes too, though another endpoint
+    /// would take them.
     pub(super) for_all: bool,
     pub(super) member: Member,
     pub(super) tier: u8,

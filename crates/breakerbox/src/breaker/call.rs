@@ -17,7 +17,7 @@ use super::{Breaker, Decision, Permit};
 use crate::CallError;
 
 pin_project! {
-    /// What [`Breaker::call_with`] returns.
+    /// The future that [`Breaker::call_with`] returns.
     pub(super) struct Call<'a, T, E, F, C> {
         breaker: &'a Breaker,
         classify: Option<C>,
@@ -80,8 +80,8 @@ where
                     permit
                 }
                 Err(rejected) => {
-                    // So that a loop of rejected calls lets other tasks run. Once its
-                    // turn is over, it asks anew in the next one.
+                    // A loop of rejected calls lets other tasks run: when its turn is
+                    // over, the call asks again in the next one.
                     ready!(poll_proceed(context)).made_progress();
                     return Poll::Ready(Err(rejected.into()));
                 }

@@ -65,8 +65,8 @@ impl Gate {
 
     /// Rejects a call where the word says so by itself.
     ///
-    /// It reads the word anew: kept from the first look, it would cost each call that
-    /// passes most of a nanosecond.
+    /// The word is read again here: to keep it from the first look would cost each
+    /// call that passes most of a nanosecond.
     #[inline]
     fn try_reject(&self) -> Option<Rejected> {
         // Acquire: as in `admit`.
