@@ -355,6 +355,18 @@ async fn r12_a_panic_is_a_failure_before_the_call_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn r12_a_call_that_is_polled_after_its_end_judges_nothing() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    let mut call = pin!(breaker.call(ready(Answer::Ok(1))));
+    assert_eq!(call.as_mut().await, Ok(1));
+    let mut context = Context::from_waker(Waker::noop());
+    let poll = || call.as_mut().poll(&mut context).is_ready();
+    assert!(catch_unwind(AssertUnwindSafe(poll)).is_err());
+    let counts = counts(&breaker).await;
+    assert_eq!((counts.failures, counts.successes), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn r12_a_call_takes_little_more_room_than_what_it_waits_for() {
     let (_box, breaker) = breaker(CONFIG).await;
     let large = [0_u8; 4_096];

@@ -70,6 +70,9 @@ where
         if this.undecided.is_some() {
             return poll_undecided(this.undecided, context);
         }
+        // Before a permit is taken, which a panic would make a failure.
+        let future = this.future.as_mut().as_pin_mut();
+        let future = future.expect("a call that has ended is not polled");
         let permit = match this.permit.take() {
             Some(permit) => permit,
             None => match this.breaker.try_acquire() {
@@ -87,9 +90,8 @@ where
                 }
             },
         };
-        let future = this.future.as_mut().as_pin_mut();
-        // The permit is in this frame while it runs: a panic drops it.
-        let ended = match future.expect("it has not ended").poll(context) {
+        // The permit is in this frame while the future runs, so a panic drops it.
+        let ended = match future.poll(context) {
             Poll::Ready(result) => Ok(result),
             Poll::Pending => match Limit::poll(this.limit, context) {
                 Poll::Ready(span) => Err(span),
