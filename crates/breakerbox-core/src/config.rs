@@ -220,7 +220,11 @@ impl BreakerConfig {
     }
 
     /// Refuses what makes sense by itself but not together.
-    pub(crate) fn refuse_contradictions(&self) -> Result<(), ConfigError> {
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with the first contradiction.
+    pub fn refuse_contradictions(&self) -> Result<(), ConfigError> {
         if self.trip.watches_pace() {
             self.refuse_if_nothing_is_slow()?;
         }

@@ -38,26 +38,10 @@ pub(crate) async fn ask<M: Message, T: Send + 'static>(
     question: impl FnOnce(RpcReplyPort<T>) -> M,
     within: Duration,
 ) -> Result<T, AskError> {
-    send(actor, question, Some(within)).await
-}
-
-/// Asks an actor and waits until it replies or is gone.
-pub(crate) async fn patiently<M: Message, T: Send + 'static>(
-    actor: &ActorRef<M>,
-    question: impl FnOnce(RpcReplyPort<T>) -> M,
-) -> Result<T, AskError> {
-    send(actor, question, None).await
-}
-
-async fn send<M: Message, T: Send + 'static>(
-    actor: &ActorRef<M>,
-    question: impl FnOnce(RpcReplyPort<T>) -> M,
-    within: Option<Duration>,
-) -> Result<T, AskError> {
-    match actor.call(question, within).await {
+    match actor.call(question, Some(within)).await {
         Ok(CallResult::Success(reply)) => Ok(reply),
         Ok(CallResult::SenderError) => Err(AskError::Crashed),
-        Ok(CallResult::Timeout) => Err(AskError::TimedOut(within.unwrap_or_default())),
+        Ok(CallResult::Timeout) => Err(AskError::TimedOut(within)),
         Err(MessagingErr::ChannelClosed | MessagingErr::SendErr(_)) => Err(AskError::NotRunning),
         Err(MessagingErr::InvalidActorType) => {
             unreachable!("an `ActorRef` sends what its type says")

@@ -24,6 +24,7 @@ mod snapshot;
 mod streaming_probe;
 
 use call::Call;
+use call_path::Command;
 pub use message::BreakerMessage;
 pub(crate) use owner::Owner;
 pub use permit::{Decision, OwnedPermit, Permit};
@@ -297,16 +298,15 @@ impl Breaker {
 
     /// Everything there is to know about it now.
     ///
-    /// It is asked of the breaker's actor, which deals with all that was
-    /// reported before. When there is no actor any more, it is what the last one
-    /// left behind.
+    /// It waits for nobody, so a breaker whose actor is stuck or gone can be inspected
+    /// too. All verdicts that were given before are counted; what a custom trip policy
+    /// has yet to say about them is not known.
     ///
     /// # Cancel safety
     ///
     /// Dropping it has no effect.
     pub async fn snapshot(&self) -> Snapshot {
-        let asked = self.shared.ask(BreakerMessage::Inspect).await;
-        asked.unwrap_or_else(|| self.shared.last_snapshot())
+        self.shared.snapshot()
     }
 
     /// What happens to it from now on.
@@ -321,28 +321,28 @@ impl Breaker {
     ///
     /// # Errors
     ///
-    /// [`CommandError::Stopped`] if the breaker has no owner any more.
+    /// [`CommandError::Stuck`] if its owner has not carried it out within a second, and
+    /// [`CommandError::Stopped`] if it has none any more.
     ///
     /// # Cancel safety
     ///
     /// Dropping it does not take the command back.
     pub async fn force(&self, word: Override) -> Result<(), CommandError> {
-        self.command(|reply| BreakerMessage::Override(Some(word.clone()), reply))
-            .await
+        self.shared.command(Command::Override(Some(word))).await
     }
 
     /// Ends the override, if there is one; the state beneath rules at once.
     ///
     /// # Errors
     ///
-    /// [`CommandError::Stopped`] if the breaker has no owner any more.
+    /// [`CommandError::Stuck`] if its owner has not carried it out within a second, and
+    /// [`CommandError::Stopped`] if it has none any more.
     ///
     /// # Cancel safety
     ///
     /// Dropping it does not take the command back.
     pub async fn release(&self) -> Result<(), CommandError> {
-        self.command(|reply| BreakerMessage::Override(None, reply))
-            .await
+        self.shared.command(Command::Override(None)).await
     }
 
     /// Goes back to Closed and forgets verdicts and past openings.
@@ -351,13 +351,14 @@ impl Breaker {
     ///
     /// # Errors
     ///
-    /// [`CommandError::Stopped`] if the breaker has no owner any more.
+    /// [`CommandError::Stuck`] if its owner has not carried it out within a second, and
+    /// [`CommandError::Stopped`] if it has none any more.
     ///
     /// # Cancel safety
     ///
     /// Dropping it does not take the command back.
     pub async fn reset(&self) -> Result<(), CommandError> {
-        self.command(BreakerMessage::Reset).await
+        self.shared.command(Command::Reset).await
     }
 
     /// Changes its configuration while it works.
@@ -368,17 +369,19 @@ impl Breaker {
     /// # Errors
     ///
     /// [`CommandError::Config`] if the configuration contradicts itself, and
-    /// then the old one stays; [`CommandError::Stopped`] if the breaker has no
-    /// owner any more.
+    /// then the old one stays; [`CommandError::Stuck`] if the breaker's owner has not
+    /// carried it out within a second, and [`CommandError::Stopped`] if it has none any
+    /// more.
     ///
     /// # Cancel safety
     ///
     /// Dropping it does not take the command back.
     pub async fn reconfigure(&self, config: BreakerConfig) -> Result<(), CommandError> {
-        let refused = self
-            .command(|reply| BreakerMessage::Reconfigure(Box::new(config), reply))
-            .await?;
-        refused.map_err(CommandError::Config)
+        config
+            .refuse_contradictions()
+            .map_err(CommandError::Config)?;
+        let command = Command::Reconfigure(Box::new(config));
+        self.shared.command(command).await
     }
 
     /// The breaker's actor, for other actors to talk to in [`BreakerMessage`]s.
@@ -412,12 +415,12 @@ impl Breaker {
         self.shared.call_path().retry_at()
     }
 
-    /// How far a call that asks to be left alone is obeyed.
     #[inline]
     fn call_timeout(&self) -> Option<Duration> {
         self.shared.published_config().call_timeout()
     }
 
+    /// How far a call that asks to be left alone is obeyed.
     pub(crate) fn retry_after_cap(&self) -> Duration {
         self.shared.config().most_retry_after()
     }
@@ -428,13 +431,6 @@ impl Breaker {
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
-    }
-
-    async fn command<T: Send + 'static>(
-        &self,
-        message: impl Fn(RpcReplyPort<T>) -> BreakerMessage,
-    ) -> Result<T, CommandError> {
-        self.shared.ask(message).await.ok_or(CommandError::Stopped)
     }
 }
 

@@ -123,6 +123,10 @@ impl BreakerBox {
         config: BreakerConfig,
     ) -> Result<Breaker, BreakerError> {
         let name = name.into();
+        // One that exists is found though another one is being made or removed.
+        if let Some(existing) = self.existing(&name, config) {
+            return existing;
+        }
         let _one_at_a_time = self.inner.changing.lock().await;
         match self.existing(&name, config) {
             Some(existing) => existing,

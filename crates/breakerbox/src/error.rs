@@ -64,13 +64,19 @@ pub enum CommandError {
     /// The breaker has no owner any more: its box has ended, it was removed, or
     /// its owner kept crashing.
     Stopped,
+    /// The breaker's owner has not carried it out within a second: most likely a trip
+    /// policy keeps it busy.
+    ///
+    /// It is carried out when the owner comes back, unless a later command of its kind
+    /// has replaced it.
+    Stuck,
 }
 
 impl Error for CommandError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Config(error) => Some(error),
-            Self::Stopped => None,
+            Self::Stopped | Self::Stuck => None,
         }
     }
 }
@@ -80,6 +86,7 @@ impl fmt::Display for CommandError {
         f.write_str(match self {
             Self::Config(_) => "the breaker's configuration contradicts itself",
             Self::Stopped => "the breaker has no owner any more",
+            Self::Stuck => "the breaker's owner is stuck, and does it when it comes back",
         })
     }
 }

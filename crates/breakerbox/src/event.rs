@@ -14,7 +14,8 @@ pub enum Event {
         /// From what to what, why, and on what evidence.
         transition: Transition,
     },
-    /// This listener was too slow, and this many events are lost to it.
+    /// This listener was too slow, or a breaker's owner was stuck, and this many events
+    /// are lost.
     Missed {
         /// Of the whole box, also where the listener asked for one breaker.
         events: u64,

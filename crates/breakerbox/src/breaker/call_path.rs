@@ -31,12 +31,14 @@ use super::packed_ticket::PackedTicket;
 use crate::sync::{AtomicU64, Mutex, Ordering};
 use crate::{Rejected, clock, lock};
 
+mod commands;
 mod consumed;
 mod fuse;
 mod gate;
 mod ledger;
 #[cfg(all(test, loom))]
 mod loom_tests;
+mod news;
 mod published_config;
 mod questions;
 mod streak_end;
@@ -46,11 +48,13 @@ mod tests;
 #[cfg_attr(loom, path = "call_path/loom_thread_slot.rs")]
 mod thread_slot;
 
+pub(super) use commands::Command;
 use consumed::Reading;
 use fuse::SharedFuse;
 use gate::{Gate, NotAdmitted};
 use ledger::{Asked, Owner};
-pub(super) use ledger::{Ledger, Need, News};
+pub(super) use ledger::{Ledger, Need};
+pub(super) use news::{KEPT, News};
 pub(super) use published_config::PublishedConfig;
 use tally::ShardedTally;
 
@@ -182,6 +186,42 @@ impl CallPath {
     /// Reads the circuit as the last one left it who looked.
     pub(super) fn inspect<T>(&self, inspect: impl FnOnce(&Circuit) -> T) -> T {
         lock::with(&self.ledger, |ledger| inspect(ledger.circuit()))
+    }
+
+    /// Reads the circuit, brought up to date.
+    pub(super) fn inspect_now<T>(
+        &self,
+        now: Instant,
+        ask: impl Fn(Need),
+        inspect: impl FnOnce(&Circuit) -> T,
+    ) -> T {
+        self.with_ledger(now, ask, |ledger| inspect(ledger.circuit()))
+    }
+
+    /// Gives the owner a command; returns its number, or None if it will never be
+    /// carried out.
+    pub(super) fn give(&self, command: Command, ask: impl Fn(Need)) -> Option<u64> {
+        self.with_ledger(clock::now(), ask, |ledger| {
+            let has_owner = ledger.owner == Owner::Expected;
+            has_owner.then(|| ledger.commands.give(command))
+        })
+    }
+
+    /// Takes the next command to the owner, and its number.
+    pub(super) fn next_command(&self) -> Option<(u64, Command)> {
+        lock::with(&self.ledger, |ledger| ledger.commands.take())
+    }
+
+    /// Notes that the owner has carried out the command with this number.
+    pub(super) fn note_carried_out(&self, number: u64) {
+        lock::with(&self.ledger, |ledger| {
+            ledger.commands.note_carried_out(number);
+        });
+    }
+
+    /// Returns the number up to which commands are carried out.
+    pub(super) fn carried_out(&self) -> u64 {
+        lock::with(&self.ledger, |ledger| ledger.commands.carried_out())
     }
 
     /// Changes the configuration, for the circuit and for callers.

@@ -10,7 +10,8 @@
 //!
 //! 1. A custom policy is asked while nothing is locked and nothing is half done.
 //! 2. What was decided is published before anybody is answered.
-//! 3. One message leads to a bounded number of questions to a custom policy.
+//! 3. One message leads to a bounded number of commands, and of questions to a custom
+//!    policy.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,7 +20,7 @@ use breakerbox_core::Override;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::task::AbortHandle;
 
-use super::call_path::News;
+use super::call_path::{Command, KEPT, News};
 use super::{BreakerMessage, OwnedPermit, Shared};
 use crate::{clock, event::Event};
 
@@ -49,11 +50,7 @@ impl Actor for Owner {
         message: BreakerMessage,
         state: &mut OwnerState,
     ) -> Result<(), ActorProcessingErr> {
-        // Whoever inspects a breaker learns what its policy says. All else is done
-        // before a policy of the user's own can fail.
-        if matches!(message, BreakerMessage::Inspect(_)) {
-            state.look(&myself);
-        }
+        // First of all, since a policy of the user's own may fail in a look.
         state.handle_message(message);
         state.look(&myself);
         Ok(())
@@ -63,7 +60,6 @@ impl Actor for Owner {
 /// What one incarnation of a breaker's owner has.
 #[derive(Debug)]
 pub(crate) struct OwnerState {
-    incarnation: u64,
     shared: Arc<Shared>,
     timer: Option<Timer>,
 }
@@ -89,17 +85,23 @@ impl OwnerState {
             });
         }
         Ok(Self {
-            incarnation,
             shared,
             timer: None,
         })
     }
 
-    /// Brings the breaker up to date, asks its policy, tells the news and sets the
-    /// timer.
+    /// Brings the breaker up to date, carries out commands, asks its policy, tells the
+    /// news and sets the timer.
     fn look(&mut self, myself: &ActorRef<BreakerMessage>) {
         let path = self.shared.call_path();
         path.begin_look(clock::now());
+        for _ in 0..COMMANDS_AT_ONCE {
+            let Some((number, command)) = path.next_command() else {
+                break;
+            };
+            self.carry_out(command);
+            path.note_carried_out(number);
+        }
         self.conclude();
         for _ in 0..QUESTIONS_AT_ONCE {
             let Some(asked) = path.next_question() else {
@@ -118,7 +120,7 @@ impl OwnerState {
         self.set_timer(due, myself);
     }
 
-    fn handle_message(&mut self, message: BreakerMessage) {
+    fn handle_message(&self, message: BreakerMessage) {
         match message {
             // Who has stopped waiting must not be given a place.
             BreakerMessage::Acquire(reply) if reply.is_closed() => {}
@@ -127,7 +129,7 @@ impl OwnerState {
             }
             BreakerMessage::Decide => {}
             BreakerMessage::Inspect(reply) => {
-                answer(reply, self.shared.snapshot(self.incarnation));
+                answer(reply, self.shared.snapshot());
             }
             BreakerMessage::Override(word, reply) => {
                 self.overrule(word);
@@ -138,9 +140,7 @@ impl OwnerState {
                 answer(reply, path.reconfigure(*config, clock::now()));
             }
             BreakerMessage::Reset(reply) => {
-                let now = clock::now();
-                let path = self.shared.call_path();
-                path.act(now, |ledger| ledger.circuit_mut().reset(now));
+                self.reset();
                 answer(reply, ());
             }
             BreakerMessage::Settle(permit, outcome) => {
@@ -149,7 +149,25 @@ impl OwnerState {
         }
     }
 
-    fn overrule(&mut self, word: Option<Override>) {
+    fn carry_out(&self, command: Command) {
+        match command {
+            Command::Override(word) => self.overrule(word),
+            Command::Reconfigure(config) => {
+                let path = self.shared.call_path();
+                let refused = path.reconfigure(*config, clock::now());
+                debug_assert!(refused.is_ok(), "whoever gave it has looked at it");
+            }
+            Command::Reset => self.reset(),
+        }
+    }
+
+    fn reset(&self) {
+        let now = clock::now();
+        let path = self.shared.call_path();
+        path.act(now, |ledger| ledger.circuit_mut().reset(now));
+    }
+
+    fn overrule(&self, word: Option<Override>) {
         let now = clock::now();
         self.shared.call_path().act(now, |ledger| {
             match word.clone() {
@@ -167,13 +185,18 @@ impl OwnerState {
     fn conclude(&self) {
         let path = self.shared.call_path();
         self.shared.answers().raise(path.asked_questions());
+        self.shared.commands().raise(path.carried_out());
         self.tell_news();
     }
 
     fn tell_news(&self) {
-        while let Some(news) = self.shared.call_path().next_news() {
+        for _ in 0..=KEPT {
+            let Some(news) = self.shared.call_path().next_news() else {
+                break;
+            };
             match news {
                 News::Changed(transition) => self.shared.tell_transition(transition),
+                News::Missed(events) => self.shared.tell_missed(events),
                 News::Overridden(word) => self
                     .shared
                     .tell(|breaker| Event::Overridden { breaker, word }),
@@ -219,6 +242,10 @@ impl Drop for OwnerState {
 fn answer<T: Send + 'static>(reply: RpcReplyPort<T>, value: T) {
     let _nobody_waits = reply.send(value);
 }
+
+/// One of each kind: those that were there when the look began. For any that came
+/// later the owner has been asked to look again.
+const COMMANDS_AT_ONCE: usize = 3;
 
 /// How many questions a custom policy is asked for one message, so that commands
 /// come through beside any number of failures.

@@ -1,18 +1,21 @@
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use breakerbox_core::{
     BreakerConfig, Circuit, ConfigError, Orphaned, Outcome, Standing, State, Transition,
 };
-use ractor::{ActorRef, RpcReplyPort};
-use tokio::sync::{Notify, watch};
+use ractor::ActorRef;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::answers::Answers;
-use super::call_path::{CallPath, Need, PublishedConfig};
+use super::call_path::{CallPath, Command, Need, PublishedConfig};
 use super::packed_ticket::PackedTicket;
 use super::{BreakerMessage, Snapshot};
 use crate::event::{Event, EventBus};
 use crate::supervisor::lifo_slot;
-use crate::{Events, Rejected, ask, clock, lock};
+use crate::{CommandError, Events, Rejected, clock, lock};
 
 /// What a breaker's owner and its callers have in common.
 #[derive(Debug)]
@@ -22,8 +25,10 @@ pub(crate) struct Shared {
     answers: Answers,
     bus: EventBus,
     call_path: CallPath,
-    /// How many owners it has had; told anew when there will be no other.
-    incarnations: watch::Sender<u64>,
+    /// How far commands have been carried out.
+    commands: Answers,
+    /// How many owners it has had.
+    incarnations: AtomicU64,
     name: Arc<str>,
     /// Told when a probe has ended, which may have given its place back.
     probe_ended: Notify,
@@ -42,7 +47,8 @@ impl Shared {
             answers: Answers::default(),
             bus,
             call_path: CallPath::new(circuit, now),
-            incarnations: watch::Sender::new(0),
+            commands: Answers::default(),
+            incarnations: AtomicU64::new(0),
             name,
             probe_ended: Notify::new(),
         })
@@ -130,6 +136,10 @@ impl Shared {
         &self.call_path
     }
 
+    pub(super) fn commands(&self) -> &Answers {
+        &self.commands
+    }
+
     pub(super) fn answers(&self) -> &Answers {
         &self.answers
     }
@@ -138,35 +148,31 @@ impl Shared {
         &self.probe_ended
     }
 
-    /// Asks the owner and waits; None if there is none and will be none.
+    /// Gives the owner a command, and waits until it is carried out.
     ///
-    /// An owner that crashes over the question is asked again in its next
-    /// incarnation, so a question must be harmless twice.
-    pub(super) async fn ask<T: Send + 'static>(
-        &self,
-        question: impl Fn(RpcReplyPort<T>) -> BreakerMessage,
-    ) -> Option<T> {
-        let mut incarnations = self.incarnations.subscribe();
-        while !self.is_orphaned() {
-            incarnations.mark_unchanged();
-            if let Ok(reply) = ask::patiently(&self.actor()?, &question).await {
-                return Some(reply);
-            }
-            incarnations.changed().await.ok()?;
+    /// An owner that crashes meanwhile leaves it to its next incarnation.
+    pub(super) async fn command(&self, command: Command) -> Result<(), CommandError> {
+        let given = self.call_path.give(command, |need| self.ask_to_look(need));
+        let number = given.ok_or(CommandError::Stopped)?;
+        if let Some(answer) = self.commands.of(number) {
+            let in_time = timeout(STUCK_AFTER, answer).await;
+            in_time.map_err(|_| CommandError::Stuck)?;
         }
-        None
+        // Or else there is no owner any more who could.
+        let is_carried_out = self.call_path.carried_out() >= number;
+        is_carried_out.then_some(()).ok_or(CommandError::Stopped)
     }
 
-    /// The snapshot of a breaker that has no owner any more.
-    pub(super) fn last_snapshot(&self) -> Snapshot {
-        self.snapshot(*self.incarnations.borrow())
-    }
-
-    /// The breaker as its ledger has it.
-    pub(super) fn snapshot(&self, incarnation: u64) -> Snapshot {
+    /// Reads the breaker as it is now.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        // Relaxed: only a number.
+        let incarnation = self.incarnations.load(Ordering::Relaxed);
         let in_flight = self.standing().in_flight.calls();
-        self.call_path
-            .inspect(|circuit| Snapshot::new(&self.name, circuit, incarnation, in_flight))
+        self.call_path.inspect_now(
+            clock::now(),
+            |need| self.ask_to_look(need),
+            |circuit| Snapshot::new(&self.name, circuit, incarnation, in_flight),
+        )
     }
 
     /// Takes a new owner's address and returns which incarnation it is; None if
@@ -176,12 +182,21 @@ impl Shared {
             return None;
         }
         lock::with(&self.actor, |address| *address = Some(actor));
-        self.incarnations.send_modify(|count| *count += 1);
-        Some(*self.incarnations.borrow())
+        // Relaxed: as in `snapshot`.
+        Some(self.incarnations.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     pub(super) fn tell(&self, event: impl FnOnce(Arc<str>) -> Event) {
         self.bus.send(event(Arc::clone(&self.name)));
+    }
+
+    pub(super) fn tell_missed(&self, events: u64) {
+        tracing::warn!(
+            breaker.name = &*self.name,
+            breaker.events_missed = events,
+            "breaker told nothing while its owner was stuck"
+        );
+        self.bus.send(Event::Missed { events });
     }
 
     pub(super) fn tell_transition(&self, transition: Transition) {
@@ -206,7 +221,7 @@ impl Shared {
         let choice = self.config().on_orphaned();
         self.call_path.orphan(choice);
         self.answers.raise(u64::MAX);
-        self.incarnations.send_modify(|_| {});
+        self.commands.raise(u64::MAX);
         let admits = matches!(choice, Orphaned::Admit);
         tracing::info!(
             breaker.name = &*self.name,
@@ -230,3 +245,6 @@ impl Shared {
         }
     }
 }
+
+/// How long a caller waits for its command to be carried out.
+const STUCK_AFTER: Duration = Duration::from_secs(1);

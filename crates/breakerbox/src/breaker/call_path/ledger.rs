@@ -14,16 +14,15 @@
 //! 3. At most one message asks the owner to look, and it is sent before the lock is
 //!    left.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use breakerbox_core::{
-    Circuit, Generation, Notice, Outcome, Override, Pace, Role, Ticket, Transition, Wake,
-};
+use breakerbox_core::{Circuit, Generation, Notice, Outcome, Pace, Role, Ticket, Wake};
 
 use super::CallPath;
+use super::commands::Commands;
 use super::consumed::Consumed;
 use super::gate::Answer;
+use super::news::{News, Untold};
 use super::questions::Questions;
 
 #[derive(Debug)]
@@ -33,6 +32,7 @@ pub(in crate::breaker) struct Ledger {
     /// Whether the owner has been asked to look and has not begun to.
     pub(super) asked: Asked,
     circuit: Circuit,
+    pub(super) commands: Commands,
     consumed: Consumed,
     /// The run of failures that the fuse had when it was disarmed.
     disarmed_streak: u32,
@@ -41,7 +41,7 @@ pub(in crate::breaker) struct Ledger {
     /// When to look once more after falling asleep.
     look_again: Option<Instant>,
     /// What the owner has not told anybody.
-    news: VecDeque<News>,
+    news: Untold,
     pub(super) owner: Owner,
     published: Option<Answer>,
     pub(super) questions: Questions,
@@ -61,20 +61,12 @@ pub(super) enum Owner {
     GoneForGood,
 }
 
-/// Something that the owner tells those who listen.
-#[derive(Debug)]
-pub(in crate::breaker) enum News {
-    Changed(Transition),
-    Overridden(Option<Override>),
-    Reconfigured,
-}
-
 /// What a caller needs the owner for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::breaker) enum Need {
     /// To judge by a custom policy.
     Judgement,
-    /// To tell the news, or to set its alarm.
+    /// To carry out a command, to tell the news, or to set its alarm.
     Look,
 }
 
@@ -83,12 +75,13 @@ impl Ledger {
         Self {
             alarm: None,
             asked: Asked::No,
+            commands: Commands::default(),
             consumed: Consumed::default(),
             disarmed_streak: 0,
             generation: circuit.generation(),
             circuit,
             look_again: None,
-            news: VecDeque::new(),
+            news: Untold::default(),
             owner: Owner::Expected,
             published: None,
             questions: Questions::default(),
@@ -168,15 +161,16 @@ impl Ledger {
         }
         let due = self.next_deadline();
         let due_before_alarm = due.is_some_and(|due| self.alarm.is_none_or(|alarm| due < alarm));
-        (asks && (due_before_alarm || !self.news.is_empty())).then_some(Need::Look)
+        let has_work = !self.news.is_empty() || self.commands.are_waiting();
+        (asks && (due_before_alarm || has_work)).then_some(Need::Look)
     }
 
     pub(in crate::breaker) fn add_news(&mut self, news: News) {
-        self.news.push_back(news);
+        self.news.add(news);
     }
 
     pub(super) fn next_news(&mut self) -> Option<News> {
-        self.news.pop_front()
+        self.news.next()
     }
 
     /// Sets the alarm for when there is something to do without being asked.

@@ -1,0 +1,185 @@
+//! R26: whatever is stuck delays nothing but itself.
+
+#![cfg(test)]
+
+use std::sync::Barrier;
+
+use breakerbox::{
+    Breaker, BreakerBox, BreakerConfig, CallError, CommandError, Counts, Event, Forced, Override,
+    State, TripPolicy, Window,
+};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::advance;
+use tokio_test::{assert_ready, task};
+
+const CONFIG: BreakerConfig = BreakerConfig::new()
+    .window(Window::unbounded())
+    .trip_on(TripPolicy::consecutive_failures(2));
+
+/// A box of two breakers, of which the owner of the first asks a policy and gets no
+/// answer until it is released.
+struct Stuck {
+    breakers: BreakerBox,
+    release: &'static Barrier,
+    runtime: Runtime,
+    stuck: Breaker,
+}
+
+impl Stuck {
+    fn new(policy: fn(&Counts) -> bool, [asked, release]: &'static [Barrier; 2]) -> Self {
+        let mut builder = Builder::new_multi_thread();
+        let runtime = builder.worker_threads(2).enable_all().build().unwrap();
+        let breakers = runtime.block_on(BreakerBox::start("test")).unwrap();
+        let config = CONFIG.trip_on(TripPolicy::custom(policy));
+        let make = |name, config| runtime.block_on(breakers.breaker(name, config)).unwrap();
+        let (stuck, _other) = (make("stuck", config), make("other", CONFIG));
+        assert_eq!(fail(&stuck), Err(CallError::Failed("down")));
+        asked.wait();
+        Self {
+            breakers,
+            release,
+            runtime,
+            stuck,
+        }
+    }
+}
+
+impl Drop for Stuck {
+    fn drop(&mut self) {
+        self.release.wait();
+        self.runtime.block_on(self.breakers.shutdown());
+    }
+}
+
+fn fail(breaker: &Breaker) -> Result<(), CallError<&'static str>> {
+    breaker.run(|| Err("down"))
+}
+
+const fn barriers() -> [Barrier; 2] {
+    [Barrier::new(2), Barrier::new(2)]
+}
+
+#[test]
+fn r26_a_policy_that_does_not_answer_keeps_nobody_from_looking() {
+    static BARRIERS: [Barrier; 2] = barriers();
+    let policy = |_: &Counts| {
+        BARRIERS[0].wait();
+        BARRIERS[1].wait();
+        false
+    };
+    let place = Stuck::new(policy, &BARRIERS);
+    let snapshots = assert_ready!(task::spawn(place.breakers.snapshots()).poll());
+    let failures = |nth: usize| snapshots[nth].counts.failures;
+    assert_eq!((failures(0), failures(1)), (0, 1), "of other, and of stuck");
+    assert_eq!(snapshots[1].state, State::Closed);
+    let snapshot = assert_ready!(task::spawn(place.stuck.snapshot()).poll());
+    assert_eq!(snapshot.counts.failures, 1);
+}
+
+#[test]
+fn r26_a_breaker_is_found_while_another_one_that_is_stuck_is_removed() {
+    static BARRIERS: [Barrier; 2] = barriers();
+    let policy = |_: &Counts| {
+        BARRIERS[0].wait();
+        BARRIERS[1].wait();
+        false
+    };
+    let place = Stuck::new(policy, &BARRIERS);
+    let _context = place.runtime.enter();
+    let mut removal = task::spawn(place.breakers.remove("stuck"));
+    assert!(removal.poll().is_pending());
+    let found = assert_ready!(task::spawn(place.breakers.breaker("other", CONFIG)).poll());
+    let other = found.unwrap();
+    for _ in 0..2 {
+        assert_eq!(fail(&other), Err(CallError::Failed("down")));
+    }
+    assert_eq!(other.state(), State::Open);
+    assert!(matches!(fail(&other), Err(CallError::Rejected(_))));
+    drop(removal);
+}
+
+#[test]
+fn r26_a_command_to_a_stuck_owner_says_so_and_is_carried_out_once_it_is_back() {
+    let undriven = Builder::new_current_thread().enable_all().build().unwrap();
+    let breakers = undriven.block_on(BreakerBox::start("test")).unwrap();
+    let breaker = undriven
+        .block_on(breakers.breaker("stuck", CONFIG))
+        .unwrap();
+    let mut events = breaker.events();
+    // The owner is never polled, and a second of its callers is over at once.
+    let mut callers = Builder::new_current_thread();
+    let callers = callers.enable_all().start_paused(true).build().unwrap();
+    let other = CONFIG.probes(7);
+    callers.block_on(async {
+        for word in [
+            Override::forced_closed("first"),
+            Override::forced_open("second"),
+        ] {
+            assert_eq!(breaker.force(word).await, Err(CommandError::Stuck));
+        }
+        assert_eq!(breaker.reset().await, Err(CommandError::Stuck));
+        for config in [CONFIG.probes(8), other] {
+            let changed = breaker.reconfigure(config).await;
+            assert_eq!(changed, Err(CommandError::Stuck));
+        }
+    });
+    assert_eq!(breaker.state(), State::Closed);
+    let told = undriven.block_on(async {
+        let mut told = Vec::new();
+        while told.len() < 3 {
+            told.push(events.next().await.unwrap());
+        }
+        assert_eq!(breaker.release().await, Ok(()), "it is back");
+        told
+    });
+    let [
+        Event::Overridden { word, .. },
+        Event::Changed { .. },
+        Event::Reconfigured { .. },
+    ] = &told[..]
+    else {
+        panic!("only the last one of each kind, in their order: {told:?}");
+    };
+    assert_eq!(word.as_ref().map(Override::forced), Some(Forced::Open));
+    assert_eq!(undriven.block_on(breaker.snapshot()).config, other);
+    undriven.block_on(breakers.shutdown());
+    assert_eq!(
+        callers.block_on(breaker.reset()),
+        Err(CommandError::Stopped)
+    );
+}
+
+#[test]
+fn r26_news_that_a_stuck_owner_has_not_told_are_counted_beyond_the_latest() {
+    const ROUNDS: u64 = 1_000;
+    let undriven = Builder::new_current_thread().enable_all().build().unwrap();
+    let breakers = undriven.block_on(BreakerBox::start("test")).unwrap();
+    let breaker = undriven
+        .block_on(breakers.breaker("stuck", CONFIG))
+        .unwrap();
+    let mut events = breaker.events();
+    let mut callers = Builder::new_current_thread();
+    let callers = callers.enable_all().start_paused(true).build().unwrap();
+    callers.block_on(async {
+        for _ in 0..ROUNDS {
+            while fail(&breaker) == Err(CallError::Failed("down")) {}
+            let rejected = breaker.try_acquire().unwrap_err();
+            advance(rejected.retry_after().unwrap()).await;
+        }
+    });
+    // The first opening, and each time HalfOpen and Open.
+    let all = 2 * ROUNDS - 1;
+    undriven.block_on(async {
+        let Some(Event::Missed { events: missed }) = events.next().await else {
+            panic!("some are missed");
+        };
+        assert!(missed > 0 && missed < all);
+        for _ in missed..all {
+            let told = events.next().await;
+            assert!(matches!(told, Some(Event::Changed { .. })), "{told:?}");
+        }
+        breakers.shutdown().await;
+        let last = events.next().await;
+        assert!(matches!(last, Some(Event::Orphaned { .. })), "{last:?}");
+    });
+}
