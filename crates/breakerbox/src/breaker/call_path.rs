@@ -54,7 +54,7 @@ use fuse::SharedFuse;
 use gate::{Gate, NotAdmitted};
 use ledger::{Asked, Owner};
 pub(super) use ledger::{Ledger, Need};
-pub(super) use news::{KEPT, News};
+pub(super) use news::News;
 pub(super) use published_config::PublishedConfig;
 use tally::ShardedTally;
 

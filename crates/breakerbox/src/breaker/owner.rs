@@ -20,7 +20,7 @@ use breakerbox_core::Override;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::task::AbortHandle;
 
-use super::call_path::{Command, KEPT, News};
+use super::call_path::{Command, News};
 use super::{BreakerMessage, OwnedPermit, Shared};
 use crate::{clock, event::Event};
 
@@ -190,7 +190,7 @@ impl OwnerState {
     }
 
     fn tell_news(&self) {
-        for _ in 0..=KEPT {
+        for _ in 0..NEWS_AT_ONCE {
             let Some(news) = self.shared.call_path().next_news() else {
                 break;
             };
@@ -246,6 +246,10 @@ fn answer<T: Send + 'static>(reply: RpcReplyPort<T>, value: T) {
 /// One of each kind: those that were there when the look began. For any that came
 /// later the owner has been asked to look again.
 const COMMANDS_AT_ONCE: usize = 3;
+
+/// More than are kept at a time. Of any that came later the owner has been asked to
+/// tell.
+const NEWS_AT_ONCE: usize = 1_024;
 
 /// How many questions a custom policy is asked for one message, so that commands
 /// come through beside any number of failures.

@@ -46,4 +46,4 @@ impl Untold {
 }
 
 /// Fewer than a listener may fall behind, so that telling them overtakes none.
-pub(in crate::breaker) const KEPT: usize = 256;
+const KEPT: usize = 256;
