@@ -14,7 +14,7 @@ use super::packed_ticket::PackedTicket;
 use super::streaming_probe::StreamingProbe;
 use crate::{CallError, Rejected};
 
-/// PackedTicket for one call, to be settled once.
+/// Permission for one call, to be settled once.
 ///
 /// Each way to settle it consumes it. Dropped unsettled, it counts as
 /// [`BreakerConfig::abandoned`](crate::BreakerConfig::abandoned) says; dropped
