@@ -168,7 +168,7 @@ impl CallPath {
             return answer.err();
         }
         let reason = self.standing(ask).admit(|| 0).err()?;
-        Some(self.gate.rejected(reason))
+        self.gate.rejected(reason)
     }
 
     /// Returns the instant from which another try is worth it, where that is known.

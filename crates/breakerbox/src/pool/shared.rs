@@ -139,11 +139,21 @@ impl<T: Clone + Send + Sync + 'static> Shared<T> {
         wish: Wish,
         tried: &[EndpointId],
     ) -> Result<(Flight, T), Unavailable> {
-        let (now, lineup) = (clock::now(), self.lineup.load());
-        let boarded = lineup.board(wish, tried, || self.turn(), now);
-        let boarded = boarded.ok_or_else(|| Unavailable {
+        let lineup = self.lineup.load();
+        let board = |now| lineup.board(wish, tried, || self.turn(), now);
+        let now = clock::now();
+        if let Some(boarded) = board(now) {
+            return Ok(self.depart(boarded, tried.len() + 1, now));
+        }
+        let retry_at = lineup.retry_at(now);
+        // Where nobody says when to come back, an endpoint may have come back since.
+        let again = match retry_at {
+            Some(_) => None,
+            None => board(now),
+        };
+        let boarded = again.ok_or_else(|| Unavailable {
             pool: Arc::clone(&self.name),
-            retry_at: lineup.retry_at(now),
+            retry_at,
         })?;
         Ok(self.depart(boarded, tried.len() + 1, now))
     }

@@ -77,7 +77,7 @@ impl Gate {
             None => reason != RejectReason::Open,
             Some(until) => !until.has_passed(),
         };
-        lasts.then(|| self.rejected(reason))
+        self.rejected(reason).filter(|_| lasts)
     }
 
     /// Admits a call or says why not; never waits.
@@ -89,9 +89,10 @@ impl Gate {
             if let Some(now) = self.is_due(standing) {
                 return Err(NotAdmitted::Due(now));
             }
-            let admission = standing
-                .admit(draw)
-                .map_err(|reason| NotAdmitted::Rejected(self.rejected(reason)))?;
+            let admission = standing.admit(draw).map_err(|reason| {
+                let rejected = self.rejected(reason);
+                rejected.map_or_else(|| NotAdmitted::Due(clock::now()), NotAdmitted::Rejected)
+            })?;
             let admitted = Admitted {
                 admission,
                 generation: standing.generation,
@@ -179,13 +180,17 @@ impl Gate {
         (about_to_change || is_over).then_some(now)
     }
 
+    /// Rejects for a reason that was read off the word.
+    ///
+    /// None where the opening is over by now: a caller must learn when to come back.
     #[inline]
-    pub(super) fn rejected(&self, reason: RejectReason) -> Rejected {
+    pub(super) fn rejected(&self, reason: RejectReason) -> Option<Rejected> {
         let hint = match reason {
-            RejectReason::ForcedOpen | RejectReason::Open => self.retry_at(),
+            RejectReason::ForcedOpen => self.retry_at(),
+            RejectReason::Open => Some(self.retry_at()?),
             _ => None,
         };
-        Rejected::new(reason, hint)
+        Some(Rejected::new(reason, hint))
     }
 
     fn unpack(&self, word: u64) -> Standing {

@@ -171,6 +171,20 @@ fn r24_an_answer_whose_time_has_come_is_due() {
 }
 
 #[test]
+fn r24_a_caller_of_an_opening_that_is_just_over_looks_again() {
+    let open = standing(State::Open, 0);
+    let gate = gate(open);
+    assert!(gate.try_fast().is_some());
+    // The next answer, whose word is yet to come.
+    gate.publish(Answer {
+        retry_at: None,
+        ..answer(open)
+    });
+    assert_eq!(gate.try_fast(), None);
+    assert!(matches!(gate.admit(), Err(NotAdmitted::Due(_))));
+}
+
+#[test]
 fn r40_once_orphaned_it_stays_so_whatever_is_published() {
     let gate = gate(standing(State::Closed, 0));
     gate.orphan(Orphaned::Reject);
