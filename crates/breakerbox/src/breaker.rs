@@ -324,6 +324,10 @@ impl Breaker {
     /// [`CommandError::Stuck`] if its owner has not carried it out within a second, and
     /// [`CommandError::Stopped`] if it has none any more.
     ///
+    /// # Panics
+    ///
+    /// If it has to wait and there is no tokio runtime with timers.
+    ///
     /// # Cancel safety
     ///
     /// Dropping it does not take the command back.
@@ -337,6 +341,10 @@ impl Breaker {
     ///
     /// [`CommandError::Stuck`] if its owner has not carried it out within a second, and
     /// [`CommandError::Stopped`] if it has none any more.
+    ///
+    /// # Panics
+    ///
+    /// If it has to wait and there is no tokio runtime with timers.
     ///
     /// # Cancel safety
     ///
@@ -353,6 +361,10 @@ impl Breaker {
     ///
     /// [`CommandError::Stuck`] if its owner has not carried it out within a second, and
     /// [`CommandError::Stopped`] if it has none any more.
+    ///
+    /// # Panics
+    ///
+    /// If it has to wait and there is no tokio runtime with timers.
     ///
     /// # Cancel safety
     ///
@@ -372,6 +384,10 @@ impl Breaker {
     /// then the old one stays; [`CommandError::Stuck`] if the breaker's owner has not
     /// carried it out within a second, and [`CommandError::Stopped`] if it has none any
     /// more.
+    ///
+    /// # Panics
+    ///
+    /// If it has to wait and there is no tokio runtime with timers.
     ///
     /// # Cancel safety
     ///

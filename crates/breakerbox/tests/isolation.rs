@@ -26,11 +26,13 @@ struct Stuck {
 }
 
 impl Stuck {
-    fn new(policy: fn(&Counts) -> bool, [asked, release]: &'static [Barrier; 2]) -> Self {
+    /// Each test has barriers of its own.
+    fn new<const TEST: usize>() -> Self {
+        let [asked, release] = &BARRIERS[TEST];
         let mut builder = Builder::new_multi_thread();
         let runtime = builder.worker_threads(2).enable_all().build().unwrap();
         let breakers = runtime.block_on(BreakerBox::start("test")).unwrap();
-        let config = CONFIG.trip_on(TripPolicy::custom(policy));
+        let config = CONFIG.trip_on(TripPolicy::custom(wait::<TEST>));
         let make = |name, config| runtime.block_on(breakers.breaker(name, config)).unwrap();
         let (stuck, _other) = (make("stuck", config), make("other", CONFIG));
         assert_eq!(fail(&stuck), Err(CallError::Failed("down")));
@@ -55,19 +57,19 @@ fn fail(breaker: &Breaker) -> Result<(), CallError<&'static str>> {
     breaker.run(|| Err("down"))
 }
 
-const fn barriers() -> [Barrier; 2] {
-    [Barrier::new(2), Barrier::new(2)]
+/// A policy that says when it is asked, and answers when it is released.
+fn wait<const TEST: usize>(_: &Counts) -> bool {
+    let [asked, release] = &BARRIERS[TEST];
+    asked.wait();
+    release.wait();
+    false
 }
+
+static BARRIERS: [[Barrier; 2]; 2] = [const { [Barrier::new(2), Barrier::new(2)] }; 2];
 
 #[test]
 fn r26_a_policy_that_does_not_answer_keeps_nobody_from_looking() {
-    static BARRIERS: [Barrier; 2] = barriers();
-    let policy = |_: &Counts| {
-        BARRIERS[0].wait();
-        BARRIERS[1].wait();
-        false
-    };
-    let place = Stuck::new(policy, &BARRIERS);
+    let place = Stuck::new::<0>();
     let snapshots = assert_ready!(task::spawn(place.breakers.snapshots()).poll());
     let failures = |nth: usize| snapshots[nth].counts.failures;
     assert_eq!((failures(0), failures(1)), (0, 1), "of other, and of stuck");
@@ -78,13 +80,7 @@ fn r26_a_policy_that_does_not_answer_keeps_nobody_from_looking() {
 
 #[test]
 fn r26_a_breaker_is_found_while_another_one_that_is_stuck_is_removed() {
-    static BARRIERS: [Barrier; 2] = barriers();
-    let policy = |_: &Counts| {
-        BARRIERS[0].wait();
-        BARRIERS[1].wait();
-        false
-    };
-    let place = Stuck::new(policy, &BARRIERS);
+    let place = Stuck::new::<1>();
     let _context = place.runtime.enter();
     let mut removal = task::spawn(place.breakers.remove("stuck"));
     assert!(removal.poll().is_pending());

@@ -290,6 +290,7 @@ impl CallPath {
         lock::with(&self.ledger, |ledger| {
             ledger.owner = Owner::GoneForGood;
             ledger.questions.void();
+            ledger.commands.void();
             self.gate.orphan(choice);
         });
     }

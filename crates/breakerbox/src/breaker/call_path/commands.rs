@@ -45,6 +45,11 @@ impl Commands {
         self.waiting.pop_front()
     }
 
+    /// Drops those that wait: there will be no owner to carry them out.
+    pub(super) fn void(&mut self) {
+        self.waiting.clear();
+    }
+
     /// Notes that the command with this number is carried out.
     ///
     /// So are those before it, or they were replaced.

@@ -69,3 +69,15 @@ fn r04_a_custom_policy_is_not_asked_about_a_generation_that_is_over() {
     assert!(path.next_question().is_none());
     assert_eq!(path.asked_questions(), 2, "nobody waits for the others");
 }
+
+#[test]
+fn r40_a_command_that_waits_for_an_owner_is_void_once_there_will_be_none() {
+    let now = clock::now();
+    let path = CallPath::new(Circuit::new(BreakerConfig::new(), 1, now).unwrap(), now);
+    assert_eq!(path.give(Command::Reset, |_| ()), Some(1));
+    path.orphan(Orphaned::Reject);
+    // An owner that was stuck comes back too late.
+    assert!(path.next_command().is_none());
+    assert_eq!(path.give(Command::Reset, |_| ()), None);
+    assert_eq!(path.carried_out(), 0);
+}
