@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::{Duration, Instant};
 
 use crate::{Outcome, span};
@@ -5,8 +7,13 @@ use crate::{Outcome, span};
 /// The calls that a HalfOpen generation lets through.
 #[derive(Clone, Debug)]
 pub(crate) struct Probes {
-    /// When each one that is out was admitted.
-    out: Vec<Instant>,
+    /// How many of those that are out were admitted at each instant.
+    ///
+    /// Sorted, since there may be thousands of them, and each one that is admitted
+    /// or settled asks for the oldest.
+    out: BTreeMap<Instant, u32>,
+    /// The sum of `out`.
+    out_in_all: u32,
     places: u16,
     succeeded: u16,
 }
@@ -14,19 +21,25 @@ pub(crate) struct Probes {
 impl Probes {
     pub(crate) fn new(places: u16) -> Self {
         Self {
-            out: Vec::new(),
+            out: BTreeMap::new(),
+            out_in_all: 0,
             places,
             succeeded: 0,
         }
     }
 
     pub(crate) fn admit(&mut self, since: Instant) {
-        self.out.push(since);
+        *self.out.entry(since).or_default() += 1;
+        self.out_in_all += 1;
     }
 
     pub(crate) fn settle(&mut self, since: Instant, outcome: Outcome) {
-        if let Some(place) = self.out.iter().position(|admitted| *admitted == since) {
-            self.out.swap_remove(place);
+        if let Entry::Occupied(mut out) = self.out.entry(since) {
+            self.out_in_all -= 1;
+            match *out.get() {
+                1 => drop(out.remove()),
+                more => *out.get_mut() = more - 1,
+            }
         }
         if outcome == Outcome::Success {
             self.succeeded += 1;
@@ -38,7 +51,7 @@ impl Probes {
     }
 
     pub(crate) fn free_places(&self) -> u16 {
-        let out = u16::try_from(self.out.len()).unwrap_or(u16::MAX);
+        let out = u16::try_from(self.out_in_all).unwrap_or(u16::MAX);
         self.places
             .saturating_sub(self.succeeded)
             .saturating_sub(out)
@@ -46,7 +59,7 @@ impl Probes {
 
     /// When the oldest probe is overdue, if probes have a deadline.
     pub(crate) fn next_deadline(&self, limit: Option<Duration>) -> Option<Instant> {
-        let oldest = self.out.iter().min()?;
+        let (oldest, _) = self.out.first_key_value()?;
         Some(span::after(*oldest, limit?))
     }
 }
