@@ -27,6 +27,15 @@ mod sync;
 
 pub(crate) use rejected::Rejected;
 
+/// In no model a waker panics.
+mod guarded {
+    use std::task::Waker;
+
+    pub(crate) fn waker(waker: &Waker) -> Waker {
+        waker.clone()
+    }
+}
+
 /// A clock that stands still until a model lets time pass.
 ///
 /// Loom runs all threads of a model on one of the operating system's, so they

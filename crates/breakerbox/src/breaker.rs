@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::task::consume_budget;
 use tokio::time::sleep_until;
 
+use crate::guarded::Guarded;
 use crate::{AskError, CallError, CommandError, Events, Rejected, ask};
 
 mod answers;
@@ -252,14 +253,24 @@ impl Breaker {
     ///
     /// For a caller that can wait, such as the consumer of a queue. Ready is not
     /// admitted: another caller may take the last place of a HalfOpen breaker. A
-    /// loop of `ready` and [`call`](Self::call) lets other tasks run.
+    /// loop of `ready` and [`call`](Self::call) lets other tasks run. A breaker that
+    /// is orphaned so that it rejects is never ready again.
+    ///
+    /// # Panics
+    ///
+    /// If it waits for the end of an opening and there is no tokio runtime with timers.
     ///
     /// # Cancel safety
     ///
     /// Dropping it has no effect.
     pub async fn ready(&self) {
         consume_budget().await;
+        Guarded::new(self.wait_until_ready()).await;
+    }
+
+    async fn wait_until_ready(&self) {
         let mut events = self.events();
+        let mut may_change = true;
         loop {
             let mut probe_ended = pin!(self.shared.probe_ended().notified());
             // From now on, so that none is missed between the look and the wait.
@@ -268,7 +279,7 @@ impl Breaker {
                 return;
             };
             tokio::select! {
-                event = events.next() => if event.is_none() { return },
+                event = events.next(), if may_change => may_change = event.is_some(),
                 () = probe_ended => {}
                 () = until(rejected.retry_at()) => {}
             }

@@ -3,6 +3,8 @@ use std::sync::Arc;
 use breakerbox_core::{Orphaned, Override, Transition};
 use tokio::sync::broadcast::{self, error::RecvError};
 
+use crate::guarded::Guarded;
+
 /// Something that happened to a breaker.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -81,7 +83,7 @@ impl Events {
     /// Dropping it loses no event.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            let event = match self.inbox.recv().await {
+            let event = match Guarded::new(self.inbox.recv()).await {
                 Ok(event) => event,
                 Err(RecvError::Lagged(events)) => Event::Missed { events },
                 Err(RecvError::Closed) => return None,

@@ -22,6 +22,7 @@ mod breaker_box;
 mod clock;
 mod error;
 mod event;
+mod guarded;
 mod lifecycle;
 mod lock;
 mod moment;

@@ -2,7 +2,9 @@
 
 #![cfg(test)]
 
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
+use std::task::{Context, Wake, Waker};
+use std::time::Duration;
 
 use breakerbox::{
     Breaker, BreakerBox, BreakerConfig, CallError, CommandError, Counts, Event, Forced, Override,
@@ -64,6 +66,8 @@ fn wait<const TEST: usize>(_: &Counts) -> bool {
     release.wait();
     false
 }
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 static BARRIERS: [[Barrier; 2]; 2] = [const { [Barrier::new(2), Barrier::new(2)] }; 2];
 
@@ -178,4 +182,69 @@ fn r26_news_that_a_stuck_owner_has_not_told_are_counted_beyond_the_latest() {
         let last = events.next().await;
         assert!(matches!(last, Some(Event::Orphaned { .. })), "{last:?}");
     });
+}
+
+/// A waker of the user's that panics when it is woken and when it is dropped.
+struct Bad;
+
+impl Wake for Bad {
+    fn wake(self: Arc<Self>) {
+        panic!("woken");
+    }
+}
+
+impl Drop for Bad {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+/// What one may wait for at a breaker.
+#[derive(Clone, Copy, Debug)]
+enum Wait {
+    Command,
+    Decision,
+    Event,
+    Ready,
+}
+
+impl Wait {
+    async fn for_it(self, breaker: Breaker) {
+        match self {
+            Self::Command => breaker.release().await.unwrap(),
+            Self::Decision => breaker.try_acquire().unwrap().failure().await,
+            Self::Event => drop(breaker.events().next().await),
+            Self::Ready => breaker.ready().await,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r26_a_waker_that_panics_costs_nobody_else_a_wake_up() {
+    for wait in [Wait::Command, Wait::Decision, Wait::Event, Wait::Ready] {
+        let breakers = BreakerBox::start("test").await.unwrap();
+        let config = CONFIG.trip_on(TripPolicy::custom(|_| false));
+        let breaker = breakers.breaker("peer", config).await.unwrap();
+        if let Wait::Ready = wait {
+            let word = Override::forced_open("test").expires_after(HOUR);
+            breaker.force(word).await.unwrap();
+        }
+        let bad = Waker::from(Arc::new(Bad));
+        let mut first = Box::pin(wait.for_it(breaker.clone()));
+        let polled = first.as_mut().poll(&mut Context::from_waker(&bad));
+        assert!(polled.is_pending(), "{wait:?}");
+        let mut second = task::spawn(wait.for_it(breaker.clone()));
+        assert!(second.poll().is_pending(), "{wait:?}");
+        drop(bad);
+        if let Wait::Event | Wait::Ready = wait {
+            breaker.release().await.unwrap();
+        }
+        while !second.is_woken() {
+            tokio::task::yield_now().await;
+        }
+        let snapshot = breaker.snapshot().await;
+        assert_eq!(snapshot.incarnation, 1, "{wait:?}: the owner goes on");
+        drop(first);
+        breakers.shutdown().await;
+    }
 }

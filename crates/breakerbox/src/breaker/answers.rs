@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use crate::lock;
 use crate::sync::Mutex;
+use crate::{guarded, lock};
 
 /// The questions that have been answered: all up to a number.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +57,7 @@ impl Future for Answer {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let waker = context.waker().clone();
+        let waker = guarded::waker(context.waker());
         let (poll, replaced) = lock::with(&self.answers.inner, |inner| {
             if inner.answered >= self.number {
                 return (Poll::Ready(()), Some(waker));

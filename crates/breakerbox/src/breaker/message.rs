@@ -12,6 +12,11 @@ use crate::Rejected;
 #[non_exhaustive]
 pub enum BreakerMessage {
     /// May I make one call?
+    ///
+    /// Nobody can tell whether a permit has reached who asked. So one that came by
+    /// message judges nothing when it is dropped as it came, whatever
+    /// [`BreakerConfig::abandoned`] says; where it matters that a call was given up,
+    /// use [`Breaker::try_acquire_owned`](super::Breaker::try_acquire_owned).
     Acquire(RpcReplyPort<Result<OwnedPermit, Rejected>>),
     /// Tell the news, look at the clock, and ask a custom trip policy what is open.
     ///
@@ -26,7 +31,18 @@ pub enum BreakerMessage {
     /// Go back to Closed and forget.
     Reset(RpcReplyPort<()>),
     /// The call ended like this.
+    ///
+    /// It is recorded when the message is handled or dropped, whichever is first, so
+    /// it counts also if the actor is killed meanwhile.
     Settle(OwnedPermit, Outcome),
+}
+
+impl Drop for BreakerMessage {
+    fn drop(&mut self) {
+        if let Self::Settle(permit, outcome) = self {
+            permit.record(*outcome);
+        }
+    }
 }
 
 // Never sent to another node, but with this feature ractor asks for it.

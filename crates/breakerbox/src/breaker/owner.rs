@@ -22,7 +22,8 @@ use tokio::task::AbortHandle;
 
 use super::call_path::{Command, News};
 use super::{BreakerMessage, OwnedPermit, Shared};
-use crate::{clock, event::Event};
+use crate::event::Event;
+use crate::{clock, guarded};
 
 /// The behaviour of a breaker's actor.
 #[derive(Debug)]
@@ -120,32 +121,31 @@ impl OwnerState {
         self.set_timer(due, myself);
     }
 
-    fn handle_message(&self, message: BreakerMessage) {
-        match message {
+    fn handle_message(&self, mut message: BreakerMessage) {
+        match &mut message {
             // Who has stopped waiting must not be given a place.
             BreakerMessage::Acquire(reply) if reply.is_closed() => {}
             BreakerMessage::Acquire(reply) => {
-                answer(reply, OwnedPermit::try_acquire(&self.shared));
+                answer(reply, OwnedPermit::try_acquire_by_message(&self.shared));
             }
             BreakerMessage::Decide => {}
             BreakerMessage::Inspect(reply) => {
                 answer(reply, self.shared.snapshot());
             }
             BreakerMessage::Override(word, reply) => {
-                self.overrule(word);
+                self.overrule(word.take());
                 answer(reply, ());
             }
             BreakerMessage::Reconfigure(config, reply) => {
                 let path = self.shared.call_path();
-                answer(reply, path.reconfigure(*config, clock::now()));
+                answer(reply, path.reconfigure(**config, clock::now()));
             }
             BreakerMessage::Reset(reply) => {
                 self.reset();
                 answer(reply, ());
             }
-            BreakerMessage::Settle(permit, outcome) => {
-                let _decided_below = permit.settle(outcome);
-            }
+            // Recorded when it is dropped, here as in a mailbox that is lost.
+            BreakerMessage::Settle(..) => {}
         }
     }
 
@@ -239,8 +239,12 @@ impl Drop for OwnerState {
 }
 
 /// Replies to whoever asked, who may have stopped waiting.
-fn answer<T: Send + 'static>(reply: RpcReplyPort<T>, value: T) {
-    let _nobody_waits = reply.send(value);
+///
+/// A message cannot be taken apart, as it does something when it is dropped.
+fn answer<T: Send + 'static>(reply: &mut RpcReplyPort<T>, value: T) {
+    let (nobody, _) = ractor::concurrency::oneshot();
+    let reply = std::mem::replace(reply, nobody.into());
+    guarded::catch(|| drop(reply.send(value)));
 }
 
 /// One of each kind: those that were there when the look began. For any that came

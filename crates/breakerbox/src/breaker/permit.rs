@@ -2,6 +2,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::thread::panicking;
 use std::time::Duration;
 
 use breakerbox_core::{Outcome, ProbeTime};
@@ -101,6 +102,8 @@ impl Drop for Permit<'_> {
 #[derive(Debug)]
 #[must_use = "a permit that is dropped at once abandons its call"]
 pub struct OwnedPermit {
+    /// It was sent in a message, and has not been used since.
+    is_on_its_way: bool,
     ticket: Held,
     shared: Arc<Shared>,
 }
@@ -118,9 +121,17 @@ impl OwnedPermit {
     pub(super) fn try_acquire(shared: &Arc<Shared>) -> Result<Self, Rejected> {
         let packed = Some(shared.admit()?);
         Ok(Self {
+            is_on_its_way: false,
             ticket: Held::Alone(packed),
             shared: Arc::clone(shared),
         })
+    }
+
+    /// One for the reply to a message, which may not reach who asked.
+    pub(super) fn try_acquire_by_message(shared: &Arc<Shared>) -> Result<Self, Rejected> {
+        let mut permit = Self::try_acquire(shared)?;
+        permit.is_on_its_way = true;
+        Ok(permit)
     }
 
     /// The call worked.
@@ -172,6 +183,7 @@ impl OwnedPermit {
         F: Future<Output = Result<T, E>>,
         C: FnOnce(&Result<T, E>) -> Option<Outcome>,
     {
+        self.is_on_its_way = false;
         let ended = match self.shared.published_config().call_timeout() {
             None => Ok(future.await),
             Some(limit) => timeout(limit, future).await.map_err(|_| limit),
@@ -242,7 +254,7 @@ impl OwnedPermit {
     }
 
     #[inline]
-    fn record(&mut self, outcome: Outcome) -> Option<u64> {
+    pub(super) fn record(&mut self, outcome: Outcome) -> Option<u64> {
         let packed = self.take()?;
         self.shared.settle(packed, outcome)
     }
@@ -259,8 +271,12 @@ impl OwnedPermit {
 impl Drop for OwnedPermit {
     #[inline]
     fn drop(&mut self) {
-        if let Some(packed) = self.take() {
-            self.shared.settle_dropped(packed);
+        match self.take() {
+            None => {}
+            Some(packed) if self.is_on_its_way && !panicking() => {
+                self.shared.settle(packed, Outcome::Ignored);
+            }
+            Some(packed) => self.shared.settle_dropped(packed),
         }
     }
 }

@@ -14,6 +14,7 @@ use super::call_path::{CallPath, Command, Need, PublishedConfig};
 use super::packed_ticket::PackedTicket;
 use super::{BreakerMessage, Snapshot};
 use crate::event::{Event, EventBus};
+use crate::guarded::Guarded;
 use crate::supervisor::lifo_slot;
 use crate::{CommandError, Events, Rejected, clock, lock};
 
@@ -155,7 +156,7 @@ impl Shared {
         let given = self.call_path.give(command, |need| self.ask_to_look(need));
         let number = given.ok_or(CommandError::Stopped)?;
         if let Some(answer) = self.commands.of(number) {
-            let in_time = timeout(STUCK_AFTER, answer).await;
+            let in_time = Guarded::new(timeout(STUCK_AFTER, answer)).await;
             in_time.map_err(|_| CommandError::Stuck)?;
         }
         // Or else there is no owner any more who could.
@@ -167,11 +168,11 @@ impl Shared {
     pub(super) fn snapshot(&self) -> Snapshot {
         // Relaxed: only a number.
         let incarnation = self.incarnations.load(Ordering::Relaxed);
-        let in_flight = self.standing().in_flight.calls();
+        let standing = self.standing();
         self.call_path.inspect_now(
             clock::now(),
             |need| self.ask_to_look(need),
-            |circuit| Snapshot::new(&self.name, circuit, incarnation, in_flight),
+            |circuit| Snapshot::new(&self.name, circuit, incarnation, standing),
         )
     }
 

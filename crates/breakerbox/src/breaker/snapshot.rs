@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use breakerbox_core::{
-    ActiveOverride, BreakerConfig, Circuit, Counts, Generation, State, Sums, Transition,
+    ActiveOverride, BreakerConfig, Circuit, Counts, Generation, Orphaned, Standing, State, Sums,
+    Transition,
 };
 
 /// A breaker at one instant.
@@ -27,6 +28,8 @@ pub struct Snapshot {
     pub name: Arc<str>,
     /// How many times in a row it has opened, less the healthy spans since.
     pub openings: u32,
+    /// What callers get because its owner is gone for good; None while it has one.
+    pub orphaned: Option<Orphaned>,
     /// The override in force.
     pub overriding: Option<ActiveOverride>,
     /// From when on a rejected call is worth another try, where that is known.
@@ -42,18 +45,19 @@ impl Snapshot {
         name: &Arc<str>,
         circuit: &Circuit,
         incarnation: u64,
-        in_flight: Option<u16>,
+        standing: Standing,
     ) -> Self {
         Self {
             config: *circuit.config(),
             counts: circuit.counts(),
             generation: circuit.generation(),
-            in_flight,
+            in_flight: standing.in_flight.calls(),
             incarnation,
             last_transition: circuit.last_transition().copied(),
             late: circuit.late(),
             name: Arc::clone(name),
             openings: circuit.openings(),
+            orphaned: standing.orphaned,
             overriding: circuit.overriding().cloned(),
             retry_at: circuit.retry_at(),
             state: circuit.state(),

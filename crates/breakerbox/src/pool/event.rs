@@ -3,6 +3,8 @@ use std::sync::Arc;
 use breakerbox_core::{EndpointStatus, TierLoad};
 use tokio::sync::broadcast::{self, error::RecvError};
 
+use crate::guarded::Guarded;
+
 /// Something that happened in a pool.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -48,7 +50,7 @@ impl PoolEvents {
     ///
     /// Dropping it loses no event.
     pub async fn next(&mut self) -> Option<PoolEvent> {
-        match self.inbox.recv().await {
+        match Guarded::new(self.inbox.recv()).await {
             Ok(event) => Some(event),
             Err(RecvError::Lagged(events)) => Some(PoolEvent::Missed(events)),
             Err(RecvError::Closed) => None,

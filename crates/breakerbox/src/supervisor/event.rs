@@ -7,6 +7,7 @@ use breakerbox_core::{Ending, Exit, Incarnation};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::published::path;
+use crate::guarded::Guarded;
 pub(super) use sender::EventSender;
 
 /// Something that happened to a supervisor or one of its children.
@@ -120,7 +121,7 @@ impl SupervisorEvents {
     ///
     /// Dropping it loses no event.
     pub async fn next(&mut self) -> Option<SupervisorEvent> {
-        match self.inbox.recv().await {
+        match Guarded::new(self.inbox.recv()).await {
             Ok(event) => Some(event),
             Err(RecvError::Lagged(events)) => Some(SupervisorEvent::Missed { events }),
             Err(RecvError::Closed) => None,
