@@ -20,8 +20,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use breakerbox::{
     AskError, Backoff, Breaker, BreakerBox, BreakerConfig, CallError, CancellationToken, Child,
-    ChildSpec, OnLimit, Phase, Ratio, RestartIntensity, Shutdown, Strategy, Supervisor,
-    SupervisorSpec, TripPolicy, Window,
+    ChildSpec, Event, OnLimit, Phase, Ratio, RestartIntensity, Shutdown, Strategy, Supervisor,
+    SupervisorSpec, TripPolicy, WeakBreaker, Window,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::task::JoinSet;
@@ -42,6 +42,9 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     std::panic::set_hook(Box::new(|_| {}));
     let breakers = BreakerBox::start("thumbnails").await?;
     let pool = breakers.breaker("pool", POOL).await?;
+    let weak = pool.downgrade();
+    let herald = ChildSpec::task("herald", move |stop| announce(weak.clone(), stop));
+    breakers.supervisor().add(herald).await?;
     let workers = start_workers().await?;
     println!("before\n{}\n", workers.snapshot());
 
@@ -89,6 +92,22 @@ async fn start_workers() -> Result<Supervisor, Box<dyn Error>> {
     let watchdog = ChildSpec::task("watchdog", move |stop| watched.clone().watch(stop));
     workers.add(watchdog).await?;
     Ok(workers)
+}
+
+/// Says when the breaker opens and closes.
+///
+/// It is a child of the box's own tree, which a strong handle would keep alive from
+/// within.
+async fn announce(pool: WeakBreaker, stop: CancellationToken) -> Result<(), &'static str> {
+    let pool = pool.upgrade().ok_or("the breaker has been removed")?;
+    let mut events = pool.events();
+    drop(pool);
+    while let Some(Some(event)) = stop.run_until_cancelled(events.next()).await {
+        if let Event::Changed { transition, .. } = event {
+            println!("the breaker is {}: {}", transition.to, transition.reason);
+        }
+    }
+    Ok(())
 }
 
 /// Sends all jobs, a few at a time; counts what the callers were told.

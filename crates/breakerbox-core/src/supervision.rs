@@ -241,7 +241,7 @@ impl Supervision {
     /// Whether it was shut down or gave up, and no child is left to stop.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        matches!(&self.stage, Stage::Stopping { left } if left.is_empty())
+        matches!(&self.stage, Stage::Stopping { left, under_way } if left.is_empty() && under_way.is_empty())
     }
 
     fn advance(&mut self, now: Instant) -> Instant {

@@ -29,6 +29,14 @@ pub struct Tally {
     pub successes: u64,
 }
 
+impl Tally {
+    /// Whether there is any verdict in it.
+    #[must_use]
+    pub const fn has_verdicts(&self) -> bool {
+        self.failures + self.ignored + self.late + self.successes > 0
+    }
+}
+
 /// How many times the latest verdict has come in a row.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Streak {

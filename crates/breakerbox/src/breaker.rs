@@ -4,18 +4,19 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use breakerbox_core::{BreakerConfig, Outcome, Override, RejectReason, Standing, State};
+use breakerbox_core::{BreakerConfig, Outcome, Override, RejectReason, State};
 use ractor::{ActorRef, Message, RpcReplyPort};
 use tokio::runtime::Handle;
 use tokio::task::consume_budget;
 use tokio::time::sleep_until;
 
 use crate::guarded::Guarded;
-use crate::{AskError, CallError, CommandError, Events, Rejected, ask};
+use crate::{AskError, BreakerBox, CallError, CommandError, Events, Rejected, ask};
 
 mod answers;
 mod call;
 mod call_path;
+mod housed;
 mod message;
 mod owner;
 mod packed_ticket;
@@ -23,21 +24,29 @@ mod permit;
 mod shared;
 mod snapshot;
 mod streaming_probe;
+mod weak;
 
 use call::Call;
 use call_path::Command;
+pub(crate) use housed::Housed;
 pub use message::BreakerMessage;
 pub(crate) use owner::Owner;
 pub use permit::{Decision, OwnedPermit, Permit};
 pub(crate) use shared::Shared;
 pub use snapshot::Snapshot;
+pub use weak::WeakBreaker;
 
 /// A circuit breaker: keeps calls away from what is down.
 ///
 /// It is a handle on an actor that owns the breaker's state. The handle is
-/// cheap to clone, and stays good for the life of the breaker: across crashes of
-/// the actor, and beyond the end of its [`BreakerBox`](crate::BreakerBox), when
-/// it admits or rejects as [`BreakerConfig::orphaned`] says.
+/// cheap to clone, and stays good across crashes of the actor. It keeps its
+/// [`BreakerBox`] alive, so a function may make a box and return a breaker of it.
+/// Once the box has been shut down, or the breaker removed from it, it admits or
+/// rejects as [`BreakerConfig::orphaned`] says, and its snapshot tells so.
+///
+/// What is a child of the box's own tree holds a [`WeakBreaker`]: a strong one there
+/// would keep the tree alive from within, until somebody calls
+/// [`shutdown`](BreakerBox::shutdown).
 ///
 /// Whether a call may pass is answered from what the actor has published, never
 /// by the actor itself: a call does not wait, and a crashed actor stops nobody.
@@ -63,15 +72,13 @@ pub use snapshot::Snapshot;
 /// ```
 #[derive(Clone)]
 pub struct Breaker {
-    /// Counts the handles; the box has one.
-    handle: Arc<()>,
+    breakers: BreakerBox,
     shared: Arc<Shared>,
 }
 
 impl Breaker {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let handle = Arc::new(());
-        Self { handle, shared }
+    pub(crate) fn new(breakers: BreakerBox, shared: Arc<Shared>) -> Self {
+        Self { breakers, shared }
     }
 
     /// Makes a call, if it may be made; an `Err` of it is a failure.
@@ -320,7 +327,7 @@ impl Breaker {
         self.shared.snapshot()
     }
 
-    /// What happens to it from now on.
+    /// What happens to it from now on, until it is orphaned.
     #[must_use]
     pub fn events(&self) -> Events {
         self.shared.events()
@@ -404,11 +411,13 @@ impl Breaker {
     ///
     /// Dropping it does not take the command back.
     pub async fn reconfigure(&self, config: BreakerConfig) -> Result<(), CommandError> {
-        config
-            .refuse_contradictions()
-            .map_err(CommandError::Config)?;
-        let command = Command::Reconfigure(Box::new(config));
-        self.shared.command(command).await
+        self.shared.reconfigure(config).await
+    }
+
+    /// A handle that keeps neither the box nor the breaker.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakBreaker {
+        WeakBreaker::new(&self.breakers, &self.shared)
     }
 
     /// The breaker's actor, for other actors to talk to in [`BreakerMessage`]s.
@@ -422,38 +431,13 @@ impl Breaker {
             .expect("a breaker is handed out when its actor has started")
     }
 
-    /// A number that changes when something happens to the breaker.
-    pub(crate) fn activity(&self) -> u64 {
-        self.shared.activity()
-    }
-
-    /// Whether nobody else has a handle.
-    pub(crate) fn is_sole_handle(&self) -> bool {
-        Arc::strong_count(&self.handle) == 1
-    }
-
-    /// The state, or what the override or the lack of an owner makes of it.
-    pub(crate) fn effective_state(&self) -> State {
-        self.standing().effective_state()
-    }
-
-    /// From when on a rejected call is worth another try, where that is known.
-    pub(crate) fn retry_at(&self) -> Option<Instant> {
-        self.shared.call_path().retry_at()
-    }
-
     #[inline]
     fn call_timeout(&self) -> Option<Duration> {
         self.shared.published_config().call_timeout()
     }
 
-    /// How far a call that asks to be left alone is obeyed.
-    pub(crate) fn retry_after_cap(&self) -> Duration {
-        self.shared.config().most_retry_after()
-    }
-
-    pub(crate) fn standing(&self) -> Standing {
-        self.shared.standing()
+    pub(crate) fn breakers(&self) -> &BreakerBox {
+        &self.breakers
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

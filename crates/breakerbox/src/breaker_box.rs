@@ -1,23 +1,34 @@
+use std::any::Any;
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, Weak, mpsc};
 use std::time::Duration;
 
-use breakerbox_core::{BreakerConfig, ConfigError};
+use breakerbox_core::BreakerConfig;
+use tokio::runtime::Handle;
+use tokio::time::sleep;
 
-use crate::breaker::{Owner, Shared};
-use crate::event::EventBus;
+use crate::abort_on_drop::AbortOnDrop;
+use crate::breaker::Shared;
+use crate::bus::Bus;
+use crate::guarded::Guarded;
 use crate::{
-    AddError, Breaker, ChildSpec, Endpoint, Events, OnLimit, Pool, PoolConfig, PoolStartError,
-    Report, RestartIntensity, Snapshot, StartError, Supervisor, SupervisorSpec, clock, lock,
+    Breaker, Endpoint, Event, Events, Pool, PoolConfig, PoolStartError, Report, RestartIntensity,
+    Snapshot, StartError, Supervisor, SupervisorSpec, clock, lock,
 };
 
-mod entry;
+mod error;
+mod home;
+mod registry;
 mod spec;
+mod turn;
+mod whole;
 
-use entry::Entry;
+pub use error::BreakerError;
+use registry::{Answer, Registry, Wanted};
 pub use spec::BreakerBoxSpec;
+use turn::Turn;
+pub(crate) use whole::Whole;
 
 /// A box of circuit breakers: their supervisor, and the way to find them.
 ///
@@ -25,8 +36,10 @@ pub use spec::BreakerBoxSpec;
 /// breaker's name is unique in its box only. Cloning gives another handle on the
 /// same box.
 ///
-/// Dropping the last handle ends the box in the background. A [`Breaker`] that
-/// outlives it then admits or rejects as [`BreakerConfig::orphaned`] says.
+/// Its breakers and pools are handles on it, too: dropping the last of them all, on
+/// whatever thread, ends the box in the background. After
+/// [`shutdown`](Self::shutdown) the breakers that are left admit or reject as
+/// [`BreakerConfig::orphaned`] says.
 ///
 /// # Examples
 ///
@@ -50,35 +63,48 @@ pub struct BreakerBox {
     inner: Arc<Inner>,
 }
 
-/// A box that may have no handle left.
+/// A handle on a [`BreakerBox`] that does not keep it.
+///
+/// For children of the box's own tree; see [`WeakBreaker`](crate::WeakBreaker).
 #[derive(Clone)]
-pub(crate) struct WeakBreakerBox {
+pub struct WeakBreakerBox {
     inner: Weak<Inner>,
 }
 
 impl WeakBreakerBox {
-    pub(crate) fn upgrade(&self) -> Option<BreakerBox> {
+    /// The box; None once it has no handle left.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<BreakerBox> {
         let inner = self.inner.upgrade()?;
         Some(BreakerBox { inner })
     }
 }
 
+impl fmt::Debug for WeakBreakerBox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakBreakerBox").finish_non_exhaustive()
+    }
+}
+
 struct Inner {
-    bus: EventBus,
-    /// Held while a breaker is made or removed, so that a name is made once.
-    changing: tokio::sync::Mutex<()>,
-    entries: Mutex<BTreeMap<Arc<str>, Entry>>,
-    maximum: usize,
-    retire_idle_after: Option<Duration>,
+    bus: Arc<Bus<Event>>,
+    /// What its pools share, which only a pool knows the type of.
+    pools: Mutex<BTreeMap<Arc<str>, Arc<dyn Any + Send + Sync>>>,
+    registry: Mutex<Registry>,
+    /// Retires what is idle.
+    _retirement: Option<AbortOnDrop>,
+    /// Where it lives.
+    runtime: Handle,
     supervisor: Supervisor,
 }
 
 impl BreakerBox {
-    /// Starts an empty box.
+    /// Starts an empty box, which lives on this runtime.
     ///
     /// # Errors
     ///
-    /// [`StartError`] if its supervisor cannot be started.
+    /// [`StartError`] if its supervisor cannot be started: there is no tokio runtime,
+    /// or it has no timers.
     ///
     /// # Cancel safety
     ///
@@ -87,51 +113,100 @@ impl BreakerBox {
         BreakerBoxSpec::new(name).start().await
     }
 
-    async fn new(supervisor: SupervisorSpec, spec: &BreakerBoxSpec) -> Result<Self, StartError> {
-        let inner = Arc::new(Inner {
-            bus: EventBus::new(),
-            changing: tokio::sync::Mutex::new(()),
-            entries: Mutex::new(BTreeMap::new()),
-            maximum: spec.maximum,
-            retire_idle_after: spec.retire_idle_after,
-            supervisor: supervisor.intensity(PER_BOX).start().await?,
+    /// Starts it where this is polled.
+    async fn start_here(spec: BreakerBoxSpec) -> Result<Self, StartError> {
+        let bus = Arc::new(Bus::new());
+        let told = Arc::clone(&bus);
+        let supervisor = SupervisorSpec::new(spec.name, breakerbox_core::Strategy::OneForOne)
+            .intensity(PER_BOX)
+            .on_end(move |_| told.close())
+            .start()
+            .await?;
+        let retire_after = spec.retire_idle_after;
+        let inner = Arc::new_cyclic(|inner| Inner {
+            bus,
+            pools: Mutex::default(),
+            registry: Mutex::new(Registry::new(spec.maximum)),
+            _retirement: retire_after.map(|span| {
+                let inner = Weak::clone(inner);
+                AbortOnDrop::spawn(retire_forever(WeakBreakerBox { inner }, span))
+            }),
+            runtime: Handle::current(),
+            supervisor,
         });
-        if let Some(span) = spec.retire_idle_after {
-            tokio::spawn(Inner::retire_forever(Arc::downgrade(&inner), span));
-        }
         Ok(Self { inner })
     }
 
     /// The breaker of this name, made now unless there is one.
     ///
     /// Its owner is restarted whenever it crashes, with all it knew, but not
-    /// more than ten times in ten seconds: then the breaker is orphaned.
+    /// more than ten times in ten seconds: then the breaker is orphaned. One that has
+    /// been orphaned, by this or by a command to the box's supervisor, is made anew
+    /// when it is asked for again.
     ///
     /// # Errors
     ///
     /// [`BreakerError::Config`] if the configuration contradicts itself,
     /// [`BreakerError::Conflict`] if there is a breaker of this name that was
     /// made with another one, [`BreakerError::Full`] if the box holds as many as
-    /// it may and none is idle, [`BreakerError::Stopped`] if the box has ended.
+    /// it may and each of them is in use or has something to remember,
+    /// [`BreakerError::Stopped`] if the box has ended.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it may leave the breaker made.
+    /// Dropping it leaves nothing behind, unless somebody else has asked for the same
+    /// breaker meanwhile. One that has had to make room has gone, wholly.
     pub async fn breaker(
         &self,
         name: impl Into<Arc<str>>,
         config: BreakerConfig,
     ) -> Result<Breaker, BreakerError> {
-        let name = name.into();
-        // One that exists is found though another one is being made or removed.
-        if let Some(existing) = self.existing(&name, config) {
-            return existing;
+        self.ask(name.into(), config, Wanted::Same).await
+    }
+
+    /// The same without async: for a box that lives on another thread.
+    ///
+    /// So a breaker fits into a `new` or a `LazyLock`. It blocks this thread for as
+    /// long as the box's runtime takes to make the breaker, tens of microseconds where
+    /// that is idle.
+    ///
+    /// # Errors
+    ///
+    /// As [`breaker`](Self::breaker), and [`BreakerError::WouldBlock`] on a thread of
+    /// the runtime that the box lives on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::LazyLock;
+    /// use breakerbox::{Breaker, BreakerBoxSpec, BreakerConfig};
+    ///
+    /// static PAYMENTS: LazyLock<Breaker> = LazyLock::new(|| {
+    ///     let breakers = BreakerBoxSpec::new("checkout").own_thread().start_blocking();
+    ///     let breakers = breakers.expect("a thread can be started");
+    ///     let payments = breakers.breaker_blocking("payments", BreakerConfig::new());
+    ///     payments.expect("the box is new")
+    /// });
+    ///
+    /// let paid = PAYMENTS.run(|| Ok::<_, std::io::Error>("paid"));
+    /// assert_eq!(paid.ok(), Some("paid"));
+    /// ```
+    pub fn breaker_blocking(
+        &self,
+        name: impl Into<Arc<str>>,
+        config: BreakerConfig,
+    ) -> Result<Breaker, BreakerError> {
+        if home::is_current(&self.inner.runtime) {
+            return Err(BreakerError::WouldBlock);
         }
-        let _one_at_a_time = self.inner.changing.lock().await;
-        match self.existing(&name, config) {
-            Some(existing) => existing,
-            None => self.make(name, config).await,
-        }
+        let (breakers, name) = (self.clone(), name.into());
+        let (reply, made) = mpsc::sync_channel(1);
+        self.inner.runtime.spawn(async move {
+            let made = breakers.breaker(name, config).await;
+            // This thread waits, but the runtime may end before it is told.
+            let _told = reply.send(made);
+        });
+        made.recv().unwrap_or(Err(BreakerError::Stopped))
     }
 
     /// A breaker of this name that nobody else has;
@@ -141,50 +216,74 @@ impl BreakerBox {
         name: Arc<str>,
         config: BreakerConfig,
     ) -> Result<Breaker, BreakerError> {
-        let _one_at_a_time = self.inner.changing.lock().await;
-        match self.find(&name) {
-            Some(_) => Err(BreakerError::Taken(name)),
-            None => self.make(name, config).await,
+        self.ask(name, config, Wanted::New).await
+    }
+
+    async fn ask(
+        &self,
+        name: Arc<str>,
+        config: BreakerConfig,
+        wanted: Wanted,
+    ) -> Result<Breaker, BreakerError> {
+        config
+            .refuse_contradictions()
+            .map_err(BreakerError::Config)?;
+        loop {
+            let now = clock::now();
+            let answer = self.with_registry(|names| names.ask(&name, &config, wanted, now))?;
+            let is_remade = match answer {
+                Answer::Found(shared) => return Ok(Breaker::new(self.clone(), shared)),
+                Answer::Wait(done) => {
+                    Guarded::new(done.cancelled()).await;
+                    continue;
+                }
+                Answer::Make {
+                    is_remade,
+                    makes_room,
+                } => {
+                    makes_room.into_iter().for_each(|name| self.see_off(name));
+                    is_remade
+                }
+            };
+            let making = Turn::new(self, name).make(config, is_remade);
+            let made = Whole::begin(&self.inner.runtime, making, take_back).await;
+            return made.unwrap_or(Err(BreakerError::Stopped));
         }
     }
 
-    async fn make(&self, name: Arc<str>, config: BreakerConfig) -> Result<Breaker, BreakerError> {
-        self.inner.make_room().await?;
-        let shared = Shared::new(Arc::clone(&name), config, self.inner.bus.clone())
-            .map_err(BreakerError::Config)?;
-        let breaker = Breaker::new(Arc::new(shared));
-        self.inner
-            .supervisor
-            .add(owner_spec(&breaker))
-            .await
-            .map_err(|error| match error {
-                AddError::Duplicate { .. } => BreakerError::Taken(Arc::clone(&name)),
-                _ => BreakerError::Stopped,
-            })?;
-        let entry = Entry::new(breaker.clone(), config, clock::now());
-        lock::with(&self.inner.entries, |entries| entries.insert(name, entry));
-        Ok(breaker)
-    }
-
-    /// The breaker of this name, if there is one.
+    /// The breaker of this name, if there is one, and it has not been orphaned.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Breaker> {
-        lock::with(&self.inner.entries, |entries| {
-            entries.get(name).map(|entry| entry.breaker.clone())
-        })
+        let found = self.with_registry(|names| names.find(name, clock::now()))?;
+        Some(Breaker::new(self.clone(), found))
+    }
+
+    /// The pool of this name, if there is one whose endpoints have values of type `T`.
+    #[must_use]
+    pub fn find_pool<T: Clone + Send + Sync + 'static>(&self, name: &str) -> Option<Pool<T>> {
+        let found = lock::with(&self.inner.pools, |pools| pools.get(name).cloned())?;
+        Pool::of(self.clone(), found)
     }
 
     /// Removes the breaker of this name; its name is free when this returns.
     ///
     /// Handles on it that are left follow [`BreakerConfig::orphaned`]. Returns
-    /// the breaker, or None if there was none.
+    /// the breaker, or None if there was none. It waits for the breaker's owner to
+    /// end, for two seconds at most.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it may leave the breaker removed.
+    /// Dropping it does not keep the breaker.
     pub async fn remove(&self, name: &str) -> Option<Breaker> {
-        let _one_at_a_time = self.inner.changing.lock().await;
-        self.inner.remove(name).await
+        let gone = loop {
+            match self.with_registry(|names| names.let_go(name)) {
+                Ok(gone) => break gone?,
+                Err(done) => Guarded::new(done.cancelled()).await,
+            }
+        };
+        let removal = Turn::new(self, Arc::clone(gone.name())).remove();
+        Whole::begin(&self.inner.runtime, removal, drop).await;
+        Some(Breaker::new(self.clone(), gone))
     }
 
     /// Makes a pool of endpoints that stand in for one another.
@@ -200,7 +299,7 @@ impl BreakerBox {
     ///
     /// # Cancel safety
     ///
-    /// Dropping it may leave a part of the pool in the box.
+    /// Dropping it leaves nothing behind.
     pub async fn pool<T: Clone + Send + Sync + 'static>(
         &self,
         name: impl Into<Arc<str>>,
@@ -212,33 +311,29 @@ impl BreakerBox {
 
     /// Everything there is to know about its breakers now, by name.
     ///
+    /// It waits for nobody. A breaker that has been orphaned is among them until it is
+    /// removed, retired or made anew.
+    ///
     /// # Cancel safety
     ///
     /// Dropping it has no effect.
     pub async fn snapshots(&self) -> Vec<Snapshot> {
-        let breakers: Vec<_> = lock::with(&self.inner.entries, |entries| {
-            entries
-                .values()
-                .map(|entry| entry.breaker.clone())
-                .collect()
-        });
-        let mut snapshots = Vec::with_capacity(breakers.len());
-        for breaker in breakers {
-            snapshots.push(breaker.snapshot().await);
-        }
-        snapshots
+        let breakers = self.with_registry(|names| names.all());
+        breakers.iter().map(|breaker| breaker.snapshot()).collect()
     }
 
-    /// What happens to any of its breakers from now on.
+    /// What happens to any of its breakers from now on, until it ends.
     #[must_use]
     pub fn events(&self) -> Events {
-        self.inner.bus.subscribe()
+        Events::of_all(self.inner.bus.subscribe())
     }
 
     /// The supervisor of its breakers: to inspect, and for children of your own.
     ///
     /// What works with the breakers can be added here, so that all is one tree:
-    /// it is stopped before the breakers that were there before it. A worker that
+    /// it is stopped before the breakers that were there before it. Such a child holds
+    /// the box, its breakers and its pools by weak handles, or the tree would keep
+    /// itself alive until somebody calls [`shutdown`](Self::shutdown). A worker that
     /// keeps crashing should have a limit of its own: beyond the supervisor's,
     /// which bears any number of crashes, nobody gives up on it.
     #[must_use]
@@ -246,7 +341,8 @@ impl BreakerBox {
         &self.inner.supervisor
     }
 
-    /// Stops its breakers' owners in reverse order of their making.
+    /// Stops its children in reverse order of their making; those that own breakers,
+    /// side by side.
     ///
     /// # Cancel safety
     ///
@@ -255,163 +351,109 @@ impl BreakerBox {
         self.inner.supervisor.shutdown().await
     }
 
-    pub(crate) fn downgrade(&self) -> WeakBreakerBox {
+    /// Waits until it has ended, by a shutdown from whatever side.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it has no effect.
+    pub async fn ended(&self) -> Report {
+        self.inner.supervisor.ended().await
+    }
+
+    /// A handle that does not keep the box.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakBreakerBox {
         WeakBreakerBox {
             inner: Arc::downgrade(&self.inner),
         }
     }
 
-    pub(crate) fn event_bus(&self) -> EventBus {
-        self.inner.bus.clone()
+    /// Whether it is this very breaker that is in the box, and has an owner.
+    pub(crate) fn holds(&self, breaker: &Arc<Shared>) -> bool {
+        self.with_registry(|names| names.holds(breaker, clock::now()))
     }
 
-    /// The breaker of this name, or why it is not the one that was asked for.
-    fn existing(&self, name: &str, config: BreakerConfig) -> Option<Result<Breaker, BreakerError>> {
-        lock::with(&self.inner.entries, |entries| {
-            let Entry {
-                breaker, declared, ..
-            } = entries.get(name)?;
-            let same = *declared == config || breaker.shared().config() == config;
-            Some(if same {
-                Ok(breaker.clone())
-            } else {
-                Err(BreakerError::Conflict(name.into()))
-            })
-        })
+    /// The runtime that it lives on.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.inner.runtime
+    }
+
+    pub(crate) fn note_pool(&self, name: &Arc<str>, pool: Arc<dyn Any + Send + Sync>) {
+        let name = Arc::clone(name);
+        lock::with(&self.inner.pools, |pools| pools.insert(name, pool));
+    }
+
+    /// Forgets this very pool, of which its name may have another one by now.
+    pub(crate) fn forget_pool<S>(&self, name: &str, pool: &Arc<S>) {
+        let is_it = |other: &Arc<dyn Any + Send + Sync>| {
+            std::ptr::addr_eq(Arc::as_ptr(other), Arc::as_ptr(pool))
+        };
+        let forgotten = lock::with(&self.inner.pools, |pools| {
+            let is_noted = pools.get(name).is_some_and(is_it);
+            is_noted.then(|| pools.remove(name))
+        });
+        drop(forgotten);
+    }
+
+    pub(crate) fn bus(&self) -> &Arc<Bus<Event>> {
+        &self.inner.bus
+    }
+
+    /// Removes a breaker that was let go, and waits for nothing.
+    fn see_off(&self, name: Arc<str>) {
+        let removal = Turn::new(self, name).remove();
+        self.inner.runtime.spawn(removal);
+    }
+
+    fn with_registry<T>(&self, act: impl FnOnce(&mut Registry) -> T) -> T {
+        lock::with(&self.inner.registry, act)
     }
 }
 
-impl Inner {
-    async fn remove(&self, name: &str) -> Option<Breaker> {
-        let entry = lock::with(&self.entries, |entries| entries.remove(name))?;
-        // An error means that the box has ended, and the breaker with it.
-        let _ended = self.supervisor.remove(name).await;
-        Some(entry.breaker)
+/// Takes a breaker back that was made for somebody who has stopped waiting, unless
+/// somebody else has asked for it since.
+fn take_back(made: Result<Breaker, BreakerError>) {
+    let Ok(breaker) = made else { return };
+    let (breakers, shared) = (breaker.breakers(), breaker.shared());
+    if breakers.with_registry(|names| names.let_go_if_unshared(shared)) {
+        breakers.see_off(Arc::clone(shared.name()));
     }
+}
 
-    /// Sees to it that one more breaker may be made.
-    async fn make_room(&self) -> Result<(), BreakerError> {
-        if self.is_full() {
-            self.retire_idle().await;
-        }
-        if self.is_full() {
-            return Err(BreakerError::Full(self.maximum));
-        }
-        Ok(())
-    }
-
-    fn is_full(&self) -> bool {
-        lock::with(&self.entries, |entries| entries.len() >= self.maximum)
-    }
-
-    /// Removes what has been idle for long enough.
-    async fn retire_idle(&self) {
-        let Some(span) = self.retire_idle_after else {
-            return;
-        };
-        let now = clock::now();
-        let mut retired = Vec::new();
-        // Under one lock, so that nobody gets a handle on what is retired.
-        lock::with(&self.entries, |entries| {
-            entries.retain(|name, entry| {
-                let idle = entry.has_been_idle(span, now);
-                if idle {
-                    retired.push(Arc::clone(name));
-                }
-                !idle
-            });
-        });
-        for name in retired {
-            // An error means that the box has ended, and the breaker with it.
-            let _ended = self.supervisor.remove(&name).await;
-        }
-    }
-
-    /// Retires what is idle, until the box is gone.
-    async fn retire_forever(inner: Weak<Self>, span: Duration) {
-        let mut rounds = tokio::time::interval(span / 2);
+/// Retires what is idle, until the box is gone.
+async fn retire_forever(breakers: WeakBreakerBox, span: Duration) {
+    loop {
+        sleep((span / 2).max(SHORTEST_ROUND)).await;
+        let mut last = None;
         loop {
-            rounds.tick().await;
-            let Some(inner) = inner.upgrade() else {
+            let Some(breakers) = breakers.upgrade() else {
                 return;
             };
-            let _one_at_a_time = inner.changing.lock().await;
-            inner.retire_idle().await;
+            let retire = |names: &mut Registry| names.retire(last.as_ref(), span, clock::now());
+            let (idle, next) = breakers.with_registry(retire);
+            idle.into_iter().for_each(|name| breakers.see_off(name));
+            drop(breakers);
+            if next.is_none() {
+                break;
+            }
+            last = next;
+            tokio::task::yield_now().await;
         }
     }
 }
 
 impl fmt::Debug for BreakerBox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = lock::with(&self.inner.entries, |entries| {
-            entries.keys().cloned().collect()
-        });
+        let breakers = self.with_registry(|names| names.all());
+        let names = breakers.iter().map(|breaker| breaker.name());
         f.debug_struct("BreakerBox")
-            .field("breakers", &names)
+            .field("breakers", &names.collect::<Vec<_>>())
             .finish()
     }
-}
-
-/// A box has no such breaker to give.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum BreakerError {
-    /// The configuration contradicts itself.
-    Config(ConfigError),
-    /// There is a breaker of this name that was made with another configuration.
-    Conflict(Arc<str>),
-    /// The box holds this many breakers already, which is its maximum.
-    Full(usize),
-    /// The box has ended.
-    Stopped,
-    /// A child of the box's supervisor that is no breaker has this name.
-    Taken(Arc<str>),
-}
-
-impl Error for BreakerError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Config(error) => Some(error),
-            Self::Conflict(_) | Self::Full(_) | Self::Stopped | Self::Taken(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for BreakerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Config(_) => f.write_str("the breaker's configuration contradicts itself"),
-            Self::Conflict(name) => write!(
-                f,
-                "there is a breaker {name:?} with another configuration: \
-                 use `reconfigure` to change it, or another name"
-            ),
-            Self::Full(maximum) => write!(
-                f,
-                "the box holds {maximum} breakers, its maximum, and none of them is idle"
-            ),
-            Self::Stopped => f.write_str("the box has ended"),
-            Self::Taken(name) => write!(
-                f,
-                "the box's supervisor has a child {name:?} that is no breaker"
-            ),
-        }
-    }
-}
-
-/// How a breaker's owner is made, each time anew from what the last one left.
-fn owner_spec(breaker: &Breaker) -> ChildSpec {
-    let (maker, orphaned) = (Arc::clone(breaker.shared()), Arc::clone(breaker.shared()));
-    ChildSpec::actor(Arc::clone(maker.name()), move || {
-        (Owner, Arc::clone(&maker))
-    })
-    .intensity(PER_BREAKER, OnLimit::StopChild)
-    .on_down(move |_| orphaned.orphan())
 }
 
 /// No breaker's crashes are the business of another one.
 const PER_BOX: RestartIntensity = RestartIntensity::new(u32::MAX, Duration::from_secs(1));
 
-/// An owner crashes when a trip policy of the user's own does, so this is how
-/// many wrong decisions in a row it takes to stop asking that policy.
-const PER_BREAKER: RestartIntensity = RestartIntensity::new(10, Duration::from_secs(10));
+/// tokio's timers know milliseconds.
+const SHORTEST_ROUND: Duration = Duration::from_millis(1);

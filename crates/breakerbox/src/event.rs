@@ -1,8 +1,10 @@
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use breakerbox_core::{Orphaned, Override, Transition};
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
+use crate::breaker::Shared;
 use crate::guarded::Guarded;
 
 /// Something that happened to a breaker.
@@ -54,6 +56,10 @@ impl Event {
     /// The breaker it happened to, but for [`Missed`](Self::Missed).
     #[must_use]
     pub fn breaker(&self) -> Option<&str> {
+        self.name().map(|name| &**name)
+    }
+
+    fn name(&self) -> Option<&Arc<str>> {
         match self {
             Self::Missed { .. } => None,
             Self::Changed { breaker, .. }
@@ -72,18 +78,52 @@ impl Event {
 #[derive(Debug)]
 pub struct Events {
     inbox: broadcast::Receiver<Event>,
-    only: Option<Arc<str>>,
+    only: Option<Only>,
+}
+
+/// The one breaker that a listener wants to hear of.
+#[derive(Debug)]
+struct Only {
+    breaker: Weak<Shared>,
+    /// Its very own copy, by which it is told from a namesake.
+    name: Arc<str>,
 }
 
 impl Events {
-    /// The next event; None when no breaker is left to cause one.
+    pub(crate) fn of_all(inbox: broadcast::Receiver<Event>) -> Self {
+        Self { inbox, only: None }
+    }
+
+    pub(crate) fn of_one(inbox: broadcast::Receiver<Event>, breaker: &Arc<Shared>) -> Self {
+        let only = Only {
+            name: Arc::clone(breaker.name()),
+            breaker: Arc::downgrade(breaker),
+        };
+        Self {
+            inbox,
+            only: Some(only),
+        }
+    }
+
+    /// The next event; None once nothing can happen any more.
+    ///
+    /// That is when the box has ended or, where these are one breaker's, when that is
+    /// [orphaned](Event::Orphaned), whoever still has a handle.
     ///
     /// # Cancel safety
     ///
     /// Dropping it loses no event.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            let event = match Guarded::new(self.inbox.recv()).await {
+            let received = if self.is_at_its_end() {
+                self.inbox.try_recv().map_err(|error| match error {
+                    TryRecvError::Lagged(events) => RecvError::Lagged(events),
+                    TryRecvError::Closed | TryRecvError::Empty => RecvError::Closed,
+                })
+            } else {
+                Guarded::new(self.inbox.recv()).await
+            };
+            let event = match received {
                 Ok(event) => event,
                 Err(RecvError::Lagged(events)) => Event::Missed { events },
                 Err(RecvError::Closed) => return None,
@@ -94,43 +134,17 @@ impl Events {
         }
     }
 
-    pub(crate) fn only(mut self, breaker: Arc<str>) -> Self {
-        self.only = Some(breaker);
-        self
+    /// Whether all that will ever be told has been sent.
+    fn is_at_its_end(&self) -> bool {
+        let Some(only) = &self.only else { return false };
+        let breaker = only.breaker.upgrade();
+        breaker.is_none_or(|breaker| breaker.has_told_its_end())
     }
 
     fn is_wanted(&self, event: &Event) -> bool {
-        match (&self.only, event.breaker()) {
-            (Some(only), Some(breaker)) => **only == *breaker,
+        match (&self.only, event.name()) {
+            (Some(only), Some(breaker)) => Arc::ptr_eq(&only.name, breaker),
             (None, _) | (_, None) => true,
         }
     }
 }
-
-/// Where the breakers of a box tell what happens.
-#[derive(Clone, Debug)]
-pub(crate) struct EventBus {
-    outbox: broadcast::Sender<Event>,
-}
-
-impl EventBus {
-    pub(crate) fn new() -> Self {
-        Self {
-            outbox: broadcast::Sender::new(BACKLOG),
-        }
-    }
-
-    pub(crate) fn send(&self, event: Event) {
-        // An error means that nobody listens, which is fine.
-        let _unheard = self.outbox.send(event);
-    }
-
-    pub(crate) fn subscribe(&self) -> Events {
-        Events {
-            inbox: self.outbox.subscribe(),
-            only: None,
-        }
-    }
-}
-
-const BACKLOG: usize = 1_024;

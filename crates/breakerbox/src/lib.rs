@@ -19,6 +19,7 @@ mod abort_on_drop;
 mod ask;
 mod breaker;
 mod breaker_box;
+mod bus;
 mod clock;
 mod error;
 mod event;
@@ -44,8 +45,8 @@ mod failover {}
 mod supervision {}
 
 pub use ask::AskError;
-pub use breaker::{Breaker, BreakerMessage, Decision, OwnedPermit, Permit, Snapshot};
-pub use breaker_box::{BreakerBox, BreakerBoxSpec, BreakerError};
+pub use breaker::{Breaker, BreakerMessage, Decision, OwnedPermit, Permit, Snapshot, WeakBreaker};
+pub use breaker_box::{BreakerBox, BreakerBoxSpec, BreakerError, WeakBreakerBox};
 pub use breakerbox_core::{
     Abandoned, ActiveOverride, AutoShutdown, Backoff, BreakerConfig, Budget, CheckPlan,
     ChildStatus, ConfigError, Counts, Ejection, Ending, EndpointStatus, Exit, Failback, Forced,
@@ -60,7 +61,7 @@ pub use lifecycle::{Lifecycle, LifecycleEnd, LifecycleReport, Readiness, Signal,
 pub use pool::{
     CheckError, Endpoint, EndpointSnapshot, HealthCheck, PickRecord, Pool, PoolError, PoolEvent,
     PoolEvents, PoolPermit, PoolSnapshot, PoolStartError, Progress, TcpCheck, Unavailable, Upload,
-    dns,
+    WeakPool, dns,
 };
 pub use rejected::Rejected;
 pub use supervisor::{

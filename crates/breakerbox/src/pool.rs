@@ -37,7 +37,9 @@ mod shared;
 mod slot;
 mod snapshot;
 mod tried;
+mod weak;
 
+use std::any::Any;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -54,8 +56,10 @@ pub use flight::PoolPermit;
 pub use health_check::{CheckError, HealthCheck, TcpCheck};
 pub use progress::{Progress, Upload};
 pub use snapshot::{EndpointSnapshot, PoolSnapshot};
+pub use weak::WeakPool;
 
-use crate::{AddError, Breaker, BreakerBox, ChildSpec, OnLimit, RestartIntensity, clock};
+use crate::breaker_box::Whole;
+use crate::{AddError, Breaker, BreakerBox, ChildSpec, Events, OnLimit, RestartIntensity, clock};
 use calling::Calling;
 use owner::Owner;
 use shared::{Joins, Shared};
@@ -63,10 +67,12 @@ use shared::{Joins, Shared};
 /// A pool of endpoints: calls go to one that works.
 ///
 /// It is a handle; cloning gives another one on the same pool. It keeps its
-/// [`BreakerBox`] alive, and the pool lasts as long as that: the owner, the
-/// health checks and a breaker for each endpoint, named `pool/endpoint`, are
-/// children of the box's supervisor. Once the box has ended, calls go on by what
-/// the owner knew last.
+/// [`BreakerBox`] alive, and the pool lasts as long as that, or until it is
+/// [closed](Self::close): the owner, the health checks and a breaker for each
+/// endpoint, named `pool/endpoint`, are children of the box's supervisor.
+/// [`BreakerBox::find_pool`] gives another handle. Once the box has ended, calls go
+/// on by what the owner knew last. A child of the box's own tree holds a
+/// [`WeakPool`].
 ///
 /// # Examples
 ///
@@ -104,27 +110,41 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         config
             .check_for_contradictions()
             .map_err(PoolStartError::Config)?;
-        let shared = Arc::new(Shared::new(Arc::clone(&name), config));
         let pool = Self {
             breakers: breakers.clone(),
             key: None,
-            shared,
+            shared: Arc::new(Shared::new(name, config)),
         };
-        pool.breakers
-            .supervisor()
-            .add(pool.owner())
-            .await
-            .map_err(|error| match error {
-                AddError::Duplicate { .. } => PoolStartError::Taken(name),
-                _ => PoolStartError::Stopped,
-            })?;
+        let starting = pool.start_with(endpoints.into_iter().collect());
+        let started = Whole::begin(breakers.runtime(), starting, take_back).await;
+        started.unwrap_or(Err(PoolStartError::Stopped))
+    }
+
+    async fn start_with(self, endpoints: Vec<Endpoint<T>>) -> Result<Self, PoolStartError> {
+        let name = &self.shared.name;
+        let added = self.breakers.supervisor().add(self.owner()).await;
+        added.map_err(|error| match error {
+            AddError::Duplicate { .. } => PoolStartError::Taken(Arc::clone(name)),
+            _ => PoolStartError::Stopped,
+        })?;
         for endpoint in endpoints {
-            if let Err(error) = pool.admit(endpoint, Joins::AtStart).await {
-                pool.close().await;
+            if let Err(error) = self.admit(endpoint, Joins::AtStart).await {
+                self.dismantle().await;
                 return Err(error);
             }
         }
-        Ok(pool)
+        let shared: Arc<dyn Any + Send + Sync> = self.shared.clone();
+        self.breakers.note_pool(name, shared);
+        Ok(self)
+    }
+
+    /// The pool that shares this, if it is of this type.
+    pub(crate) fn of(breakers: BreakerBox, shared: Arc<dyn Any + Send + Sync>) -> Option<Self> {
+        Some(Self {
+            breakers,
+            key: None,
+            shared: shared.downcast().ok()?,
+        })
     }
 
     /// Makes a call that must not be made twice; an `Err` is a failure.
@@ -325,7 +345,10 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     #[must_use]
     pub fn breaker(&self, endpoint: &str) -> Option<Breaker> {
         let (_, slot) = self.shared.find(endpoint)?;
-        Some(slot.breaker.clone())
+        Some(Breaker::new(
+            self.breakers.clone(),
+            Arc::clone(&slot.breaker),
+        ))
     }
 
     /// How its tiers and endpoints are now.
@@ -340,7 +363,13 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         self.shared.memory.latest()
     }
 
-    /// What happens in it from now on.
+    /// A handle that keeps neither the pool nor its box.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakPool<T> {
+        WeakPool::new(self)
+    }
+
+    /// What happens in it from now on, until it is closed or its box has ended.
     #[must_use]
     pub fn events(&self) -> PoolEvents {
         PoolEvents {
@@ -360,12 +389,14 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
 
     /// How the pool's owner is made, each time anew.
     fn owner(&self) -> ChildSpec {
-        let shared = Arc::clone(&self.shared);
-        let events = self.breakers.event_bus();
+        let (shared, ended) = (Arc::clone(&self.shared), Arc::clone(&self.shared));
+        let bus = Arc::clone(self.breakers.bus());
         ChildSpec::actor(Arc::clone(&self.shared.name), move || {
-            (Owner::new(), (Arc::clone(&shared), events.subscribe()))
+            let events = Events::of_all(bus.subscribe());
+            (Owner::new(), (Arc::clone(&shared), events))
         })
         .intensity(PER_POOL, OnLimit::StopChild)
+        .on_down(move |_| ended.end())
     }
 }
 
@@ -384,6 +415,14 @@ impl<T> fmt::Debug for Pool<T> {
         f.debug_struct("Pool")
             .field("name", &self.shared.name)
             .finish_non_exhaustive()
+    }
+}
+
+/// Closes a pool that was made for somebody who has stopped waiting.
+fn take_back<T: Clone + Send + Sync + 'static>(started: Result<Pool<T>, PoolStartError>) {
+    if let Ok(pool) = started {
+        let runtime = pool.breakers.runtime().clone();
+        runtime.spawn(async move { pool.close().await });
     }
 }
 

@@ -39,6 +39,7 @@
 //! | `published` | what handles read without asking the actor |
 //! | `runnable` | what can be started and stopped |
 //! | `actor_child`, `supervisor_child`, `task_child` | a ractor actor, a supervisor, an async function as such |
+//! | `recipe` | what makes a child's incarnations, until there are to be none |
 //! | `current` | the latest incarnation of a child without a shell |
 //!
 //! What a child runs in:
@@ -92,6 +93,7 @@ mod managed_child;
 mod message;
 mod notifier;
 mod published;
+mod recipe;
 mod report;
 mod runnable;
 mod shell;
@@ -202,6 +204,11 @@ impl Supervisor {
             published,
             _stop_on_drop: None,
         }
+    }
+
+    /// Another handle, which stops nothing when it is dropped.
+    pub(crate) fn observer(&self) -> Self {
+        Self::child_of_another(self.actor.clone(), Arc::clone(&self.published))
     }
 
     /// A handle on the child of that name, which takes messages of type `M`.

@@ -7,8 +7,8 @@ use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use breakerbox::{
-    Breaker, BreakerBox, BreakerConfig, CallError, CommandError, Counts, Event, Forced, Override,
-    State, TripPolicy, Window,
+    Breaker, BreakerBox, BreakerConfig, CallError, CommandError, Counts, Event, Forced, Orphaned,
+    Override, State, TripPolicy, Window,
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::advance;
@@ -64,12 +64,12 @@ fn wait<const TEST: usize>(_: &Counts) -> bool {
     let [asked, release] = &BARRIERS[TEST];
     asked.wait();
     release.wait();
-    false
+    true
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-static BARRIERS: [[Barrier; 2]; 2] = [const { [Barrier::new(2), Barrier::new(2)] }; 2];
+static BARRIERS: [[Barrier; 2]; 4] = [const { [Barrier::new(2), Barrier::new(2)] }; 4];
 
 #[test]
 fn r26_a_policy_that_does_not_answer_keeps_nobody_from_looking() {
@@ -83,9 +83,8 @@ fn r26_a_policy_that_does_not_answer_keeps_nobody_from_looking() {
 }
 
 #[test]
-fn r26_a_breaker_is_found_while_another_one_that_is_stuck_is_removed() {
+fn r26_breakers_come_and_go_while_one_that_is_stuck_is_removed() {
     let place = Stuck::new::<1>();
-    let _context = place.runtime.enter();
     let mut removal = task::spawn(place.breakers.remove("stuck"));
     assert!(removal.poll().is_pending());
     let found = assert_ready!(task::spawn(place.breakers.breaker("other", CONFIG)).poll());
@@ -95,7 +94,51 @@ fn r26_a_breaker_is_found_while_another_one_that_is_stuck_is_removed() {
     }
     assert_eq!(other.state(), State::Open);
     assert!(matches!(fail(&other), Err(CallError::Rejected(_))));
+    place.runtime.block_on(async {
+        place.breakers.breaker("new", CONFIG).await.unwrap();
+        assert!(place.breakers.remove("other").await.is_some());
+        assert_eq!(place.breakers.snapshots().await.len(), 1, "of new");
+    });
+    assert!(!removal.is_woken(), "its policy has not answered");
     drop(removal);
+}
+
+#[test]
+fn r26_a_box_ends_though_an_owner_is_stuck() {
+    let place = Stuck::new::<2>();
+    let report = place.runtime.block_on(place.breakers.shutdown());
+    let stuck: Vec<_> = report.unclean().map(|it| &*it.child).collect();
+    assert_eq!(stuck, ["stuck"], "its policy has not answered");
+    assert_eq!(report.stopped.len(), 2);
+    assert_eq!(
+        place
+            .stuck
+            .try_acquire()
+            .map(drop)
+            .map_err(|it| it.reason()),
+        Ok(()),
+        "orphaned, it admits"
+    );
+    let snapshot = assert_ready!(task::spawn(place.stuck.snapshot()).poll());
+    assert_eq!(snapshot.orphaned, Some(Orphaned::Admit));
+}
+
+/// An owner that comes back from its policy when its breaker is orphaned changes
+/// nothing any more.
+#[test]
+fn r26_an_owner_that_was_deciding_when_it_was_given_up_decides_nothing() {
+    let place = Stuck::new::<3>();
+    place.runtime.block_on(place.breakers.remove("stuck"));
+    let breaker = place.stuck.clone();
+    let mut events = breaker.events();
+    drop(place);
+    let snapshot = assert_ready!(task::spawn(breaker.snapshot()).poll());
+    assert_eq!(
+        (snapshot.state, snapshot.orphaned),
+        (State::Closed, Some(Orphaned::Admit))
+    );
+    assert!(breaker.try_acquire().is_ok());
+    assert!(assert_ready!(task::spawn(events.next()).poll()).is_none());
 }
 
 #[test]

@@ -101,6 +101,25 @@ impl Circuit {
         self.openings_remembered()
     }
 
+    /// Whether it could be forgotten, and made anew when it is asked for, without
+    /// losing anything that counts.
+    ///
+    /// While Closed that is what is in the window, past openings that are still
+    /// remembered, and the ramp; a HalfOpen breaker has nothing that is worth keeping
+    /// for a name that nobody asks for. Never while Open, or under an override.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        let is_blank_beneath = match &self.phase {
+            Phase::Closed(closed) => {
+                let is_seen = self.counts().judged() > 0 || self.openings_remembered() > 0;
+                !is_seen && closed.climb.is_none()
+            }
+            Phase::HalfOpen(_) => true,
+            Phase::Open { .. } => false,
+        };
+        is_blank_beneath && self.overriding.is_none()
+    }
+
     /// The generation that calls are admitted in.
     #[must_use]
     pub const fn generation(&self) -> Generation {

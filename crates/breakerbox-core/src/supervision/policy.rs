@@ -31,6 +31,7 @@ impl Restart {
 pub struct ChildPolicy {
     pub(super) backoff: Option<Backoff>,
     pub(super) calm_after: Duration,
+    pub(super) is_side_by_side: bool,
     pub(super) limit: Option<(RestartIntensity, OnLimit)>,
     pub(super) restart: Restart,
     pub(super) significance: Significance,
@@ -42,6 +43,7 @@ impl ChildPolicy {
         Self {
             backoff: None,
             calm_after: CALM_AFTER,
+            is_side_by_side: false,
             limit: None,
             restart: Restart::Permanent,
             significance: Significance::Ordinary,
@@ -51,6 +53,12 @@ impl ChildPolicy {
     /// After which exits it is restarted; [`Restart::Permanent`] unless set.
     pub const fn restart(mut self, restart: Restart) -> Self {
         self.restart = restart;
+        self
+    }
+
+    /// At the end of all it may stop beside neighbours of which the same is true.
+    pub const fn side_by_side(mut self) -> Self {
+        self.is_side_by_side = true;
         self
     }
 

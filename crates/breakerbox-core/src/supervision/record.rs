@@ -51,6 +51,15 @@ impl Record {
         self.policy.significance == Significance::Significant
     }
 
+    pub(super) fn is_not_down(&self) -> bool {
+        !matches!(self.state, State::Down(_))
+    }
+
+    /// Whether it stops beside its neighbours.
+    pub(super) const fn shares_its_end(&self) -> bool {
+        self.policy.is_side_by_side
+    }
+
     pub(super) fn is_temporary(&self) -> bool {
         self.policy.restart == Restart::Temporary
     }

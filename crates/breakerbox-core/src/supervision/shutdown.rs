@@ -1,7 +1,10 @@
-//! Stopping all children, one after another.
+//! Stopping all children, one after another or side by side.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
+#[cfg(doc)]
+use super::ChildPolicy;
 use super::record::Record;
 use super::stage::Stage;
 use super::state::State;
@@ -9,33 +12,56 @@ use super::{ChildId, Ending, Supervision};
 
 impl Supervision {
     /// Stops all children, the last one added first, one after another.
+    ///
+    /// Neighbours that are to be stopped [side by side](ChildPolicy::side_by_side) are,
+    /// up to a hundred at a time.
     pub fn shutdown(&mut self, now: Instant) {
         let now = self.advance(now);
         if self.stage.is_stopping() {
             return;
         }
-        let left = self.records.keys().copied().collect();
-        self.stage = Stage::Stopping { left };
+        self.stage = Stage::Stopping {
+            left: self.records.keys().copied().collect(),
+            under_way: BTreeSet::new(),
+        };
         self.plan = None;
         self.waits.clear();
         self.proceed(now);
     }
 
-    /// Turns to the last child that is not down.
+    /// Turns to the last child that is yet to be stopped, once those before it allow.
     pub(super) fn stop_next(&mut self, now: Instant) {
-        while let Stage::Stopping { left } = &mut self.stage
+        let Stage::Stopping { under_way, .. } = &mut self.stage else {
+            return;
+        };
+        let is_up = |child: &ChildId| self.records.get(child).is_some_and(Record::is_not_down);
+        under_way.retain(is_up);
+        while let Stage::Stopping { left, under_way } = &mut self.stage
             && let Some(&child) = left.last()
         {
-            match self.records.get(&child).map(Record::state) {
-                Some(State::Stopping(_) | State::StoppingToStart(_)) => return,
-                None | Some(State::Down(_)) => {
-                    left.pop();
+            let Some(record) = self.records.get(&child).filter(|it| it.is_not_down()) else {
+                left.pop();
+                continue;
+            };
+            // Those under way are alike: one that shares nothing is there alone.
+            let others_share = |other| self.records.get(other).is_some_and(Record::shares_its_end);
+            let may_join = under_way.first().is_none_or(|other| {
+                under_way.len() < MOST_AT_ONCE && others_share(other) && record.shares_its_end()
+            });
+            if !may_join {
+                return;
+            }
+            let state = record.state();
+            left.pop();
+            match state {
+                State::Queued => self.never_begun(child, now),
+                State::Stopping(_) | State::StoppingToStart(_) => {
+                    under_way.insert(child);
                 }
-                Some(State::Queued) => {
-                    left.pop();
-                    self.never_begun(child, now);
+                _ => {
+                    under_way.insert(child);
+                    self.stop_for(child, Ending::ShutDown, now);
                 }
-                Some(_) => return self.stop_for(child, Ending::ShutDown, now),
             }
         }
     }
@@ -45,3 +71,6 @@ impl Supervision {
         self.say_ended(child, Ending::ShutDown);
     }
 }
+
+/// So that each has the processor soon, and the time that it is given suffices.
+const MOST_AT_ONCE: usize = 100;

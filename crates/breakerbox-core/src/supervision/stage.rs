@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::ChildId;
 
 /// How far a supervision is between its boot and its end.
@@ -11,8 +13,10 @@ pub(super) enum Stage {
     },
     Running,
     Stopping {
-        /// Those that may not be down; the last one stops first.
+        /// Those that are yet to be stopped; the last one stops first.
         left: Vec<ChildId>,
+        /// Those that have been asked to stop and may not be down.
+        under_way: BTreeSet<ChildId>,
     },
 }
 

@@ -90,7 +90,7 @@ impl CallPath {
             fuse: SharedFuse::new(circuit.generation()),
             gate: Gate::new(circuit.standing()),
             streak_end: AtomicU64::new(streak_end::mark(circuit.generation(), 0)),
-            ledger: Mutex::new(Ledger::new(circuit)),
+            ledger: Mutex::new(Ledger::new(circuit, now)),
             tally: ShardedTally::new(),
         };
         path.act(now, |_| ());
@@ -295,11 +295,12 @@ impl CallPath {
         });
     }
 
-    /// A number that changes when a verdict is counted.
-    pub(super) fn activity(&self, now: Instant) -> u64 {
+    /// Since when no verdict has come; None where to forget the breaker would lose
+    /// something that counts.
+    pub(super) fn idle_since(&self, now: Instant) -> Option<Instant> {
         self.act(now, |ledger| {
-            let totals = ledger.circuit().totals();
-            totals.failures + totals.ignored + totals.successes + ledger.circuit().late()
+            let is_blank = ledger.owner == Owner::GoneForGood || ledger.circuit().is_blank();
+            is_blank.then_some(ledger.last_verdict)
         })
     }
 

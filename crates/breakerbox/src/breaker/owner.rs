@@ -13,7 +13,6 @@
 //! 3. One message leads to a bounded number of commands, and of questions to a custom
 //!    policy.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use breakerbox_core::Override;
@@ -21,7 +20,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::task::AbortHandle;
 
 use super::call_path::{Command, News};
-use super::{BreakerMessage, OwnedPermit, Shared};
+use super::{BreakerMessage, Housed, OwnedPermit};
 use crate::event::Event;
 use crate::{clock, guarded};
 
@@ -33,12 +32,12 @@ pub(crate) struct Owner;
 impl Actor for Owner {
     type Msg = BreakerMessage;
     type State = OwnerState;
-    type Arguments = Arc<Shared>;
+    type Arguments = Housed;
 
     async fn pre_start(
         &self,
         myself: ActorRef<BreakerMessage>,
-        shared: Arc<Shared>,
+        shared: Housed,
     ) -> Result<OwnerState, ActorProcessingErr> {
         let mut state = OwnerState::start(shared, &myself)?;
         state.look(&myself);
@@ -61,7 +60,7 @@ impl Actor for Owner {
 /// What one incarnation of a breaker's owner has.
 #[derive(Debug)]
 pub(crate) struct OwnerState {
-    shared: Arc<Shared>,
+    shared: Housed,
     timer: Option<Timer>,
 }
 
@@ -72,10 +71,7 @@ struct Timer {
 }
 
 impl OwnerState {
-    fn start(
-        shared: Arc<Shared>,
-        actor: &ActorRef<BreakerMessage>,
-    ) -> Result<Self, ActorProcessingErr> {
+    fn start(shared: Housed, actor: &ActorRef<BreakerMessage>) -> Result<Self, ActorProcessingErr> {
         let Some(incarnation) = shared.start_incarnation(actor.clone()) else {
             return Err(format!("breaker {:?} has lost its owner for good", shared.name()).into());
         };
@@ -186,23 +182,7 @@ impl OwnerState {
         let path = self.shared.call_path();
         self.shared.answers().raise(path.asked_questions());
         self.shared.commands().raise(path.carried_out());
-        self.tell_news();
-    }
-
-    fn tell_news(&self) {
-        for _ in 0..NEWS_AT_ONCE {
-            let Some(news) = self.shared.call_path().next_news() else {
-                break;
-            };
-            match news {
-                News::Changed(transition) => self.shared.tell_transition(transition),
-                News::Missed(events) => self.shared.tell_missed(events),
-                News::Overridden(word) => self
-                    .shared
-                    .tell(|breaker| Event::Overridden { breaker, word }),
-                News::Reconfigured => self.shared.tell(|breaker| Event::Reconfigured { breaker }),
-            }
-        }
+        self.shared.tell_news();
     }
 
     /// Sees to it that the next deadline is met without traffic.
@@ -250,10 +230,6 @@ fn answer<T: Send + 'static>(reply: &mut RpcReplyPort<T>, value: T) {
 /// One of each kind: those that were there when the look began. For any that came
 /// later the owner has been asked to look again.
 const COMMANDS_AT_ONCE: usize = 3;
-
-/// More than are kept at a time. Of any that came later the owner has been asked to
-/// tell.
-const NEWS_AT_ONCE: usize = 1_024;
 
 /// How many questions a custom policy is asked for one message, so that commands
 /// come through beside any number of failures.

@@ -118,7 +118,7 @@ enum Held {
 }
 
 impl OwnedPermit {
-    pub(super) fn try_acquire(shared: &Arc<Shared>) -> Result<Self, Rejected> {
+    pub(crate) fn try_acquire(shared: &Arc<Shared>) -> Result<Self, Rejected> {
         let packed = Some(shared.admit()?);
         Ok(Self {
             is_on_its_way: false,

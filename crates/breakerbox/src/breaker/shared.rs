@@ -1,6 +1,6 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use breakerbox_core::{
     BreakerConfig, Circuit, ConfigError, Orphaned, Outcome, Standing, State, Transition,
@@ -10,10 +10,11 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::answers::Answers;
-use super::call_path::{CallPath, Command, Need, PublishedConfig};
+use super::call_path::{CallPath, Command, Need, News, PublishedConfig};
 use super::packed_ticket::PackedTicket;
 use super::{BreakerMessage, Snapshot};
-use crate::event::{Event, EventBus};
+use crate::bus::Bus;
+use crate::event::Event;
 use crate::guarded::Guarded;
 use crate::supervisor::lifo_slot;
 use crate::{CommandError, Events, Rejected, clock, lock};
@@ -24,22 +25,25 @@ pub(crate) struct Shared {
     actor: Mutex<Option<ActorRef<BreakerMessage>>>,
     /// How far custom policies have answered.
     answers: Answers,
-    bus: EventBus,
+    bus: Arc<Bus<Event>>,
     call_path: CallPath,
     /// How far commands have been carried out.
     commands: Answers,
     /// How many owners it has had.
     incarnations: AtomicU64,
+    /// No other breaker's, also not one of the same name.
     name: Arc<str>,
     /// Told when a probe has ended, which may have given its place back.
     probe_ended: Notify,
+    /// Nothing will be told of it any more.
+    told_end: AtomicBool,
 }
 
 impl Shared {
     pub(crate) fn new(
-        name: Arc<str>,
+        name: &str,
         config: BreakerConfig,
-        bus: EventBus,
+        bus: Arc<Bus<Event>>,
     ) -> Result<Self, ConfigError> {
         let now = clock::now();
         let circuit = Circuit::new(config, fastrand::u64(..), now)?;
@@ -50,8 +54,9 @@ impl Shared {
             call_path: CallPath::new(circuit, now),
             commands: Answers::default(),
             incarnations: AtomicU64::new(0),
-            name,
+            name: Arc::from(name),
             probe_ended: Notify::new(),
+            told_end: AtomicBool::new(false),
         })
     }
 
@@ -77,8 +82,14 @@ impl Shared {
         self.standing().state
     }
 
-    pub(super) fn events(&self) -> Events {
-        self.bus.subscribe().only(Arc::clone(&self.name))
+    pub(super) fn events(self: &Arc<Self>) -> Events {
+        Events::of_one(self.bus.subscribe(), self)
+    }
+
+    /// Whether all that will ever be told of it has been sent.
+    pub(crate) fn has_told_its_end(&self) -> bool {
+        // Acquire: with the release in `orphan`, after everything has been sent.
+        self.told_end.load(Ordering::Acquire)
     }
 
     pub(super) fn actor(&self) -> Option<ActorRef<BreakerMessage>> {
@@ -124,9 +135,24 @@ impl Shared {
         self.settle(ticket, outcome);
     }
 
-    /// A number that changes when something happens to the breaker.
-    pub(super) fn activity(&self) -> u64 {
-        self.call_path.activity(clock::now())
+    /// Since when it has not been used; None where to forget it would lose something.
+    pub(crate) fn idle_since(&self, now: Instant) -> Option<Instant> {
+        self.call_path.idle_since(now)
+    }
+
+    /// From when on a rejected call is worth another try, where that is known.
+    pub(crate) fn retry_at(&self) -> Option<Instant> {
+        self.call_path.retry_at()
+    }
+
+    /// The state, or what the override or the lack of an owner makes of it.
+    pub(crate) fn effective_state(&self) -> State {
+        self.standing().effective_state()
+    }
+
+    /// How far a call that asks to be left alone is obeyed.
+    pub(crate) fn retry_after_cap(&self) -> Duration {
+        self.config().most_retry_after()
     }
 
     pub(super) fn published_config(&self) -> &PublishedConfig {
@@ -149,6 +175,14 @@ impl Shared {
         &self.probe_ended
     }
 
+    /// Changes the configuration; see [`Breaker::reconfigure`](super::Breaker::reconfigure).
+    pub(crate) async fn reconfigure(&self, config: BreakerConfig) -> Result<(), CommandError> {
+        config
+            .refuse_contradictions()
+            .map_err(CommandError::Config)?;
+        self.command(Command::Reconfigure(Box::new(config))).await
+    }
+
     /// Gives the owner a command, and waits until it is carried out.
     ///
     /// An owner that crashes meanwhile leaves it to its next incarnation.
@@ -165,7 +199,7 @@ impl Shared {
     }
 
     /// Reads the breaker as it is now.
-    pub(super) fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         // Relaxed: only a number.
         let incarnation = self.incarnations.load(Ordering::Relaxed);
         let standing = self.standing();
@@ -191,16 +225,33 @@ impl Shared {
         self.bus.send(event(Arc::clone(&self.name)));
     }
 
-    pub(super) fn tell_missed(&self, events: u64) {
-        tracing::warn!(
-            breaker.name = &*self.name,
-            breaker.events_missed = events,
-            "breaker told nothing while its owner was stuck"
-        );
-        self.bus.send(Event::Missed { events });
+    /// Tells what nobody has been told yet.
+    pub(super) fn tell_news(&self) {
+        for _ in 0..NEWS_AT_ONCE {
+            match self.call_path.next_news() {
+                Some(news) => self.tell_one(news),
+                None => return,
+            }
+        }
     }
 
-    pub(super) fn tell_transition(&self, transition: Transition) {
+    fn tell_one(&self, news: News) {
+        match news {
+            News::Changed(transition) => self.tell_transition(transition),
+            News::Missed(events) => {
+                tracing::warn!(
+                    breaker.name = &*self.name,
+                    breaker.events_missed = events,
+                    "breaker told nothing while its owner was stuck"
+                );
+                self.bus.send(Event::Missed { events });
+            }
+            News::Overridden(word) => self.tell(|breaker| Event::Overridden { breaker, word }),
+            News::Reconfigured => self.tell(|breaker| Event::Reconfigured { breaker }),
+        }
+    }
+
+    fn tell_transition(&self, transition: Transition) {
         tracing::info!(
             breaker.name = &*self.name,
             breaker.from = transition.from.as_str(),
@@ -214,8 +265,10 @@ impl Shared {
         });
     }
 
-    /// Settles what callers get when no owner will come any more.
-    pub(crate) fn orphan(&self) {
+    /// Settles what callers get when no owner will come any more, and tells it.
+    ///
+    /// That is worth a warning where somebody still has the breaker.
+    pub(super) fn orphan(&self, is_in_use: bool) {
         if self.is_orphaned() {
             return;
         }
@@ -223,16 +276,28 @@ impl Shared {
         self.call_path.orphan(choice);
         self.answers.raise(u64::MAX);
         self.commands.raise(u64::MAX);
+        self.tell_news();
         let admits = matches!(choice, Orphaned::Admit);
-        tracing::info!(
-            breaker.name = &*self.name,
-            breaker.admits = admits,
-            "breaker lost its owner"
-        );
+        let name = &*self.name;
+        if is_in_use {
+            tracing::warn!(
+                breaker.name = name,
+                breaker.admits = admits,
+                "breaker has no owner any more, and is still in use"
+            );
+        } else {
+            tracing::debug!(
+                breaker.name = name,
+                breaker.admits = admits,
+                "breaker has no owner any more"
+            );
+        }
         self.tell(|breaker| Event::Orphaned { breaker, choice });
+        self.told_end.store(true, Ordering::Release);
     }
 
-    fn is_orphaned(&self) -> bool {
+    /// Whether it has lost its owner for good.
+    pub(crate) fn is_orphaned(&self) -> bool {
         self.answers.include(u64::MAX)
     }
 
@@ -246,6 +311,10 @@ impl Shared {
         }
     }
 }
+
+/// More than are kept at a time. Of any that came later the owner has been asked to
+/// tell.
+const NEWS_AT_ONCE: usize = 1_024;
 
 /// How long a caller waits for its command to be carried out.
 const STUCK_AFTER: Duration = Duration::from_secs(1);

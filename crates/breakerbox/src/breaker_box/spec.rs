@@ -1,10 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use breakerbox_core::Strategy;
+use tokio::runtime::Handle;
 
 use super::BreakerBox;
-use crate::{StartError, SupervisorSpec};
+use super::home::Home;
+use crate::StartError;
 
 /// The recipe of a box: its name, and how many breakers it may hold.
 ///
@@ -31,8 +32,9 @@ use crate::{StartError, SupervisorSpec};
 #[derive(Clone, Debug)]
 #[must_use = "a box begins with `start`"]
 pub struct BreakerBoxSpec {
+    home: Home,
     pub(super) maximum: usize,
-    name: Arc<str>,
+    pub(super) name: Arc<str>,
     pub(super) retire_idle_after: Option<Duration>,
 }
 
@@ -40,6 +42,7 @@ impl BreakerBoxSpec {
     /// A box without a maximum that retires nobody; the name is for logs.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self {
+            home: Home::Current,
             maximum: usize::MAX,
             name: name.into(),
             retire_idle_after: None,
@@ -47,17 +50,23 @@ impl BreakerBoxSpec {
     }
 
     /// How many breakers it holds at most; no limit unless set.
+    ///
+    /// To make room for another one, it removes the one that was used least recently of
+    /// those that nobody holds and that have nothing to remember, as in
+    /// [`retire_idle_after`](Self::retire_idle_after).
     pub const fn maximum(mut self, breakers: usize) -> Self {
         self.maximum = breakers;
         self
     }
 
-    /// Removes breakers that have been Closed and idle for `span`.
+    /// Removes breakers that nobody has held or used for `span`, looked at each half of
+    /// it, and which have nothing to remember. None is retired unless set.
     ///
-    /// Idle is a breaker that nobody has a handle on and whose verdicts have not
-    /// changed; one with an override stays. It is looked for at each half of the
-    /// span, and when a breaker is to be made and there is no room. None is
-    /// retired unless set.
+    /// Those are Closed and without verdicts in their window, past openings that are
+    /// still remembered, or a ramp; or HalfOpen, and nobody asks. One with an override
+    /// stays. In a window that no time empties, such as
+    /// [`Window::unbounded`](crate::Window::unbounded), verdicts are remembered for
+    /// ever: a breaker for each host needs another one.
     ///
     /// # Panics
     ///
@@ -68,17 +77,46 @@ impl BreakerBoxSpec {
         self
     }
 
+    /// Lets the box live on a thread of its own, which ends with it.
+    ///
+    /// Its owners then run also while the application's runtime is busy or blocked, and
+    /// its breakers outlive that runtime.
+    pub fn own_thread(mut self) -> Self {
+        self.home = Home::OwnThread;
+        self
+    }
+
+    /// Lets the box live on this runtime; on the one that it is started on, unless set.
+    pub fn runtime(mut self, runtime: Handle) -> Self {
+        self.home = Home::Runtime(runtime);
+        self
+    }
+
     /// Starts an empty box.
     ///
     /// # Errors
     ///
-    /// [`StartError`] if its supervisor cannot be started.
+    /// [`StartError`] if its supervisor cannot be started: there is no tokio runtime
+    /// ([`NoRuntime`](StartError::NoRuntime)), that has no timers
+    /// ([`NoTimers`](StartError::NoTimers)), it has ended
+    /// ([`Interrupted`](StartError::Interrupted)), or there is no thread to be had
+    /// ([`NoThread`](StartError::NoThread)).
     ///
     /// # Cancel safety
     ///
     /// Dropping it leaves nothing behind.
     pub async fn start(self) -> Result<BreakerBox, StartError> {
-        let supervisor = SupervisorSpec::new(Arc::clone(&self.name), Strategy::OneForOne);
-        BreakerBox::new(supervisor, &self).await
+        self.home.clone().start(self).await
+    }
+
+    /// Starts an empty box without async, on [`own_thread`](Self::own_thread) or
+    /// another [`runtime`](Self::runtime).
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), and [`StartError::WouldBlock`] on a thread of the
+    /// runtime that the box is to live on.
+    pub fn start_blocking(self) -> Result<BreakerBox, StartError> {
+        self.home.clone().start_blocking(self)
     }
 }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -13,8 +12,7 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::net::lookup_host;
 use tokio::time::{sleep, sleep_until};
 
-use super::{Endpoint, Pool, PoolStartError, Shared};
-use crate::breaker_box::WeakBreakerBox;
+use super::{Endpoint, Pool, PoolStartError, WeakPool};
 use crate::{AddError, CancellationToken, ChildSpec, clock};
 
 impl<T: Clone + Send + Sync + 'static> Pool<T> {
@@ -42,12 +40,9 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         E: fmt::Display + Send + 'static,
     {
         let name = discovery_name(&self.shared.name);
-        let (breakers, shared) = (self.breakers.downgrade(), Arc::clone(&self.shared));
-        let follow = ChildSpec::task(name.clone(), move |stop| {
-            let (breakers, shared) = (breakers.clone(), Arc::clone(&shared));
-            run(breakers, shared, source(), stop)
-        });
-        self.change(|pool| async move {
+        let pool = self.downgrade();
+        let follow = ChildSpec::task(name.clone(), move |stop| run(pool.clone(), source(), stop));
+        let followed = self.change(|pool| async move {
             let added = pool.breakers.supervisor().add(follow.backoff(AGAIN)).await;
             added.map_err(|error| match error {
                 AddError::Duplicate { .. } => PoolStartError::Taken(name.into()),
@@ -55,8 +50,8 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
             })?;
             pool.shared.is_followed.store(true, Ordering::Relaxed);
             Ok(())
-        })
-        .await
+        });
+        followed.await.unwrap_or(Err(PoolStartError::Stopped))
     }
 }
 
@@ -108,8 +103,7 @@ async fn look_up(host: &str) -> io::Result<BTreeSet<SocketAddr>> {
 
 /// Follows one stream to its end, which is an error.
 async fn run<T, S, E>(
-    breakers: WeakBreakerBox,
-    shared: Arc<Shared<T>>,
+    pool: WeakPool<T>,
     updates: S,
     stop: CancellationToken,
 ) -> Result<(), &'static str>
@@ -123,11 +117,7 @@ where
         loop {
             let asked = clock::now();
             let update = updates.next().await?;
-            let pool = Pool {
-                breakers: breakers.upgrade()?,
-                key: None,
-                shared: Arc::clone(&shared),
-            };
+            let pool = pool.upgrade()?;
             if let Err(error) = apply(&pool, update).await {
                 tracing::warn!(pool.name = pool.name(), error, "endpoints not updated");
                 // Who fails at once would be asked again and again.

@@ -1,18 +1,17 @@
 use std::collections::BTreeSet;
-use std::future::pending;
-use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use breakerbox_core::{Backoff, Duty, EndpointId, PoolConfig};
+use futures_util::future::join_all;
 use ractor::RpcReplyPort;
-use tokio::task::JoinError;
 
 use super::owner::PoolMessage;
 use super::shared::Joins;
 use super::slot::Slot;
 use super::{Endpoint, Pool, PoolStartError, checker, discovery};
+use crate::breaker_box::Whole;
 use crate::{AddError, BreakerError, ChildSpec, CommandError, Restart};
 
 impl<T: Clone + Send + Sync + 'static> Pool<T> {
@@ -27,8 +26,8 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     ///
     /// Dropping it does not take the command back.
     pub async fn add(&self, endpoint: Endpoint<T>) -> Result<(), PoolStartError> {
-        self.change(|pool| async move { pool.admit(endpoint, Joins::Later).await })
-            .await
+        let added = self.change(|pool| async move { pool.admit(endpoint, Joins::Later).await });
+        added.await.unwrap_or(Err(PoolStartError::Stopped))
     }
 
     /// Removes an endpoint; calls that are under way go on. False if there is none
@@ -39,8 +38,8 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// Dropping it does not take the command back.
     pub async fn remove(&self, endpoint: &str) -> bool {
         let endpoint: Arc<str> = endpoint.into();
-        self.change(|pool| async move { pool.dismiss(&endpoint).await })
-            .await
+        let removed = self.change(|pool| async move { pool.dismiss(&endpoint).await });
+        removed.await.unwrap_or(false)
     }
 
     /// Sends an endpoint no new calls until it is [`enable`](Self::enable)d. False
@@ -90,11 +89,11 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         config
             .check_for_contradictions()
             .map_err(CommandError::Config)?;
-        self.change(move |pool| async move { pool.go_by(config).await })
-            .await
+        let changed = self.change(move |pool| async move { pool.go_by(config).await });
+        changed.await.unwrap_or(Err(CommandError::Stopped))
     }
 
-    /// Removes all endpoints and the pool's owner from the box.
+    /// Removes all endpoints and the pool's owner from the box; its name is free then.
     ///
     /// Calls find no endpoint after that.
     ///
@@ -102,20 +101,23 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     ///
     /// Dropping it does not take the command back.
     pub async fn close(&self) {
-        self.change(|pool| async move {
-            // Each error means that the box has ended.
-            if pool.shared.is_followed.swap(false, Ordering::Relaxed) {
-                let discovery = discovery::discovery_name(&pool.shared.name);
-                let _ended = pool.breakers.supervisor().remove(&discovery).await;
+        self.change(|pool| async move { pool.dismantle().await })
+            .await;
+    }
+
+    pub(super) async fn dismantle(&self) {
+        // Each error means that the box has ended.
+        if self.shared.is_followed.swap(false, Ordering::Relaxed) {
+            let discovery = discovery::discovery_name(&self.shared.name);
+            let _ended = self.breakers.supervisor().remove(&discovery).await;
+        }
+        for endpoint in self.shared.names() {
+            if !self.dismiss(&endpoint).await {
+                self.dismiss_without_owner(&endpoint).await;
             }
-            for endpoint in pool.shared.names() {
-                if !pool.dismiss(&endpoint).await {
-                    pool.dismiss_without_owner(&endpoint).await;
-                }
-            }
-            let _ended = pool.breakers.supervisor().remove(&pool.shared.name).await;
-        })
-        .await;
+        }
+        self.breakers.forget_pool(&self.shared.name, &self.shared);
+        let _ended = self.breakers.supervisor().remove(&self.shared.name).await;
     }
 
     /// Makes these its endpoints: adds who is new, removes who is missing, and
@@ -138,7 +140,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     ) -> Result<(), PoolStartError> {
         let endpoints: Vec<_> = endpoints.into_iter().collect();
         let names = names(&endpoints)?;
-        self.change(|pool| async move {
+        let updated = self.change(|pool| async move {
             for endpoint in endpoints {
                 pool.admit_or_adjust(endpoint).await?;
             }
@@ -148,30 +150,27 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
                 }
             }
             Ok(())
-        })
-        .await
+        });
+        updated.await.unwrap_or(Err(PoolStartError::Stopped))
     }
 
     /// Makes one change after the other, and each of them to its end, whether its
-    /// caller still waits or not: half of one would be an endpoint without checks,
-    /// or a breaker without an endpoint.
-    pub(super) async fn change<R, F>(&self, change: impl FnOnce(Self) -> F + Send + 'static) -> R
+    /// caller still waits or not. None if the box's runtime has ended.
+    pub(super) async fn change<R, F>(
+        &self,
+        change: impl FnOnce(Self) -> F + Send + 'static,
+    ) -> Option<R>
     where
         R: Send + 'static,
         F: Future<Output = R> + Send,
     {
         let pool = self.clone();
-        let changing = tokio::spawn(async move {
+        let changing = async move {
             let shared = Arc::clone(&pool.shared);
             let _one_at_a_time = shared.changing.lock().await;
             change(pool).await
-        });
-        match changing.await.map_err(JoinError::try_into_panic) {
-            Ok(changed) => changed,
-            Err(Ok(panic)) => resume_unwind(panic),
-            // The runtime ends, and so does whoever waits.
-            Err(Err(_cancelled)) => pending().await,
-        }
+        };
+        Whole::begin(self.breakers.runtime(), changing, drop).await
     }
 
     pub(super) async fn admit(
@@ -191,7 +190,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
             error => PoolStartError::Breaker(error),
         })?;
         let (spec, is_checked) = (endpoint.spec, endpoint.check.is_some());
-        let slot = Box::new(Slot::new(endpoint, made));
+        let slot = Box::new(Slot::new(endpoint, Arc::clone(made.shared())));
         let admitted = |reply| PoolMessage::Admit(slot, spec, joins, reply);
         let Some(id) = self.tell(admitted).await else {
             self.breakers.remove(&breaker).await;
@@ -254,13 +253,12 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         self.tell(|reply| PoolMessage::Reconfigure(Box::new(config), reply))
             .await
             .ok_or(CommandError::Stopped)?;
-        let mut all = Ok(());
-        for endpoint in self.endpoints() {
-            if let Some(breaker) = self.breaker(&endpoint) {
-                all = all.and(breaker.reconfigure(config.of_breakers()).await);
-            }
-        }
-        all
+        let breakers = self.shared.breakers();
+        let changed = breakers
+            .iter()
+            .map(|breaker| breaker.reconfigure(config.of_breakers()));
+        // Side by side, so that stuck ones take a second together.
+        join_all(changed).await.into_iter().collect()
     }
 
     async fn start_checks(&self, id: EndpointId, endpoint: &str) -> Result<(), PoolStartError> {

@@ -20,7 +20,8 @@ use super::owner::PoolMessage;
 use super::quantile::Quantile;
 use super::slot::Slot;
 use super::{EndpointSnapshot, PoolEvent, PoolSnapshot};
-use crate::{clock, lock};
+use crate::bus::Bus;
+use crate::{breaker, clock, lock};
 
 /// What a pool's owner and its callers have in common.
 ///
@@ -32,7 +33,7 @@ pub(super) struct Shared<T> {
     pub(super) changing: tokio::sync::Mutex<()>,
     config: ArcSwap<PoolConfig>,
     desk: Mutex<Desk<T>>,
-    events: broadcast::Sender<PoolEvent>,
+    events: Bus<PoolEvent>,
     pub(super) extras: Extras,
     /// Whether the child that would follow a stream is its own.
     pub(super) is_followed: AtomicBool,
@@ -58,7 +59,7 @@ impl<T> Shared<T> {
             actor: Mutex::new(None),
             changing: tokio::sync::Mutex::new(()),
             config: ArcSwap::from_pointee(config),
-            events: broadcast::Sender::new(BACKLOG),
+            events: Bus::new(),
             extras: Extras::default(),
             is_followed: AtomicBool::new(false),
             lineup: ArcSwap::from_pointee(Lineup::new(roster.rotation(), Vec::new())),
@@ -85,6 +86,11 @@ impl<T> Shared<T> {
 
     pub(super) fn subscribe(&self) -> broadcast::Receiver<PoolEvent> {
         self.events.subscribe()
+    }
+
+    /// Its owner is gone for good.
+    pub(super) fn end(&self) {
+        self.events.close();
     }
 
     pub(super) fn actor(&self) -> Option<ActorRef<PoolMessage<T>>> {
@@ -121,6 +127,13 @@ impl<T> Shared<T> {
 
     pub(super) fn slot(&self, id: EndpointId) -> Option<Arc<Slot<T>>> {
         lock::with(&self.desk, |desk| desk.slots.get(&id).cloned())
+    }
+
+    pub(super) fn breakers(&self) -> Vec<Arc<breaker::Shared>> {
+        lock::with(&self.desk, |desk| {
+            let slots = desk.slots.values();
+            slots.map(|slot| Arc::clone(&slot.breaker)).collect()
+        })
     }
 
     pub(super) fn names(&self) -> Vec<Arc<str>> {
@@ -251,7 +264,7 @@ impl<T> Shared<T> {
     pub(super) fn breaker_changed(&self, breaker: &str) {
         self.act(|desk, now| {
             let mut slots = desk.slots.iter();
-            let found = slots.find(|(_, slot)| slot.breaker.name() == breaker);
+            let found = slots.find(|(_, slot)| **slot.breaker.name() == *breaker);
             if let Some((id, state)) = found.map(|(id, slot)| (*id, slot.state())) {
                 desk.roster.breaker_changed(id, state, now);
             }
@@ -293,8 +306,7 @@ impl<T> Shared<T> {
                 endpoint.from = %from, endpoint.to = %to, "endpoint changed"
             );
         }
-        // An error means that nobody listens, which is fine.
-        let _unheard = self.events.send(event);
+        self.events.send(event);
     }
 }
 
@@ -321,5 +333,3 @@ pub(super) enum Joins {
     AtStart,
     Later,
 }
-
-const BACKLOG: usize = 1_024;

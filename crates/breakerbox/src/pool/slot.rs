@@ -7,14 +7,15 @@ use breakerbox_core::{Load, State, Verdict};
 use super::latency::Latency;
 use super::{Endpoint, HealthCheck};
 use crate::moment::Moment;
-use crate::{Breaker, OwnedPermit};
+use crate::{OwnedPermit, breaker};
 
 /// An endpoint as its pool's callers share it.
 ///
 /// All orderings are relaxed: nothing is published by these numbers, and none
 /// of them depends on another.
 pub(super) struct Slot<T> {
-    pub(super) breaker: Breaker,
+    /// Not a handle, which would keep the box alive from within.
+    pub(super) breaker: Arc<breaker::Shared>,
     /// Until when it asked to be left alone; 0 for never.
     busy_until: AtomicU64,
     /// Since the owner last looked.
@@ -31,7 +32,7 @@ pub(super) struct Slot<T> {
 }
 
 impl<T> Slot<T> {
-    pub(super) fn new(endpoint: Endpoint<T>, breaker: Breaker) -> Self {
+    pub(super) fn new(endpoint: Endpoint<T>, breaker: Arc<breaker::Shared>) -> Self {
         Self {
             breaker,
             busy_until: AtomicU64::new(0),
@@ -65,7 +66,7 @@ impl<T> Slot<T> {
 
     /// Whether its breaker rejects for sure.
     pub(super) fn rejects(&self) -> bool {
-        self.breaker.shared().rejection().is_some()
+        self.breaker.rejection().is_some()
     }
 
     pub(super) fn in_flight(&self) -> u32 {
@@ -93,7 +94,7 @@ impl<T> Slot<T> {
         self.in_flight
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
             .ok()?;
-        let permit = self.breaker.try_acquire_owned().ok();
+        let permit = OwnedPermit::try_acquire(&self.breaker).ok();
         if permit.is_none() {
             self.in_flight.fetch_sub(1, Ordering::Relaxed);
         }

@@ -86,7 +86,7 @@ impl SupervisorArguments {
             booted,
             children: spec.children,
             maximum: spec.maximum,
-            publisher: Publisher::new(Published::new(spec.name, &events)),
+            publisher: Publisher::new(Published::new(spec.name, &events), spec.end_hook),
             events: EventSender::new(events),
             supervision: Supervision::new(spec.strategy, spec.intensity, seed)
                 .auto_shutdown(spec.auto_shutdown)

@@ -5,6 +5,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use ractor::{Actor, ActorCell, ActorId, SpawnErr};
 
+use super::recipe::Recipe;
 use super::runnable::{Runnable, StartRequest, StopResult};
 use super::shell::{CurrentShell, FirstIncarnation, Shell, Slot, StartFailed, start_timed_out};
 use super::{ChildKind, Departure, Shutdown, catch};
@@ -12,7 +13,7 @@ use super::{ChildKind, Departure, Shutdown, catch};
 /// A child that is a ractor actor, made anew for each incarnation.
 pub(super) struct ActorChild<A: Actor, F> {
     current: Arc<CurrentShell<A>>,
-    make: F,
+    make: Recipe<F>,
 }
 
 impl<A, F> ActorChild<A, F>
@@ -23,7 +24,7 @@ where
     pub(super) fn new(make: F) -> Self {
         Self {
             current: Arc::new(CurrentShell::none()),
-            make,
+            make: Recipe::new(Arc::new(make)),
         }
     }
 
@@ -36,7 +37,8 @@ where
         if let Some(shell) = ended {
             request.after(shell.wait_ended()).await?;
         }
-        let (actor, arguments) = catch::call(|| (self.make)()).map_err(Exit::InitFailed)?;
+        let make = self.make.get().ok_or(Exit::Killed)?;
+        let (actor, arguments) = catch::call(|| make()).map_err(Exit::InitFailed)?;
         match running {
             Some(shell) => shell.restart(actor, arguments, request).await,
             None => self.spawn_shell(actor, arguments, request).await,
@@ -119,6 +121,10 @@ where
             let _ended = ended.await;
         }
         .boxed()
+    }
+
+    fn discard_recipe(&self) {
+        self.make.discard();
     }
 
     /// ractor kills the shells that are linked to a supervisor's actor, but

@@ -208,6 +208,13 @@ impl ChildSpec {
         &self.name
     }
 
+    /// At the end of its supervisor it stops beside neighbours of which the same is
+    /// true, so one that is stuck delays none of them.
+    pub(crate) fn side_by_side(mut self) -> Self {
+        self.policy = self.policy.side_by_side();
+        self
+    }
+
     /// Calls `hook` once, when it is certain that the child stays down.
     ///
     /// It runs in the supervisor's actor: as soon as the supervisor gives up,

@@ -1,8 +1,11 @@
+use std::fmt;
+
 use breakerbox_core::Ending;
 
 use super::catch;
 
-/// A function that is called once, when it is certain that a child stays down.
+/// A function that is called once, when it is certain that a child, or a supervisor,
+/// stays down.
 ///
 /// The call cannot be lost: dropping it uncalled, as with a recipe that is
 /// refused, calls it.
@@ -29,6 +32,12 @@ impl DownHook {
         {
             tracing::error!(panic, "the hook for a child that is down panicked");
         }
+    }
+}
+
+impl fmt::Debug for DownHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DownHook").finish_non_exhaustive()
     }
 }
 

@@ -138,7 +138,7 @@ impl ManagedChild {
     }
 
     /// Aborts the task that runs; the future stops the child.
-    pub(super) fn stopped(&mut self) -> impl Future<Output = StopResult> + Send + 'static {
+    pub(super) fn stopped(&mut self) -> impl Future<Output = StopResult> + Send + use<> {
         drop(self.task.take());
         let runnable = Arc::clone(self.entry.runnable());
         let shutdown = self.shutdown;

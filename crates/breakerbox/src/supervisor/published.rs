@@ -9,6 +9,7 @@ use breakerbox_core::{ChildId, Phase};
 use futures_util::future::join_all;
 use tokio::sync::{broadcast, watch};
 
+use super::down_hook::DownHook;
 use super::{ChildSnapshot, Report, Stopped, Supervisor, SupervisorEvent, SupervisorSnapshot};
 use crate::lock;
 pub(super) use child_entry::ChildEntry;
@@ -190,12 +191,15 @@ impl Published {
 
 /// What a supervisor publishes by; dropping it publishes the supervisor's end.
 pub(super) struct Publisher {
+    /// Called when this is dropped, after the end is published.
+    _end_hook: DownHook,
     published: Arc<Published>,
 }
 
 impl Publisher {
-    pub(super) fn new(published: Published) -> Self {
+    pub(super) fn new(published: Published, end_hook: DownHook) -> Self {
         Self {
+            _end_hook: end_hook,
             published: Arc::new(published),
         }
     }

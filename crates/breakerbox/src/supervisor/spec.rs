@@ -4,12 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use breakerbox_core::{AutoShutdown, Exit, OnLimit, RestartIntensity, Strategy};
+use breakerbox_core::{AutoShutdown, Ending, Exit, OnLimit, RestartIntensity, Strategy};
 use ractor::Actor;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::actor::{SupervisorActor, SupervisorArguments};
-use super::{ChildSpec, Supervisor};
+use super::down_hook::DownHook;
+use super::{ChildSpec, Supervisor, catch};
 
 /// The recipe of a supervisor: its children, and how many restarts it allows.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ use super::{ChildSpec, Supervisor};
 pub struct SupervisorSpec {
     pub(super) auto_shutdown: AutoShutdown,
     pub(super) children: Vec<ChildSpec>,
+    /// Called once nothing of it is left.
+    pub(super) end_hook: DownHook,
     pub(super) intensity: RestartIntensity,
     /// The most children at a time, and who ends for good is forgotten.
     pub(super) maximum: Option<usize>,
@@ -31,6 +35,7 @@ impl SupervisorSpec {
         Self {
             auto_shutdown: AutoShutdown::Never,
             children: Vec::new(),
+            end_hook: DownHook::none(),
             intensity: INTENSITY,
             maximum: None,
             name: name.into(),
@@ -74,21 +79,27 @@ impl SupervisorSpec {
         self
     }
 
+    /// Calls `hook` once, when it has ended, however it has, or was never started.
+    ///
+    /// It runs in the supervisor's actor and must not block; its panic is caught.
+    pub(crate) fn on_end(mut self, hook: impl FnOnce(Ending) + Send + 'static) -> Self {
+        self.end_hook = DownHook::new(hook);
+        self
+    }
+
     /// Starts the children in order, and returns when every one is up.
     ///
     /// # Errors
     ///
-    /// When two children have the same name, before anything is started; and
-    /// when a child does not come up, after those before it have been stopped.
+    /// When two children have the same name, or there is no tokio runtime with timers,
+    /// before anything is started; and when a child does not come up, after those
+    /// before it have been stopped.
     ///
     /// # Cancel safety
     ///
     /// Dropping it stops in the background what was started.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
     pub async fn start(self) -> Result<Supervisor, StartError> {
+        refuse_bad_runtime()?;
         self.refuse_duplicates()?;
         let (booted_sender, booted) = oneshot::channel();
         let arguments = SupervisorArguments::new(self, booted_sender);
@@ -118,6 +129,16 @@ impl SupervisorSpec {
     }
 }
 
+/// Nothing is restarted in time where there is no time.
+fn refuse_bad_runtime() -> Result<(), StartError> {
+    if Handle::try_current().is_err() {
+        return Err(StartError::NoRuntime);
+    }
+    // tokio tells only by a panic.
+    let has_timers = catch::call(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok();
+    has_timers.then_some(()).ok_or(StartError::NoTimers)
+}
+
 /// A supervisor did not come up.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -134,8 +155,19 @@ pub enum StartError {
         /// The name.
         child: String,
     },
-    /// The supervisor's actor was stopped or killed meanwhile.
+    /// The supervisor's actor was stopped or killed meanwhile, or its runtime ended.
     Interrupted,
+    /// This is no tokio runtime, and none was named.
+    NoRuntime,
+    /// The thread that a box is to have of its own cannot be started.
+    NoThread {
+        /// What the system says.
+        error: String,
+    },
+    /// The runtime has no timers.
+    NoTimers,
+    /// This thread drives the runtime that a box is to live on, and must not block.
+    WouldBlock,
 }
 
 impl Error for StartError {}
@@ -146,6 +178,19 @@ impl fmt::Display for StartError {
             Self::Child { child, exit } => write!(f, "child {child:?} {exit}"),
             Self::Duplicate { child } => write!(f, "two children are named {child:?}"),
             Self::Interrupted => f.write_str("the supervisor was ended while it started"),
+            Self::NoRuntime => f.write_str(
+                "there is no tokio runtime here: start it inside of one, or give a box \
+                 `own_thread` or a `runtime`",
+            ),
+            Self::NoThread { error } => write!(f, "the box has got no thread: {error}"),
+            Self::NoTimers => f.write_str(
+                "the tokio runtime has no timers: call `enable_time` or `enable_all` on its \
+                 builder",
+            ),
+            Self::WouldBlock => f.write_str(
+                "this thread drives the runtime that the box is to live on, and would wait \
+                 for itself: await `start` here, or give the box `own_thread`",
+            ),
         }
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::actor::{SupervisorActor, SupervisorArguments};
 use super::current::Current;
+use super::recipe::Recipe;
 use super::runnable::{Runnable, StartRequest, StopResult};
 use super::shell::start_timed_out;
 use super::{
@@ -19,7 +20,7 @@ use super::{
 pub(super) struct SupervisorChild {
     current: Current<Supervisor>,
     kind: ChildKind,
-    make: Box<dyn Fn() -> SupervisorSpec + Send + Sync>,
+    make: Recipe<dyn Fn() -> SupervisorSpec + Send + Sync>,
 }
 
 impl SupervisorChild {
@@ -27,7 +28,7 @@ impl SupervisorChild {
         Self {
             current: Current::none(),
             kind: ChildKind::Supervisor,
-            make: Box::new(make),
+            make: Recipe::new(Arc::new(make)),
         }
     }
 
@@ -42,7 +43,8 @@ impl SupervisorChild {
         if let Some(former) = self.current.get() {
             request.after(former.gone()).await?;
         }
-        let spec = catch::call(|| (self.make)()).map_err(Exit::InitFailed)?;
+        let make = self.make.get().ok_or(Exit::Killed)?;
+        let spec = catch::call(|| make()).map_err(Exit::InitFailed)?;
         spec.refuse_duplicates().map_err(init_failed)?;
         // A start that blocked its thread may have been given up meanwhile.
         tokio::task::yield_now().await;
@@ -93,6 +95,10 @@ impl Runnable for SupervisorChild {
             }
         }
         .boxed()
+    }
+
+    fn discard_recipe(&self) {
+        self.make.discard();
     }
 
     fn kill(&self) {

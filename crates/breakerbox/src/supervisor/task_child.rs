@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use super::current::Current;
+use super::recipe::Recipe;
 use super::runnable::{Runnable, StartRequest, StopResult};
 use super::shell::start_timed_out;
 use super::shutdown::KILL_TIMEOUT;
@@ -19,12 +20,11 @@ use running_task::RunningTask;
 /// A child that is an async function, called anew for each incarnation.
 pub(super) struct TaskChild {
     current: Current<RunningTask>,
-    run: Run,
+    run: Recipe<Run>,
 }
 
 /// Makes a future that has not yet called the user's function.
-type Run =
-    Box<dyn Fn(CancellationToken, Ready) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+type Run = dyn Fn(CancellationToken, Ready) -> BoxFuture<'static, Result<(), String>> + Send + Sync;
 
 impl TaskChild {
     pub(super) fn new(
@@ -35,7 +35,7 @@ impl TaskChild {
     ) -> Self {
         Self {
             current: Current::none(),
-            run: Box::new(run),
+            run: Recipe::new(Arc::new(run)),
         }
     }
 
@@ -44,7 +44,8 @@ impl TaskChild {
             request.after(former.ended()).await?;
         }
         let timeout = request.start_timeout;
-        let task = RunningTask::spawn(&self.run, request);
+        let run = self.run.get().ok_or(Exit::Killed)?;
+        let task = RunningTask::spawn(&*run, request);
         if self.current.set(task.clone()).is_err() {
             task.kill();
             return Err(Exit::Killed);
@@ -83,6 +84,10 @@ impl Runnable for TaskChild {
             }
         }
         .boxed()
+    }
+
+    fn discard_recipe(&self) {
+        self.run.discard();
     }
 
     fn kill(&self) {

@@ -38,6 +38,8 @@ pub(in crate::breaker) struct Ledger {
     disarmed_streak: u32,
     /// The generation that the fuse and the cells count in.
     generation: Generation,
+    /// When a verdict was last found here or in the tally.
+    pub(super) last_verdict: Instant,
     /// When to look once more after falling asleep.
     look_again: Option<Instant>,
     /// What the owner has not told anybody.
@@ -71,7 +73,7 @@ pub(in crate::breaker) enum Need {
 }
 
 impl Ledger {
-    pub(super) fn new(circuit: Circuit) -> Self {
+    pub(super) fn new(circuit: Circuit, now: Instant) -> Self {
         Self {
             alarm: None,
             asked: Asked::No,
@@ -80,6 +82,7 @@ impl Ledger {
             disarmed_streak: 0,
             generation: circuit.generation(),
             circuit,
+            last_verdict: now,
             look_again: None,
             news: Untold::default(),
             owner: Owner::Expected,
@@ -102,6 +105,9 @@ impl Ledger {
         self.disarmed_streak = reading.word.streak;
         let new = self.consumed.advance(&reading, &self.circuit.counts());
         let was_overridden = self.circuit.overriding().is_some();
+        if new.has_verdicts() {
+            self.last_verdict = now;
+        }
         self.circuit.absorb(&new, now);
         if let Some(last) = self.cut_by(path) {
             self.circuit.admitted(last, now);
@@ -124,6 +130,7 @@ impl Ledger {
         if self.owner == Owner::GoneForGood {
             return None;
         }
+        self.last_verdict = now;
         let question = self.circuit.record(ticket, outcome, pace, now)?;
         Some(self.questions.push(question))
     }

@@ -106,5 +106,6 @@ impl ChildEntry {
                 status.since = clock::now();
             }
         });
+        self.runnable.discard_recipe();
     }
 }

@@ -1,17 +1,20 @@
-//! The end of a supervisor: its children stop, one after another.
+//! The end of a supervisor: its children stop.
 
 use std::sync::Arc;
 
-use breakerbox_core::{ChildId, Directive, Phase};
+use breakerbox_core::{ChildId, Directive, Incarnation, Phase};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 
 use super::super::managed_child::{ManagedChild, Stage};
 use super::super::published;
+use super::super::runnable::StopResult;
 use super::super::shutdown::KILL_TIMEOUT;
 use super::SupervisorState;
 use crate::clock;
 
 impl SupervisorState {
-    /// Stops all children, one after another, and publishes the report.
+    /// Stops all children, as many at a time as may be, and publishes the report.
     pub(crate) async fn shutdown(&mut self) {
         self.publisher.set_phase(Phase::Stopping);
         self.timer.clear();
@@ -24,14 +27,22 @@ impl SupervisorState {
             .children
             .iter()
             .filter(|(_, managed)| is_stopping(managed));
+        let mut departing = FuturesUnordered::new();
         for child in stopping.map(|(child, _)| *child).collect::<Vec<_>>() {
-            self.stop_and_wait(child).await;
+            departing.extend(self.begin_to_stop(child));
         }
-        while let Some(directive) = self.supervision.poll_directive() {
-            match directive {
-                Directive::Stop { child, .. } => self.stop_and_wait(child).await,
-                other => self.run_directive(other),
+        loop {
+            while let Some(directive) = self.supervision.poll_directive() {
+                match directive {
+                    Directive::Stop { child, .. } => departing.extend(self.begin_to_stop(child)),
+                    other => self.run_directive(other),
+                }
             }
+            let Some(departed) = departing.next().await else {
+                break;
+            };
+            self.report.stopped(departed.name, &departed.result);
+            self.stopped(departed.child, departed.incarnation, departed.result);
         }
         let stuck = published::stuck_after(stuck_before, KILL_TIMEOUT).await;
         let mut report = self.report.finish();
@@ -39,17 +50,31 @@ impl SupervisorState {
         self.publisher.set_report(report);
     }
 
-    /// Stops a child while shutting down, and waits for it.
-    async fn stop_and_wait(&mut self, child: ChildId) {
-        let managed = self.children.get_mut(&child);
-        let (Some(managed), Some(status)) = (managed, self.supervision.status(child)) else {
-            return;
-        };
-        let (name, incarnation) = (Arc::clone(managed.entry.name()), status.incarnation);
+    /// Stops a child while shutting down; the future waits for it.
+    fn begin_to_stop(
+        &mut self,
+        child: ChildId,
+    ) -> Option<impl Future<Output = Departed> + Send + use<>> {
+        let managed = self.children.get_mut(&child)?;
+        let incarnation = self.supervision.status(child)?.incarnation;
+        let name = Arc::clone(managed.entry.name());
         let stopped = managed.stopped();
         self.publish(child);
-        let result = stopped.await;
-        self.report.stopped(name, &result);
-        self.stopped(child, incarnation, result);
+        Some(async move {
+            Departed {
+                child,
+                incarnation,
+                name,
+                result: stopped.await,
+            }
+        })
     }
+}
+
+/// A child that was stopped at the end of its supervisor.
+struct Departed {
+    child: ChildId,
+    incarnation: Incarnation,
+    name: Arc<str>,
+    result: StopResult,
 }

@@ -1,0 +1,68 @@
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use super::{Breaker, Shared};
+use crate::{BreakerBox, WeakBreakerBox};
+
+/// A handle on a [`Breaker`] that keeps neither it nor its box.
+///
+/// For children of the box's own tree, such as a worker that calls through a breaker
+/// of the box that supervises it: the tree ends when nobody else has a handle.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use breakerbox::{BreakerBox, BreakerConfig, CallError, ChildSpec};
+///
+/// # async fn next_job() -> u8 { std::future::pending().await }
+/// # async fn mail(_job: u8) -> Result<(), std::io::Error> { Ok(()) }
+/// let breakers = BreakerBox::start("checkout").await?;
+/// let smtp = breakers.breaker("smtp", BreakerConfig::new()).await?.downgrade();
+/// let mailer = ChildSpec::task("mailer", move |stop| {
+///     let smtp = smtp.clone();
+///     async move {
+///         while let Some(job) = stop.run_until_cancelled(next_job()).await {
+///             let Some(smtp) = smtp.upgrade() else { break };
+///             smtp.call(mail(job)).await?;
+///         }
+///         Ok::<_, CallError<std::io::Error>>(())
+///     }
+/// });
+/// breakers.supervisor().add(mailer).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct WeakBreaker {
+    breakers: WeakBreakerBox,
+    shared: Weak<Shared>,
+}
+
+impl WeakBreaker {
+    pub(super) fn new(breakers: &BreakerBox, shared: &Arc<Shared>) -> Self {
+        Self {
+            breakers: breakers.downgrade(),
+            shared: Arc::downgrade(shared),
+        }
+    }
+
+    /// The breaker; None once it has been removed or retired, has lost its owner for
+    /// good, or its box has ended or has no handle left.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Breaker> {
+        let breakers = self.breakers.upgrade()?;
+        let shared = self.shared.upgrade()?;
+        let is_there = breakers.holds(&shared);
+        is_there.then(|| Breaker::new(breakers, shared))
+    }
+}
+
+impl fmt::Debug for WeakBreaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shared = self.shared.upgrade();
+        let name = shared.as_ref().map(|shared| &**shared.name());
+        f.debug_struct("WeakBreaker").field("name", &name).finish()
+    }
+}

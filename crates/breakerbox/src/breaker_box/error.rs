@@ -1,0 +1,63 @@
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use breakerbox_core::ConfigError;
+
+/// A box has no such breaker to give.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum BreakerError {
+    /// The configuration contradicts itself.
+    Config(ConfigError),
+    /// There is a breaker of this name that was made with another configuration.
+    Conflict(Arc<str>),
+    /// The box holds this many breakers already, which is its maximum.
+    Full(usize),
+    /// The box has ended.
+    Stopped,
+    /// A child of the box's supervisor that is no breaker has this name.
+    Taken(Arc<str>),
+    /// This thread drives the runtime that the box lives on, and must not block.
+    WouldBlock,
+}
+
+impl Error for BreakerError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Config(error) => Some(error),
+            Self::Conflict(_)
+            | Self::Full(_)
+            | Self::Stopped
+            | Self::Taken(_)
+            | Self::WouldBlock => None,
+        }
+    }
+}
+
+impl fmt::Display for BreakerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(_) => f.write_str("the breaker's configuration contradicts itself"),
+            Self::Conflict(name) => write!(
+                f,
+                "there is a breaker {name:?} with another configuration: \
+                 use `reconfigure` to change it, or another name"
+            ),
+            Self::Full(maximum) => write!(
+                f,
+                "the box holds {maximum} breakers, its maximum, and each of them is in use \
+                 or has verdicts to remember"
+            ),
+            Self::Stopped => f.write_str("the box has ended"),
+            Self::Taken(name) => write!(
+                f,
+                "the box's supervisor has a child {name:?} that is no breaker"
+            ),
+            Self::WouldBlock => f.write_str(
+                "this thread drives the runtime that the box lives on, and would wait for \
+                 itself: await `breaker` here",
+            ),
+        }
+    }
+}

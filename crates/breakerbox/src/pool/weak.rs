@@ -1,0 +1,53 @@
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use super::{Pool, Shared};
+use crate::WeakBreakerBox;
+
+/// A handle on a [`Pool`] that keeps neither it nor its box.
+///
+/// For children of the box's own tree; see [`WeakBreaker`](crate::WeakBreaker).
+pub struct WeakPool<T> {
+    breakers: WeakBreakerBox,
+    key: Option<u64>,
+    shared: Weak<Shared<T>>,
+}
+
+impl<T> WeakPool<T> {
+    pub(super) fn new(pool: &Pool<T>) -> Self {
+        Self {
+            breakers: pool.breakers.downgrade(),
+            key: pool.key,
+            shared: Arc::downgrade(&pool.shared),
+        }
+    }
+
+    /// The pool; None once its box has no handle left, or it has been closed and has
+    /// none itself.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Pool<T>> {
+        Some(Pool {
+            breakers: self.breakers.upgrade()?,
+            key: self.key,
+            shared: self.shared.upgrade()?,
+        })
+    }
+}
+
+impl<T> Clone for WeakPool<T> {
+    fn clone(&self) -> Self {
+        Self {
+            breakers: self.breakers.clone(),
+            key: self.key,
+            shared: Weak::clone(&self.shared),
+        }
+    }
+}
+
+impl<T> fmt::Debug for WeakPool<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shared = self.shared.upgrade();
+        let name = shared.as_ref().map(|shared| &*shared.name);
+        f.debug_struct("WeakPool").field("name", &name).finish()
+    }
+}
