@@ -49,6 +49,7 @@ impl Journal {
         if let Event::Changed {
             breaker,
             transition,
+            ..
         } = event
         {
             self.changes.push((breaker, transition));

@@ -402,6 +402,7 @@ impl Circuit {
     fn record_push_back(&mut self, outcome: Outcome) {
         if let Outcome::Failure {
             retry_after: Some(asked),
+            ..
         } = outcome
         {
             let until = span::after(self.now, asked.min(self.config.retry_after_cap));

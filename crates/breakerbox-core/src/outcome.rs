@@ -1,10 +1,14 @@
 use std::time::Duration;
 
+use crate::FailureKind;
+
 /// The verdict on one call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Outcome {
     /// The other side did not do its job.
     Failure {
+        /// What sort of failure it is, if anybody said.
+        kind: Option<FailureKind>,
         /// When the other side asked to be called again, if it did
         /// (`Retry-After`). It lengthens the next opening, up to
         /// [`retry_after_cap`](crate::BreakerConfig::retry_after_cap).
@@ -20,13 +24,26 @@ impl Outcome {
     /// A failure that came without advice when to retry.
     #[must_use]
     pub const fn failure() -> Self {
-        Self::Failure { retry_after: None }
+        Self::Failure {
+            kind: None,
+            retry_after: None,
+        }
+    }
+
+    /// A failure of this kind.
+    #[must_use]
+    pub const fn failure_of(kind: FailureKind) -> Self {
+        Self::Failure {
+            kind: Some(kind),
+            retry_after: None,
+        }
     }
 
     /// A failure whose sender asked not to be called for `retry_after`.
     #[must_use]
     pub const fn failure_after(retry_after: Duration) -> Self {
         Self::Failure {
+            kind: None,
             retry_after: Some(retry_after),
         }
     }

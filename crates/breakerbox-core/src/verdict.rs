@@ -46,7 +46,10 @@ impl Verdict {
     #[must_use]
     pub const fn outcome_without_pool(self) -> Outcome {
         match self {
-            Self::Pushback { retry_after } => Outcome::Failure { retry_after },
+            Self::Pushback { retry_after } => Outcome::Failure {
+                kind: None,
+                retry_after,
+            },
             Self::Final | Self::NotSent | Self::Sent | Self::Success => self.outcome(),
         }
     }

@@ -16,6 +16,8 @@ mod breaker {
     mod call_path;
     mod packed_ticket;
 }
+#[path = "../../breakerbox/src/failure.rs"]
+mod failure;
 #[path = "../../breakerbox/src/lock.rs"]
 mod lock;
 #[path = "../../breakerbox/src/moment.rs"]
@@ -25,6 +27,7 @@ mod rejected;
 #[path = "../../breakerbox/src/sync.rs"]
 mod sync;
 
+pub(crate) use failure::{Judgement, LastFailure};
 pub(crate) use rejected::Rejected;
 
 /// In no model a waker panics.

@@ -1,17 +1,19 @@
 use std::fmt;
 use std::future::pending;
+use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use breakerbox_core::{BreakerConfig, Outcome, Override, RejectReason, State};
+use breakerbox_core::{BreakerConfig, FailureKind, Outcome, Override, RejectReason, State};
 use ractor::{ActorRef, Message, RpcReplyPort};
-use tokio::runtime::Handle;
 use tokio::task::consume_budget;
 use tokio::time::sleep_until;
 
 use crate::guarded::Guarded;
-use crate::{AskError, BreakerBox, CallError, CommandError, Events, Rejected, ask};
+use crate::{
+    AskError, BreakerBox, CallError, CommandError, Events, Failure, Judgement, Rejected, ask,
+};
 
 mod answers;
 mod call;
@@ -95,7 +97,10 @@ impl Breaker {
     ///
     /// # Panics
     ///
-    /// When `future` does: that is a failure, and the panic goes on.
+    /// When `future` does: that is a failure, and the panic goes on. With a
+    /// [`call_timeout`](BreakerConfig::call_timeout) also on a tokio runtime without
+    /// timers, which judges nothing; outside of tokio the timers of the box's runtime
+    /// are used.
     ///
     /// # Cancel safety
     ///
@@ -108,7 +113,8 @@ impl Breaker {
         self.call_with(by_result, future)
     }
 
-    /// Makes a call, if it may be made, and lets `classify` judge how it ended.
+    /// Makes a call, if it may be made, and lets `classify` judge how it ended: by an
+    /// [`Outcome`], or a [`Failure`] with its kind and text.
     ///
     /// # Errors
     ///
@@ -142,14 +148,15 @@ impl Breaker {
     ///     .await;
     /// # }
     /// ```
-    pub fn call_with<T, E, F, C>(
+    pub fn call_with<T, E, F, C, J>(
         &self,
         classify: C,
         future: F,
     ) -> impl Future<Output = Result<T, CallError<E>>>
     where
         F: Future<Output = Result<T, E>>,
-        C: FnOnce(&Result<T, E>) -> Outcome,
+        C: FnOnce(&Result<T, E>) -> J,
+        J: Into<Judgement>,
     {
         Call::new(self, classify, future)
     }
@@ -229,7 +236,8 @@ impl Breaker {
         M: Message,
         T: Send + 'static,
     {
-        self.call(ask::ask(actor, question, within)).await
+        self.call_with(by_answer, ask::ask(actor, question, within))
+            .await
     }
 
     /// Asks leave for one call, to be settled by hand.
@@ -265,7 +273,7 @@ impl Breaker {
     ///
     /// # Panics
     ///
-    /// If it waits for the end of an opening and there is no tokio runtime with timers.
+    /// If it waits for the end of an opening on a tokio runtime without timers.
     ///
     /// # Cancel safety
     ///
@@ -288,9 +296,18 @@ impl Breaker {
             tokio::select! {
                 event = events.next(), if may_change => may_change = event.is_some(),
                 () = probe_ended => {}
-                () = until(rejected.retry_at()) => {}
+                () = self.until(rejected.retry_at()) => {}
             }
         }
+    }
+
+    /// Waits until an instant; forever without one.
+    async fn until(&self, instant: Option<Instant>) {
+        let Some(instant) = instant else {
+            return pending().await;
+        };
+        let timer = self.shared.timer(|| sleep_until(instant.into()));
+        timer.unwrap_or_else(|panic| resume_unwind(panic)).await;
     }
 
     /// What a call is told while every call is rejected; None at other times.
@@ -344,7 +361,7 @@ impl Breaker {
     ///
     /// # Panics
     ///
-    /// If it has to wait and there is no tokio runtime with timers.
+    /// If it has to wait on a tokio runtime without timers.
     ///
     /// # Cancel safety
     ///
@@ -362,7 +379,7 @@ impl Breaker {
     ///
     /// # Panics
     ///
-    /// If it has to wait and there is no tokio runtime with timers.
+    /// If it has to wait on a tokio runtime without timers.
     ///
     /// # Cancel safety
     ///
@@ -382,7 +399,7 @@ impl Breaker {
     ///
     /// # Panics
     ///
-    /// If it has to wait and there is no tokio runtime with timers.
+    /// If it has to wait on a tokio runtime without timers.
     ///
     /// # Cancel safety
     ///
@@ -405,7 +422,7 @@ impl Breaker {
     ///
     /// # Panics
     ///
-    /// If it has to wait and there is no tokio runtime with timers.
+    /// If it has to wait on a tokio runtime without timers.
     ///
     /// # Cancel safety
     ///
@@ -461,12 +478,17 @@ async fn let_others_run(rejected: Rejected) -> Rejected {
     rejected
 }
 
-/// Waits until an instant; forever without one, or without a runtime's clock.
-async fn until(instant: Option<Instant>) {
-    match instant {
-        Some(instant) if Handle::try_current().is_ok() => sleep_until(instant.into()).await,
-        Some(_) | None => pending().await,
-    }
+/// The verdict on a question to an actor.
+fn by_answer<T>(answer: &Result<T, AskError>) -> Judgement {
+    let Err(error) = answer else {
+        return Outcome::Success.into();
+    };
+    let kind = match error {
+        AskError::Crashed => FailureKind::PANIC,
+        AskError::NotRunning => FailureKind::REFUSED,
+        AskError::TimedOut(_) => FailureKind::TIMEOUT,
+    };
+    Failure::of(kind).text(error).into()
 }
 
 /// The verdict of a call that is judged by nothing but its result.

@@ -10,13 +10,13 @@ use tokio::time::sleep;
 
 use crate::abort_on_drop::AbortOnDrop;
 use crate::breaker::Shared;
-use crate::bus::Bus;
 use crate::guarded::Guarded;
 use crate::{
-    Breaker, Endpoint, Event, Events, Pool, PoolConfig, PoolStartError, Report, RestartIntensity,
+    Breaker, Endpoint, Events, Pool, PoolConfig, PoolStartError, Report, RestartIntensity,
     Snapshot, StartError, Supervisor, SupervisorSpec, clock, lock,
 };
 
+mod context;
 mod error;
 mod home;
 mod registry;
@@ -24,6 +24,7 @@ mod spec;
 mod turn;
 mod whole;
 
+pub(crate) use context::BoxContext;
 pub use error::BreakerError;
 use registry::{Answer, Registry, Wanted};
 pub use spec::BreakerBoxSpec;
@@ -87,14 +88,12 @@ impl fmt::Debug for WeakBreakerBox {
 }
 
 struct Inner {
-    bus: Arc<Bus<Event>>,
+    context: Arc<BoxContext>,
     /// What its pools share, which only a pool knows the type of.
     pools: Mutex<BTreeMap<Arc<str>, Arc<dyn Any + Send + Sync>>>,
     registry: Mutex<Registry>,
     /// Retires what is idle.
     _retirement: Option<AbortOnDrop>,
-    /// Where it lives.
-    runtime: Handle,
     supervisor: Supervisor,
 }
 
@@ -115,23 +114,23 @@ impl BreakerBox {
 
     /// Starts it where this is polled.
     async fn start_here(spec: BreakerBoxSpec) -> Result<Self, StartError> {
-        let bus = Arc::new(Bus::new());
-        let told = Arc::clone(&bus);
+        let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        let context = Arc::new(BoxContext::new(runtime));
+        let told = Arc::clone(&context);
         let supervisor = SupervisorSpec::new(spec.name, breakerbox_core::Strategy::OneForOne)
             .intensity(PER_BOX)
-            .on_end(move |_| told.close())
+            .on_end(move |_| told.events.close())
             .start()
             .await?;
         let retire_after = spec.retire_idle_after;
         let inner = Arc::new_cyclic(|inner| Inner {
-            bus,
+            context,
             pools: Mutex::default(),
             registry: Mutex::new(Registry::new(spec.maximum)),
             _retirement: retire_after.map(|span| {
                 let inner = Weak::clone(inner);
                 AbortOnDrop::spawn(retire_forever(WeakBreakerBox { inner }, span))
             }),
-            runtime: Handle::current(),
             supervisor,
         });
         Ok(Self { inner })
@@ -196,12 +195,12 @@ impl BreakerBox {
         name: impl Into<Arc<str>>,
         config: BreakerConfig,
     ) -> Result<Breaker, BreakerError> {
-        if home::is_current(&self.inner.runtime) {
+        if home::is_current(self.runtime()) {
             return Err(BreakerError::WouldBlock);
         }
         let (breakers, name) = (self.clone(), name.into());
         let (reply, made) = mpsc::sync_channel(1);
-        self.inner.runtime.spawn(async move {
+        self.runtime().spawn(async move {
             let made = breakers.breaker(name, config).await;
             // This thread waits, but the runtime may end before it is told.
             let _told = reply.send(made);
@@ -246,7 +245,7 @@ impl BreakerBox {
                 }
             };
             let making = Turn::new(self, name).make(config, is_remade);
-            let made = Whole::begin(&self.inner.runtime, making, take_back).await;
+            let made = Whole::begin(self.runtime(), making, take_back).await;
             return made.unwrap_or(Err(BreakerError::Stopped));
         }
     }
@@ -282,7 +281,7 @@ impl BreakerBox {
             }
         };
         let removal = Turn::new(self, Arc::clone(gone.name())).remove();
-        Whole::begin(&self.inner.runtime, removal, drop).await;
+        Whole::begin(self.runtime(), removal, drop).await;
         Some(Breaker::new(self.clone(), gone))
     }
 
@@ -325,7 +324,7 @@ impl BreakerBox {
     /// What happens to any of its breakers from now on, until it ends.
     #[must_use]
     pub fn events(&self) -> Events {
-        Events::of_all(self.inner.bus.subscribe())
+        Events::of_all(self.inner.context.events.subscribe())
     }
 
     /// The supervisor of its breakers: to inspect, and for children of your own.
@@ -375,7 +374,7 @@ impl BreakerBox {
 
     /// The runtime that it lives on.
     pub(crate) fn runtime(&self) -> &Handle {
-        &self.inner.runtime
+        self.inner.context.runtime()
     }
 
     pub(crate) fn note_pool(&self, name: &Arc<str>, pool: Arc<dyn Any + Send + Sync>) {
@@ -395,14 +394,14 @@ impl BreakerBox {
         drop(forgotten);
     }
 
-    pub(crate) fn bus(&self) -> &Arc<Bus<Event>> {
-        &self.inner.bus
+    pub(crate) fn context(&self) -> &Arc<BoxContext> {
+        &self.inner.context
     }
 
     /// Removes a breaker that was let go, and waits for nothing.
     fn see_off(&self, name: Arc<str>) {
         let removal = Turn::new(self, name).remove();
-        self.inner.runtime.spawn(removal);
+        self.runtime().spawn(removal);
     }
 
     fn with_registry<T>(&self, act: impl FnOnce(&mut Registry) -> T) -> T {

@@ -4,6 +4,7 @@ use breakerbox_core::{Orphaned, Override, Transition};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
+use crate::LastFailure;
 use crate::breaker::Shared;
 use crate::guarded::Guarded;
 
@@ -15,6 +16,8 @@ pub enum Event {
     Changed {
         /// Its name.
         breaker: Arc<str>,
+        /// Of an opening that a failure led to: that failure.
+        failure: Option<LastFailure>,
         /// From what to what, why, and on what evidence.
         transition: Transition,
     },

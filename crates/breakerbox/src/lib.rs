@@ -23,6 +23,7 @@ mod bus;
 mod clock;
 mod error;
 mod event;
+mod failure;
 mod guarded;
 mod lifecycle;
 mod lock;
@@ -49,14 +50,15 @@ pub use breaker::{Breaker, BreakerMessage, Decision, OwnedPermit, Permit, Snapsh
 pub use breaker_box::{BreakerBox, BreakerBoxSpec, BreakerError, WeakBreakerBox};
 pub use breakerbox_core::{
     Abandoned, ActiveOverride, AutoShutdown, Backoff, BreakerConfig, Budget, CheckPlan,
-    ChildStatus, ConfigError, Counts, Ejection, Ending, EndpointStatus, Exit, Failback, Forced,
-    Generation, Health, Hedge, Incarnation, OnLimit, Orphaned, Outcome, Override, Phase,
-    PoolConfig, Ramp, Ratio, Reason, RejectReason, Repeat, Restart, RestartIntensity, Selection,
-    State, Strategy, Sums, TierLoad, Tiering, Transition, TripPolicy, TripReason, Verdict, Why,
-    Window,
+    ChildStatus, ConfigError, Counts, Ejection, Ending, EndpointStatus, Exit, Failback,
+    FailureKind, Forced, Generation, Health, Hedge, Incarnation, OnLimit, Orphaned, Outcome,
+    Override, Phase, PoolConfig, Ramp, Ratio, Reason, RejectReason, Repeat, Restart,
+    RestartIntensity, Selection, State, Strategy, Sums, TierLoad, Tiering, Transition, TripPolicy,
+    TripReason, Verdict, Why, Window,
 };
 pub use error::{CallError, CommandError};
 pub use event::{Event, Events};
+pub use failure::{Failure, Judgement, LastFailure};
 pub use lifecycle::{Lifecycle, LifecycleEnd, LifecycleReport, Readiness, Signal, Stopper};
 pub use pool::{
     CheckError, Endpoint, EndpointSnapshot, HealthCheck, PickRecord, Pool, PoolError, PoolEvent,

@@ -161,7 +161,8 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// # Panics
     ///
     /// When `make` or its future does: that is a failure of the endpoint, and the
-    /// panic goes on.
+    /// panic goes on. Where there is a limit of time, a retry or a hedge to wait for,
+    /// outside of a tokio runtime with timers: that judges no endpoint.
     ///
     /// # Cancel safety
     ///
@@ -390,9 +391,9 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// How the pool's owner is made, each time anew.
     fn owner(&self) -> ChildSpec {
         let (shared, ended) = (Arc::clone(&self.shared), Arc::clone(&self.shared));
-        let bus = Arc::clone(self.breakers.bus());
+        let context = Arc::clone(self.breakers.context());
         ChildSpec::actor(Arc::clone(&self.shared.name), move || {
-            let events = Events::of_all(bus.subscribe());
+            let events = Events::of_all(context.events.subscribe());
             (Owner::new(), (Arc::clone(&shared), events))
         })
         .intensity(PER_POOL, OnLimit::StopChild)

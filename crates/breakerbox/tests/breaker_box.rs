@@ -131,6 +131,7 @@ async fn r18_a_box_tells_of_all_its_breakers_in_order() {
         let Some(Event::Changed {
             breaker,
             transition,
+            ..
         }) = events.next().await
         else {
             panic!()

@@ -5,6 +5,7 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::thread;
@@ -554,4 +555,44 @@ fn r40_a_box_refuses_where_it_cannot_live() {
     drop(runtime);
     let gone = BreakerBoxSpec::new("test").runtime(handle).start_blocking();
     assert_eq!(gone.unwrap_err(), StartError::Interrupted);
+}
+
+#[test]
+fn r40_where_there_are_no_timers_a_call_panics_and_judges_nothing() {
+    let home = a_runtime();
+    let breakers = home.block_on(new_box());
+    let (breaker, pool) = home.block_on(async {
+        let limited = breakers.breaker("peer", CONFIG.call_timeout(HOUR)).await;
+        let config = PoolConfig::new().deadline(HOUR);
+        let pool = breakers.pool("pool", config, [Endpoint::new("a", 1_u8)]);
+        (limited.unwrap(), pool.await.unwrap())
+    });
+    let without_timers = Builder::new_current_thread().build().unwrap();
+    let never = || pending::<Result<(), &str>>();
+    for panics in [
+        catch_unwind(AssertUnwindSafe(|| {
+            let _panics = without_timers.block_on(async { breaker.call(never()).await });
+        })),
+        catch_unwind(AssertUnwindSafe(|| {
+            let streamed = breaker.call_streaming(|_| None, never());
+            let _panics = without_timers.block_on(async { streamed.await.map(drop) });
+        })),
+        catch_unwind(AssertUnwindSafe(|| {
+            let _panics = without_timers.block_on(async { pool.call(|_| never()).await });
+        })),
+    ] {
+        assert!(panics.is_err());
+    }
+    // Outside of tokio the timers of the box's runtime do.
+    let mut call = task::spawn(breaker.call(never()));
+    assert!(call.poll().is_pending());
+    drop(call);
+    let counts = home.block_on(breaker.snapshot()).counts;
+    assert_eq!(counts.failures, 0, "a call that could not be made");
+    let endpoint = pool.breaker("a").unwrap();
+    let counts = home.block_on(endpoint.snapshot()).counts;
+    assert_eq!(counts.failures, 0);
+    let mut waits = task::spawn(breaker.reset());
+    assert!(waits.poll().is_pending());
+    drop(waits);
 }

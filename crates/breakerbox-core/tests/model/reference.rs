@@ -169,6 +169,7 @@ impl Reference {
         self.give(outcome);
         if let Outcome::Failure {
             retry_after: Some(asked),
+            ..
         } = outcome
         {
             self.note(Met::PushBackCapped, asked > self.plan.cap);

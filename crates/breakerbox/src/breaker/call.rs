@@ -4,17 +4,17 @@
 //! pinned, and move every permit through memory. A call that is ready at once
 //! would take half as long again.
 
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use breakerbox_core::Outcome;
 use pin_project_lite::pin_project;
 use tokio::task::coop::{Unconstrained, poll_proceed, unconstrained};
 use tokio::time::{Sleep, sleep};
 
 use super::{Breaker, Decision, Permit};
-use crate::CallError;
+use crate::{CallError, Failure, Judgement};
 
 pin_project! {
     /// The future that [`Breaker::call_with`] returns.
@@ -57,10 +57,11 @@ impl<'a, T, E, F, C> Call<'a, T, E, F, C> {
     }
 }
 
-impl<T, E, F, C> Future for Call<'_, T, E, F, C>
+impl<T, E, F, C, J> Future for Call<'_, T, E, F, C>
 where
     F: Future<Output = Result<T, E>>,
-    C: FnOnce(&Result<T, E>) -> Outcome,
+    C: FnOnce(&Result<T, E>) -> J,
+    J: Into<Judgement>,
 {
     type Output = Result<T, CallError<E>>;
 
@@ -76,12 +77,14 @@ where
         let permit = match this.permit.take() {
             Some(permit) => permit,
             None => match this.breaker.try_acquire() {
-                Ok(permit) => {
-                    if let Some(span) = this.breaker.call_timeout() {
-                        *this.limit = Some(Limit::new(span));
+                Ok(permit) => match this.breaker.call_timeout() {
+                    None => permit,
+                    Some(span) => {
+                        let (limit, permit) = Limit::new(span, this.breaker, permit);
+                        *this.limit = Some(limit);
+                        permit
                     }
-                    permit
-                }
+                },
                 Err(rejected) => {
                     // A loop of rejected calls lets other tasks run: when its turn is
                     // over, the call asks again in the next one.
@@ -102,11 +105,11 @@ where
             },
         };
         this.future.set(None);
-        let outcome = match (&ended, this.classify.take()) {
-            (Ok(result), Some(classify)) => classify(result),
-            _ => Outcome::failure(),
+        let classify = this.classify.take().expect("a call ends once");
+        let decision = match &ended {
+            Ok(result) => permit.settle_in_call(classify(result)),
+            Err(span) => permit.settle_in_call(Failure::timed_out(*span)),
         };
-        let decision = permit.settle_in_call(outcome);
         let ended = match ended {
             Ok(result) => result.map_err(CallError::Failed),
             Err(span) => Err(CallError::TimedOut(span)),
@@ -135,11 +138,19 @@ fn poll_undecided<T, E>(
 }
 
 impl Limit {
+    /// A limit for the call of this permit. A runtime without timers is nobody's
+    /// failure.
     #[cold]
-    fn new(span: Duration) -> Self {
-        Self {
-            over: Box::pin(unconstrained(sleep(span))),
-            span,
+    fn new<'a>(span: Duration, breaker: &Breaker, permit: Permit<'a>) -> (Self, Permit<'a>) {
+        match breaker.shared.timer(|| sleep(span)) {
+            Ok(over) => {
+                let over = Box::pin(unconstrained(over));
+                (Self { over, span }, permit)
+            }
+            Err(panic) => {
+                permit.ignore();
+                resume_unwind(panic)
+            }
         }
     }
 

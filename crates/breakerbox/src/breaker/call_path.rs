@@ -29,7 +29,7 @@ use breakerbox_core::{
 
 use super::packed_ticket::PackedTicket;
 use crate::sync::{AtomicU64, Mutex, Ordering};
-use crate::{Rejected, clock, lock};
+use crate::{Judgement, LastFailure, Rejected, clock, lock};
 
 mod commands;
 mod consumed;
@@ -131,19 +131,22 @@ impl CallPath {
     pub(super) fn settle(
         &self,
         ticket: PackedTicket,
-        outcome: Outcome,
+        judgement: impl Into<Judgement>,
         ask: impl Fn(Need),
     ) -> Option<u64> {
+        let judgement = judgement.into();
+        let outcome = judgement.outcome;
         let pace = ticket
             .since()
             .map_or(Pace::Fast, |since| self.config.pace(since));
         let notice = ticket.notice();
         // What took long can afford the ledger, so slowness is never folded.
-        let may_fold = pace == Pace::Fast && !ticket.is_plain() && !ticket.is_probe();
+        let is_simple = pace == Pace::Fast && judgement.text.is_none();
+        let may_fold = is_simple && !ticket.is_plain() && !ticket.is_probe();
         let question = if may_fold && self.fold(notice.generation(), outcome) {
             None
         } else {
-            self.enter(ticket, outcome, pace, ask)
+            self.enter(ticket, judgement, pace, ask)
         };
         // After the verdict, so that a caller that takes the place comes after it.
         if notice.holds_place() {
@@ -193,9 +196,11 @@ impl CallPath {
         &self,
         now: Instant,
         ask: impl Fn(Need),
-        inspect: impl FnOnce(&Circuit) -> T,
+        inspect: impl FnOnce(&Circuit, Option<&LastFailure>) -> T,
     ) -> T {
-        self.with_ledger(now, ask, |ledger| inspect(ledger.circuit()))
+        self.with_ledger(now, ask, |ledger| {
+            inspect(ledger.circuit(), ledger.last_failure())
+        })
     }
 
     /// Gives the owner a command; returns its number, or None if it will never be
@@ -327,7 +332,10 @@ impl CallPath {
     #[inline(always)]
     fn fold(&self, generation: Generation, outcome: Outcome) -> bool {
         match outcome {
-            Outcome::Failure { retry_after: None } => self.fuse.fold(generation),
+            Outcome::Failure {
+                kind: None,
+                retry_after: None,
+            } => self.fuse.fold(generation),
             Outcome::Failure { .. } => false,
             Outcome::Ignored => self.fold_ignored(generation),
             Outcome::Success => self.fold_success(generation),
@@ -383,13 +391,13 @@ impl CallPath {
     fn enter(
         &self,
         ticket: PackedTicket,
-        outcome: Outcome,
+        judgement: Judgement,
         pace: Pace,
         ask: impl Fn(Need),
     ) -> Option<u64> {
         let now = clock::now();
         self.with_ledger(now, ask, |ledger| {
-            ledger.record(ticket.into_ticket(), outcome, pace, now)
+            ledger.record(ticket.into_ticket(), judgement, pace, now)
         })
     }
 

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -13,7 +14,7 @@ use super::Shared;
 use super::answers::Answer;
 use super::packed_ticket::PackedTicket;
 use super::streaming_probe::StreamingProbe;
-use crate::{CallError, Rejected};
+use crate::{CallError, Failure, Judgement, Rejected};
 
 /// Permission for one call, to be settled once.
 ///
@@ -60,17 +61,18 @@ impl<'a> Permit<'a> {
         self.record(Outcome::Ignored);
     }
 
-    /// The call ended like this. It is recorded at once.
+    /// The call ended like this: an [`Outcome`], or a [`Failure`](crate::Failure) with
+    /// its kind and text. It is recorded at once.
     #[inline]
-    pub fn settle(mut self, outcome: Outcome) -> Decision {
-        let number = self.record(outcome);
+    pub fn settle(mut self, judgement: impl Into<Judgement>) -> Decision {
+        let number = self.record(judgement);
         Decision::of(self.shared, number)
     }
 
     /// Settles, and says what to wait for: a custom policy, if it must judge.
     #[inline(always)]
-    pub(super) fn settle_in_call(mut self, outcome: Outcome) -> Option<Decision> {
-        let question = self.record(outcome)?;
+    pub(super) fn settle_in_call(mut self, judgement: impl Into<Judgement>) -> Option<Decision> {
+        let question = self.record(judgement)?;
         Some(Decision::of(self.shared, Some(question)))
     }
 
@@ -81,8 +83,8 @@ impl<'a> Permit<'a> {
     }
 
     #[inline(always)]
-    fn record(&mut self, outcome: Outcome) -> Option<u64> {
-        self.shared.settle(self.ticket.take()?, outcome)
+    fn record(&mut self, judgement: impl Into<Judgement>) -> Option<u64> {
+        self.shared.settle(self.ticket.take()?, judgement)
     }
 }
 
@@ -157,10 +159,11 @@ impl OwnedPermit {
         self.record(Outcome::Ignored);
     }
 
-    /// The call ended like this. It is recorded at once.
+    /// The call ended like this: an [`Outcome`], or a [`Failure`](crate::Failure) with
+    /// its kind and text. It is recorded at once.
     #[inline]
-    pub fn settle(mut self, outcome: Outcome) -> Decision {
-        let number = self.record(outcome);
+    pub fn settle(mut self, judgement: impl Into<Judgement>) -> Decision {
+        let number = self.record(judgement);
         Decision::of(&self.shared, number)
     }
 
@@ -186,19 +189,27 @@ impl OwnedPermit {
         self.is_on_its_way = false;
         let ended = match self.shared.published_config().call_timeout() {
             None => Ok(future.await),
-            Some(limit) => timeout(limit, future).await.map_err(|_| limit),
+            Some(limit) => match self.shared.timer(|| timeout(limit, future)) {
+                Ok(limited) => limited.await.map_err(|_| limit),
+                // A runtime without timers is nobody's failure.
+                Err(panic) => {
+                    self.record(Outcome::Ignored);
+                    resume_unwind(panic)
+                }
+            },
         };
-        let outcome = match &ended {
-            Ok(result) => classify(result),
-            Err(_) => None,
+        let judgement = match &ended {
+            Ok(result) => classify(result).map(Judgement::from),
+            Err(limit) => Some(Failure::timed_out(*limit).into()),
         };
-        match (outcome, ended) {
+        match (judgement, ended) {
             (None, Ok(Ok(answer))) => {
                 self.note_answer();
                 Ok((answer, Some(self)))
             }
-            (outcome, ended) => {
-                self.settle(outcome.unwrap_or(Outcome::failure())).await;
+            (judgement, ended) => {
+                let judgement = judgement.unwrap_or_else(|| Outcome::failure().into());
+                self.settle(judgement).await;
                 match ended {
                     Ok(result) => result
                         .map(|answer| (answer, None))
@@ -254,9 +265,9 @@ impl OwnedPermit {
     }
 
     #[inline]
-    pub(super) fn record(&mut self, outcome: Outcome) -> Option<u64> {
+    pub(super) fn record(&mut self, judgement: impl Into<Judgement>) -> Option<u64> {
         let packed = self.take()?;
-        self.shared.settle(packed, outcome)
+        self.shared.settle(packed, judgement)
     }
 
     #[inline]

@@ -1,9 +1,12 @@
+use std::any::Any;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use breakerbox_core::{
-    BreakerConfig, Circuit, ConfigError, Orphaned, Outcome, Standing, State, Transition,
+    BreakerConfig, Circuit, ConfigError, FailureKind, Orphaned, Outcome, Standing, State,
+    Transition,
 };
 use ractor::ActorRef;
 use tokio::sync::Notify;
@@ -13,11 +16,11 @@ use super::answers::Answers;
 use super::call_path::{CallPath, Command, Need, News, PublishedConfig};
 use super::packed_ticket::PackedTicket;
 use super::{BreakerMessage, Snapshot};
-use crate::bus::Bus;
+use crate::breaker_box::BoxContext;
 use crate::event::Event;
 use crate::guarded::Guarded;
 use crate::supervisor::lifo_slot;
-use crate::{CommandError, Events, Rejected, clock, lock};
+use crate::{CommandError, Events, Judgement, LastFailure, Rejected, clock, lock};
 
 /// What a breaker's owner and its callers have in common.
 #[derive(Debug)]
@@ -25,10 +28,11 @@ pub(crate) struct Shared {
     actor: Mutex<Option<ActorRef<BreakerMessage>>>,
     /// How far custom policies have answered.
     answers: Answers,
-    bus: Arc<Bus<Event>>,
     call_path: CallPath,
     /// How far commands have been carried out.
     commands: Answers,
+    /// What it has of its box.
+    context: Arc<BoxContext>,
     /// How many owners it has had.
     incarnations: AtomicU64,
     /// No other breaker's, also not one of the same name.
@@ -43,16 +47,16 @@ impl Shared {
     pub(crate) fn new(
         name: &str,
         config: BreakerConfig,
-        bus: Arc<Bus<Event>>,
+        context: Arc<BoxContext>,
     ) -> Result<Self, ConfigError> {
         let now = clock::now();
         let circuit = Circuit::new(config, fastrand::u64(..), now)?;
         Ok(Self {
             actor: Mutex::new(None),
             answers: Answers::default(),
-            bus,
             call_path: CallPath::new(circuit, now),
             commands: Answers::default(),
+            context,
             incarnations: AtomicU64::new(0),
             name: Arc::from(name),
             probe_ended: Notify::new(),
@@ -83,7 +87,7 @@ impl Shared {
     }
 
     pub(super) fn events(self: &Arc<Self>) -> Events {
-        Events::of_one(self.bus.subscribe(), self)
+        Events::of_one(self.context.events.subscribe(), self)
     }
 
     /// Whether all that will ever be told of it has been sent.
@@ -105,19 +109,24 @@ impl Shared {
     /// Records a verdict; the number of the question that it leaves to a custom
     /// policy, if it does.
     #[inline(always)]
-    pub(super) fn settle(&self, ticket: PackedTicket, outcome: Outcome) -> Option<u64> {
-        if self.call_path.fold_plain(&ticket, outcome) {
+    pub(super) fn settle(
+        &self,
+        ticket: PackedTicket,
+        judgement: impl Into<Judgement>,
+    ) -> Option<u64> {
+        let judgement = judgement.into();
+        if judgement.text.is_none() && self.call_path.fold_plain(&ticket, judgement.outcome) {
             return None;
         }
-        self.settle_by_rule(ticket, outcome)
+        self.settle_by_rule(ticket, judgement)
     }
 
     #[inline(never)]
-    fn settle_by_rule(&self, ticket: PackedTicket, outcome: Outcome) -> Option<u64> {
+    fn settle_by_rule(&self, ticket: PackedTicket, judgement: Judgement) -> Option<u64> {
         let is_probe = ticket.is_probe();
         let question = self
             .call_path
-            .settle(ticket, outcome, |need| self.ask_to_look(need));
+            .settle(ticket, judgement, |need| self.ask_to_look(need));
         if is_probe {
             self.probe_ended.notify_waiters();
         }
@@ -128,7 +137,7 @@ impl Shared {
     #[cold]
     pub(super) fn settle_dropped(&self, ticket: PackedTicket) {
         let outcome = if std::thread::panicking() {
-            Outcome::failure()
+            Outcome::failure_of(FailureKind::PANIC)
         } else {
             self.published_config().abandoned(ticket.since())
         };
@@ -190,12 +199,19 @@ impl Shared {
         let given = self.call_path.give(command, |need| self.ask_to_look(need));
         let number = given.ok_or(CommandError::Stopped)?;
         if let Some(answer) = self.commands.of(number) {
-            let in_time = Guarded::new(timeout(STUCK_AFTER, answer)).await;
+            let limited = self.timer(|| timeout(STUCK_AFTER, answer));
+            let limited = limited.unwrap_or_else(|panic| resume_unwind(panic));
+            let in_time = Guarded::new(limited).await;
             in_time.map_err(|_| CommandError::Stuck)?;
         }
         // Or else there is no owner any more who could.
         let is_carried_out = self.call_path.carried_out() >= number;
         is_carried_out.then_some(()).ok_or(CommandError::Stopped)
+    }
+
+    /// Makes a timer, or returns the panic of a runtime that has none.
+    pub(crate) fn timer<T>(&self, make: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
+        self.context.timer(make)
     }
 
     /// Reads the breaker as it is now.
@@ -206,7 +222,9 @@ impl Shared {
         self.call_path.inspect_now(
             clock::now(),
             |need| self.ask_to_look(need),
-            |circuit| Snapshot::new(&self.name, circuit, incarnation, standing),
+            |circuit, failure| {
+                Snapshot::new(&self.name, circuit, incarnation, standing, failure.cloned())
+            },
         )
     }
 
@@ -222,7 +240,7 @@ impl Shared {
     }
 
     pub(super) fn tell(&self, event: impl FnOnce(Arc<str>) -> Event) {
-        self.bus.send(event(Arc::clone(&self.name)));
+        self.context.events.send(event(Arc::clone(&self.name)));
     }
 
     /// Tells what nobody has been told yet.
@@ -237,30 +255,38 @@ impl Shared {
 
     fn tell_one(&self, news: News) {
         match news {
-            News::Changed(transition) => self.tell_transition(transition),
+            News::Changed(transition, failure) => {
+                self.tell_transition(transition, failure.map(|failure| *failure));
+            }
             News::Missed(events) => {
                 tracing::warn!(
                     breaker.name = &*self.name,
                     breaker.events_missed = events,
                     "breaker told nothing while its owner was stuck"
                 );
-                self.bus.send(Event::Missed { events });
+                self.context.events.send(Event::Missed { events });
             }
             News::Overridden(word) => self.tell(|breaker| Event::Overridden { breaker, word }),
             News::Reconfigured => self.tell(|breaker| Event::Reconfigured { breaker }),
         }
     }
 
-    fn tell_transition(&self, transition: Transition) {
+    fn tell_transition(&self, transition: Transition, failure: Option<LastFailure>) {
         tracing::info!(
             breaker.name = &*self.name,
             breaker.from = transition.from.as_str(),
             breaker.to = transition.to.as_str(),
             trip.reason = transition.reason.as_str(),
+            failure.kind = failure
+                .as_ref()
+                .and_then(|it| it.kind)
+                .map(FailureKind::as_str),
+            failure.text = failure.as_ref().and_then(|it| it.text.as_deref()),
             "breaker changed state"
         );
         self.tell(|breaker| Event::Changed {
             breaker,
+            failure,
             transition,
         });
     }

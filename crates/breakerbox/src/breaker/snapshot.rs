@@ -6,6 +6,8 @@ use breakerbox_core::{
     Transition,
 };
 
+use crate::LastFailure;
+
 /// A breaker at one instant.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -20,6 +22,9 @@ pub struct Snapshot {
     pub in_flight: Option<u16>,
     /// Which incarnation of the breaker's owner this is, counted from 1.
     pub incarnation: u64,
+    /// The last failure that was judged by itself: one that opened the breaker, or one
+    /// of which something was said. Others are only counted.
+    pub last_failure: Option<LastFailure>,
     /// The latest change of state.
     pub last_transition: Option<Transition>,
     /// Verdicts that came after the generation of their call.
@@ -46,6 +51,7 @@ impl Snapshot {
         circuit: &Circuit,
         incarnation: u64,
         standing: Standing,
+        last_failure: Option<LastFailure>,
     ) -> Self {
         Self {
             config: *circuit.config(),
@@ -53,6 +59,7 @@ impl Snapshot {
             generation: circuit.generation(),
             in_flight: standing.in_flight.calls(),
             incarnation,
+            last_failure,
             last_transition: circuit.last_transition().copied(),
             late: circuit.late(),
             name: Arc::clone(name),

@@ -36,8 +36,8 @@ impl Turn {
         if is_remade && supervisor.child::<BreakerMessage>(&self.name).is_ok() {
             self.remove_owner().await;
         }
-        let bus = Arc::clone(&self.breakers.inner.bus);
-        let shared = Shared::new(&self.name, config, bus).map_err(BreakerError::Config)?;
+        let context = Arc::clone(self.breakers.context());
+        let shared = Shared::new(&self.name, config, context).map_err(BreakerError::Config)?;
         let housed = Housed::new(Arc::new(shared));
         let added = supervisor.add(owner_spec(&housed)).await;
         added.map_err(|error| match error {

@@ -47,6 +47,7 @@ where
         C: Fn(&Result<A, E>) -> Option<Verdict>,
         F: Future<Output = Result<A, E>>,
     {
+        self.refuse_runtime_without_timers();
         let flight = self.shared.board(self.wish(&Tried::default()), &[]);
         let (flight, value) = flight.map_err(PoolError::Rejected)?;
         let _active = self.shared.extras.enter(flight.since());
@@ -63,6 +64,7 @@ where
         C: Fn(&Result<A, E>) -> Option<Verdict>,
         F: Future<Output = Result<A, E>>,
     {
+        self.refuse_runtime_without_timers();
         let mut tried = Tried::default();
         let flight = self.shared.board(self.wish(&tried), &[]);
         let mut flight = flight.map_err(PoolError::Rejected)?;
@@ -74,6 +76,18 @@ where
                 return ended.called;
             };
             (extra, flight) = (Some(place), next);
+        }
+    }
+
+    /// Panics without timers where an attempt needs some, before any endpoint could be
+    /// blamed for it.
+    fn refuse_runtime_without_timers(&self) {
+        let config = self.shared.config();
+        let is_limited = config.limit_of_calls().is_some()
+            || config.of_breakers().limit_of_calls().is_some()
+            || config.hedging().is_some();
+        if is_limited {
+            drop(sleep(Duration::ZERO));
         }
     }
 

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use breakerbox_core::{EndpointId, Outcome, ProbeTime, Verdict};
 
 use super::lineup::Boarded;
 use super::slot::{Berth, Slot};
-use crate::{Decision, OwnedPermit, clock};
+use crate::{Decision, Failure, Judgement, OwnedPermit, clock};
 
 /// An attempt at an endpoint, from its pick to its end.
 ///
@@ -78,6 +79,14 @@ impl Flight {
         self.permit.as_ref()?.probe_time()
     }
 
+    /// Makes a timer. A runtime without any is not the endpoint's failure.
+    pub(super) fn without_blame<R>(&mut self, make: impl FnOnce() -> R) -> R {
+        catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| {
+            self.give_place_back();
+            resume_unwind(panic)
+        })
+    }
+
     /// It is a probe no more: how long it takes is up to its caller.
     pub(super) fn give_place_back(&mut self) {
         if let Some(permit) = &mut self.permit {
@@ -87,14 +96,23 @@ impl Flight {
 
     /// It ended like this. That is recorded at once; awaited, it means that the
     /// endpoint's breaker has decided.
-    pub(super) fn settle(mut self, verdict: Verdict) -> Decision {
+    pub(super) fn settle(self, verdict: Verdict) -> Decision {
+        self.settle_as(verdict, verdict.outcome().into())
+    }
+
+    /// It took longer than it may.
+    pub(super) fn settle_timed_out(self, limit: Duration) -> Decision {
+        self.settle_as(Verdict::Sent, Failure::timed_out(limit).into())
+    }
+
+    fn settle_as(mut self, verdict: Verdict, judgement: Judgement) -> Decision {
         let now = clock::now();
         self.berth.hear(verdict, self.until(now), now);
         let permit = self.permit.take().expect("settling consumes the flight");
-        if verdict.outcome() == Outcome::Ignored && permit.is_probe() {
+        if judgement.outcome == Outcome::Ignored && permit.is_probe() {
             self.berth.note_vain_probe(now);
         }
-        permit.settle(verdict.outcome())
+        permit.settle(judgement)
     }
 
     /// It was given up for a reason that is not the endpoint's: another attempt

@@ -16,7 +16,9 @@
 
 use std::time::{Duration, Instant};
 
-use breakerbox_core::{Circuit, Generation, Notice, Outcome, Pace, Role, Ticket, Wake};
+use breakerbox_core::{
+    Circuit, Generation, Notice, Outcome, Pace, Reason, Role, Ticket, TripReason, Wake,
+};
 
 use super::CallPath;
 use super::commands::Commands;
@@ -24,6 +26,7 @@ use super::consumed::Consumed;
 use super::gate::Answer;
 use super::news::{News, Untold};
 use super::questions::Questions;
+use crate::{Judgement, LastFailure};
 
 #[derive(Debug)]
 pub(in crate::breaker) struct Ledger {
@@ -38,6 +41,7 @@ pub(in crate::breaker) struct Ledger {
     disarmed_streak: u32,
     /// The generation that the fuse and the cells count in.
     generation: Generation,
+    last_failure: Option<Box<LastFailure>>,
     /// When a verdict was last found here or in the tally.
     pub(super) last_verdict: Instant,
     /// When to look once more after falling asleep.
@@ -82,6 +86,7 @@ impl Ledger {
             disarmed_streak: 0,
             generation: circuit.generation(),
             circuit,
+            last_failure: None,
             last_verdict: now,
             look_again: None,
             news: Untold::default(),
@@ -123,7 +128,7 @@ impl Ledger {
     pub(super) fn record(
         &mut self,
         ticket: Ticket,
-        outcome: Outcome,
+        judgement: Judgement,
         pace: Pace,
         now: Instant,
     ) -> Option<u64> {
@@ -131,6 +136,17 @@ impl Ledger {
             return None;
         }
         self.last_verdict = now;
+        let outcome = judgement.outcome;
+        if let Outcome::Failure { kind, .. } = outcome
+            && ticket.notice().generation() == self.circuit.generation()
+        {
+            let text = judgement.text;
+            self.note_failure(LastFailure {
+                at: now,
+                kind,
+                text,
+            });
+        }
         let question = self.circuit.record(ticket, outcome, pace, now)?;
         Some(self.questions.push(question))
     }
@@ -186,9 +202,31 @@ impl Ledger {
         self.alarm
     }
 
+    /// The last failure that was entered here.
+    pub(super) fn last_failure(&self) -> Option<&LastFailure> {
+        self.last_failure.as_deref()
+    }
+
+    fn note_failure(&mut self, failure: LastFailure) {
+        match &mut self.last_failure {
+            Some(last) => **last = failure,
+            None => self.last_failure = Some(Box::new(failure)),
+        }
+    }
+
     fn collect_transitions(&mut self) {
         while let Some(transition) = self.circuit.poll_transition() {
-            self.add_news(News::Changed(transition));
+            let is_by_failure = matches!(
+                transition.reason,
+                Reason::ProbeFailed
+                    | Reason::Tripped(
+                        TripReason::ConsecutiveFailures
+                            | TripReason::Custom
+                            | TripReason::FailureRate
+                    )
+            );
+            let failure = self.last_failure.clone().filter(|_| is_by_failure);
+            self.add_news(News::Changed(transition, failure));
         }
     }
 

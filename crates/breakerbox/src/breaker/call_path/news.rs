@@ -7,10 +7,13 @@ use std::collections::VecDeque;
 
 use breakerbox_core::{Override, Transition};
 
+use crate::LastFailure;
+
 /// Something that the owner tells those who listen.
 #[derive(Debug)]
 pub(in crate::breaker) enum News {
-    Changed(Transition),
+    /// A change of state, and the failure that led to it, if one did.
+    Changed(Transition, Option<Box<LastFailure>>),
     /// So many news before the next ones were not kept.
     Missed(u64),
     Overridden(Option<Override>),

@@ -53,7 +53,9 @@ where
             return ending.await;
         };
         let mut ending = pin!(ending);
-        if let Ok(ended) = timeout_at(time.upload_due_at().into(), ending.as_mut()).await {
+        let due = time.upload_due_at();
+        let in_time = flight.without_blame(|| timeout_at(due.into(), ending.as_mut()));
+        if let Ok(ended) = in_time.await {
             return ended;
         }
         if time.is_spent_by(self.counted_from(flight.since())) {
@@ -163,7 +165,7 @@ pub(super) struct Ended<A, E> {
 async fn give_up<A, E>(flight: Flight, limit: Limit) -> Ended<A, E> {
     let took = clock::now().saturating_duration_since(flight.since());
     if limit.blames_endpoint {
-        flight.settle(Verdict::Sent).await;
+        flight.settle_timed_out(took).await;
     } else {
         flight.give_up();
     }

@@ -1,0 +1,40 @@
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tokio::runtime::Handle;
+
+use crate::Event;
+use crate::bus::Bus;
+
+/// What a breaker has of its box, without keeping it.
+#[derive(Debug)]
+pub(crate) struct BoxContext {
+    /// Where it tells what happens to it.
+    pub(crate) events: Bus<Event>,
+    runtime: Handle,
+}
+
+impl BoxContext {
+    pub(super) fn new(runtime: Handle) -> Self {
+        Self {
+            events: Bus::new(),
+            runtime,
+        }
+    }
+
+    /// The runtime that the box lives on.
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// Makes a timer: of the runtime that this is called on, or outside of any of the
+    /// box's.
+    ///
+    /// It panics on a runtime that has no timers. The panic is returned, so that nobody
+    /// takes it for the failure of a call.
+    pub(crate) fn timer<T>(&self, make: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
+        let is_outside = Handle::try_current().is_err();
+        let _inside = is_outside.then(|| self.runtime.enter());
+        catch_unwind(AssertUnwindSafe(make))
+    }
+}

@@ -1,0 +1,132 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use breakerbox_core::{FailureKind, Outcome};
+
+/// A failure, and what is known of it.
+///
+/// What is said of the last failure is in a breaker's [`Snapshot`](crate::Snapshot),
+/// and in the event and the log line of the opening that it leads to. A plain
+/// [`Outcome::failure`] costs a few nanoseconds while it cannot open the breaker; one
+/// of which something is said is entered with a lock and allocates.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use breakerbox::{BreakerBox, BreakerConfig, Failure, FailureKind, TripPolicy};
+///
+/// const DNS: FailureKind = FailureKind::named("dns");
+/// const CONFIG: BreakerConfig =
+///     BreakerConfig::new().trip_on(TripPolicy::consecutive_failures(1));
+///
+/// let breakers = BreakerBox::start("checkout").await?;
+/// let payments = breakers.breaker("payments", CONFIG).await?;
+/// let permit = payments.try_acquire()?;
+/// permit.settle(Failure::of(DNS).text("no such host")).await;
+/// let why = payments.snapshot().await.last_failure.expect("it has failed");
+/// assert_eq!(why.to_string(), "dns: no such host");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[must_use = "a failure counts when a permit is settled with it"]
+pub struct Failure {
+    kind: Option<FailureKind>,
+    retry_after: Option<Duration>,
+    text: Option<Arc<str>>,
+}
+
+impl Failure {
+    /// A failure of which nothing is known.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A failure of this kind.
+    pub fn of(kind: FailureKind) -> Self {
+        Self {
+            kind: Some(kind),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn timed_out(limit: Duration) -> Self {
+        Self::of(FailureKind::TIMEOUT).text(format_args!("it took longer than {limit:?}"))
+    }
+
+    /// What happened, as its error says; the first 256 bytes are kept.
+    pub fn text(mut self, text: impl fmt::Display) -> Self {
+        let text = text.to_string();
+        let mut ends = (0..=text.len().min(LONGEST_TEXT)).rev();
+        let end = ends.find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        self.text = Some(text[..end].into());
+        self
+    }
+
+    /// The other side asked not to be called for so long: as
+    /// [`Outcome::failure_after`].
+    pub fn retry_after(mut self, retry_after: Duration) -> Self {
+        self.retry_after = Some(retry_after);
+        self
+    }
+}
+
+/// The verdict on one call, with what is known of a failure.
+///
+/// Made from an [`Outcome`] or a [`Failure`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Judgement {
+    pub(crate) outcome: Outcome,
+    pub(crate) text: Option<Arc<str>>,
+}
+
+impl From<Outcome> for Judgement {
+    #[inline]
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            text: None,
+        }
+    }
+}
+
+impl From<Failure> for Judgement {
+    fn from(failure: Failure) -> Self {
+        Self {
+            outcome: Outcome::Failure {
+                kind: failure.kind,
+                retry_after: failure.retry_after,
+            },
+            text: failure.text,
+        }
+    }
+}
+
+/// The last failure of a breaker of which anything is known.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct LastFailure {
+    /// When it was settled.
+    pub at: Instant,
+    /// What sort of failure it was, if anybody said.
+    pub kind: Option<FailureKind>,
+    /// What happened, if anybody said.
+    pub text: Option<Arc<str>>,
+}
+
+impl fmt::Display for LastFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.kind, &self.text) {
+            (Some(kind), Some(text)) => write!(f, "{kind}: {text}"),
+            (Some(kind), None) => kind.fmt(f),
+            (None, Some(text)) => f.write_str(text),
+            (None, None) => f.write_str("a failure"),
+        }
+    }
+}
+
+/// So that a breaker's memory does not depend on what a server says.
+const LONGEST_TEXT: usize = 256;
