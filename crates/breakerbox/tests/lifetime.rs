@@ -559,7 +559,8 @@ fn r40_a_box_refuses_where_it_cannot_live() {
 
 #[test]
 fn r40_where_there_are_no_timers_a_call_panics_and_judges_nothing() {
-    let home = a_runtime();
+    // Driven only while it is waited for.
+    let home = Builder::new_current_thread().enable_all().build().unwrap();
     let breakers = home.block_on(new_box());
     let (breaker, pool) = home.block_on(async {
         let limited = breakers.breaker("peer", CONFIG.call_timeout(HOUR)).await;
