@@ -18,6 +18,7 @@
 //!    else is half done, so a policy that panics leaves a whole circuit.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::counts::Sums;
@@ -67,10 +68,11 @@ use probes::Probes;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Circuit {
-    config: BreakerConfig,
+    /// Shared, as most breakers of a program are alike.
+    config: Arc<BreakerConfig>,
     dice: Dice,
     generation: Generation,
-    last_transition: Option<Transition>,
+    last_transition: Option<Box<Transition>>,
     late: u64,
     now: Instant,
     /// How many times it has opened in a row, less the healthy spans since.
@@ -100,10 +102,14 @@ impl Circuit {
     /// # Errors
     ///
     /// [`ConfigError`] if the configuration contradicts itself.
-    pub fn new(config: BreakerConfig, seed: u64, now: Instant) -> Result<Self, ConfigError> {
+    pub fn new(
+        config: impl Into<Arc<BreakerConfig>>,
+        seed: u64,
+        now: Instant,
+    ) -> Result<Self, ConfigError> {
+        let config = config.into();
         config.refuse_contradictions()?;
         Ok(Self {
-            config,
             dice: Dice::seeded(seed),
             generation: Generation::FIRST,
             last_transition: None,
@@ -116,6 +122,7 @@ impl Circuit {
             totals: Sums::default(),
             transitions: VecDeque::new(),
             verdicts: Verdicts::new(config.window, now),
+            config,
         })
     }
 
@@ -308,7 +315,12 @@ impl Circuit {
     ///
     /// [`ConfigError`] if the configuration contradicts itself; then the old one
     /// stays.
-    pub fn reconfigure(&mut self, config: BreakerConfig, now: Instant) -> Result<(), ConfigError> {
+    pub fn reconfigure(
+        &mut self,
+        config: impl Into<Arc<BreakerConfig>>,
+        now: Instant,
+    ) -> Result<(), ConfigError> {
+        let config = config.into();
         config.refuse_contradictions()?;
         self.handle_deadline(now);
         if let Phase::Closed(closed) = &mut self.phase {

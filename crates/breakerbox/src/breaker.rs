@@ -428,7 +428,7 @@ impl Breaker {
     ///
     /// Dropping it does not take the command back.
     pub async fn reconfigure(&self, config: BreakerConfig) -> Result<(), CommandError> {
-        self.shared.reconfigure(config).await
+        self.shared.reconfigure(Arc::new(config)).await
     }
 
     /// A handle that keeps neither the box nor the breaker.

@@ -230,18 +230,19 @@ impl BreakerBox {
         loop {
             let now = clock::now();
             let answer = self.with_registry(|names| names.ask(&name, &config, wanted, now))?;
-            let is_remade = match answer {
+            let (config, is_remade) = match answer {
                 Answer::Found(shared) => return Ok(Breaker::new(self.clone(), shared)),
                 Answer::Wait(done) => {
                     Guarded::new(done.cancelled()).await;
                     continue;
                 }
                 Answer::Make {
+                    config,
                     is_remade,
                     makes_room,
                 } => {
                     makes_room.into_iter().for_each(|name| self.see_off(name));
-                    is_remade
+                    (config, is_remade)
                 }
             };
             let making = Turn::new(self, name).make(config, is_remade);

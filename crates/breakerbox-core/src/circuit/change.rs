@@ -50,11 +50,14 @@ impl Circuit {
             generation: self.generation,
             overridden_by: self.forced(),
             reason,
-            sequence: self.last_transition.map_or(0, |last| last.sequence) + 1,
+            sequence: self.last_transition().map_or(0, |last| last.sequence) + 1,
             to: self.state(),
             until,
         };
-        self.last_transition = Some(transition);
+        match &mut self.last_transition {
+            Some(last) => **last = transition,
+            None => self.last_transition = Some(Box::new(transition)),
+        }
         self.transitions.push_back(transition);
     }
 

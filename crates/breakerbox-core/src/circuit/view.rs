@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Circuit, Phase};
@@ -82,7 +83,7 @@ impl Circuit {
     }
 
     /// The configuration in use.
-    pub const fn config(&self) -> &BreakerConfig {
+    pub fn config(&self) -> &Arc<BreakerConfig> {
         &self.config
     }
 
@@ -128,8 +129,8 @@ impl Circuit {
 
     /// The latest change of its state.
     #[must_use]
-    pub const fn last_transition(&self) -> Option<&Transition> {
-        self.last_transition.as_ref()
+    pub fn last_transition(&self) -> Option<&Transition> {
+        self.last_transition.as_deref()
     }
 
     /// The verdicts of its whole life, without those that came late.

@@ -212,9 +212,11 @@ impl Last {
 #[derive(Clone, Debug)]
 struct Slices {
     length: Duration,
+    /// Without room until there is a verdict: most breakers of a crowd never have one.
     ring: VecDeque<Sums>,
     /// When the newest slice began; while asleep, one before it.
     since: Instant,
+    slices: u16,
     /// Asleep while all slices are empty and no call has come since.
     wake: Wake,
 }
@@ -224,14 +226,19 @@ impl Slices {
         let length = span::from_nanos(span.as_nanos().div_ceil(u128::from(slices)));
         Self {
             length,
-            ring: vec![Sums::default(); slices.into()].into(),
+            ring: VecDeque::new(),
             since: now,
+            slices,
             wake: Wake::Asleep,
         }
     }
 
     /// Takes verdicts into the slice that `now` is in and returns what fell out.
     fn push(&mut self, verdicts: Sums, now: Instant) -> Sums {
+        if self.ring.is_empty() {
+            let empty = std::iter::repeat_n(Sums::default(), self.slices.into());
+            self.ring.extend(empty);
+        }
         let gone = self.turn(now);
         let newest = self.ring.back_mut();
         newest

@@ -21,6 +21,7 @@
 //! 4. No admission and no verdict waits for the owner to be scheduled, but for one
 //!    that a custom policy must judge.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use breakerbox_core::{
@@ -72,7 +73,7 @@ pub(super) struct CallPath {
 /// A question to a custom policy, in the hands of the owner.
 #[derive(Debug)]
 pub(super) struct AskedQuestion {
-    config: BreakerConfig,
+    config: Arc<BreakerConfig>,
     question: Question,
 }
 
@@ -232,11 +233,12 @@ impl CallPath {
     /// Changes the configuration, for the circuit and for callers.
     pub(super) fn reconfigure(
         &self,
-        config: BreakerConfig,
+        config: impl Into<Arc<BreakerConfig>>,
         now: Instant,
     ) -> Result<(), ConfigError> {
+        let config = config.into();
         self.act(now, |ledger| {
-            ledger.circuit_mut().reconfigure(config, now)?;
+            ledger.circuit_mut().reconfigure(Arc::clone(&config), now)?;
             self.config.publish(&config);
             ledger.add_news(News::Reconfigured);
             Ok(())
@@ -265,7 +267,7 @@ impl CallPath {
         lock::with(&self.ledger, |ledger| {
             let question = ledger.questions.take()?;
             Some(AskedQuestion {
-                config: *ledger.circuit().config(),
+                config: Arc::clone(ledger.circuit().config()),
                 question,
             })
         })

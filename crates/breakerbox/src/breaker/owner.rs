@@ -150,7 +150,7 @@ impl OwnerState {
             Command::Override(word) => self.overrule(word),
             Command::Reconfigure(config) => {
                 let path = self.shared.call_path();
-                let refused = path.reconfigure(*config, clock::now());
+                let refused = path.reconfigure(config, clock::now());
                 debug_assert!(refused.is_ok(), "whoever gave it has looked at it");
             }
             Command::Reset => self.reset(),

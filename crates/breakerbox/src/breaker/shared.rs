@@ -46,7 +46,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         name: &str,
-        config: BreakerConfig,
+        config: Arc<BreakerConfig>,
         context: Arc<BoxContext>,
     ) -> Result<Self, ConfigError> {
         let now = clock::now();
@@ -69,8 +69,9 @@ impl Shared {
     }
 
     /// The configuration in force.
-    pub(crate) fn config(&self) -> BreakerConfig {
-        self.call_path.inspect(|circuit| *circuit.config())
+    pub(crate) fn config(&self) -> Arc<BreakerConfig> {
+        self.call_path
+            .inspect(|circuit| Arc::clone(circuit.config()))
     }
 
     pub(super) fn standing(&self) -> Standing {
@@ -185,11 +186,11 @@ impl Shared {
     }
 
     /// Changes the configuration; see [`Breaker::reconfigure`](super::Breaker::reconfigure).
-    pub(crate) async fn reconfigure(&self, config: BreakerConfig) -> Result<(), CommandError> {
+    pub(crate) async fn reconfigure(&self, config: Arc<BreakerConfig>) -> Result<(), CommandError> {
         config
             .refuse_contradictions()
             .map_err(CommandError::Config)?;
-        self.command(Command::Reconfigure(Box::new(config))).await
+        self.command(Command::Reconfigure(config)).await
     }
 
     /// Gives the owner a command, and waits until it is carried out.

@@ -54,7 +54,7 @@ impl Snapshot {
         last_failure: Option<LastFailure>,
     ) -> Self {
         Self {
-            config: *circuit.config(),
+            config: **circuit.config(),
             counts: circuit.counts(),
             generation: circuit.generation(),
             in_flight: standing.in_flight.calls(),

@@ -22,6 +22,7 @@ use crate::breaker::{Housed, Shared};
 /// The breakers of a box by name.
 #[derive(Debug)]
 pub(super) struct Registry {
+    /// Who is there, by when they were used; nobody where the box has no maximum.
     by_use: BTreeMap<Use, Arc<str>>,
     /// The configuration that the last breaker was made with: most are made alike.
     last_declared: Option<Arc<BreakerConfig>>,
@@ -61,6 +62,7 @@ pub(super) enum Answer {
     /// The name is theirs to fill. One that has to go for it may be named, and the
     /// remains of one without an owner may be in the way.
     Make {
+        config: Arc<BreakerConfig>,
         is_remade: bool,
         makes_room: Option<Arc<str>>,
     },
@@ -106,7 +108,7 @@ impl Registry {
                     return Err(BreakerError::Taken(Arc::clone(name)));
                 }
                 let shared = Arc::clone(&resident.breaker);
-                if *resident.declared != *config && shared.config() != *config {
+                if *resident.declared != *config && *shared.config() != *config {
                     return Err(BreakerError::Conflict(Arc::clone(name)));
                 }
                 self.note_use(name, now);
@@ -124,6 +126,7 @@ impl Registry {
         self.names.insert(Arc::clone(name), coming);
         self.taken += 1;
         Ok(Answer::Make {
+            config: self.share(config),
             is_remade,
             makes_room,
         })
@@ -155,15 +158,12 @@ impl Registry {
     }
 
     /// A breaker has come.
-    pub(super) fn arrive(&mut self, breaker: Housed, config: &BreakerConfig, now: Instant) {
-        let declared = match &self.last_declared {
-            Some(last) if **last == *config => Arc::clone(last),
-            _ => Arc::new(*config),
-        };
-        self.last_declared = Some(Arc::clone(&declared));
+    pub(super) fn arrive(&mut self, breaker: Housed, declared: Arc<BreakerConfig>, now: Instant) {
         let name = Arc::clone(breaker.name());
         let last_use = self.next_use(now);
-        self.by_use.insert(last_use, Arc::clone(&name));
+        if self.may_be_full() {
+            self.by_use.insert(last_use, Arc::clone(&name));
+        }
         let resident = Resident {
             breaker,
             declared,
@@ -280,6 +280,20 @@ impl Registry {
         self.by_use.remove(&resident.last_use);
         self.taken -= 1;
         Some(Arc::clone(&resident.breaker))
+    }
+
+    /// The configuration as others share it, if the last breaker was made alike.
+    fn share(&mut self, config: &BreakerConfig) -> Arc<BreakerConfig> {
+        let last = self.last_declared.take();
+        let shared = last.filter(|last| **last == *config);
+        let shared = shared.unwrap_or_else(|| Arc::new(*config));
+        self.last_declared = Some(Arc::clone(&shared));
+        shared
+    }
+
+    /// Whether it will ever matter who was used least recently.
+    fn may_be_full(&self) -> bool {
+        self.maximum < usize::MAX
     }
 
     fn resident(&self, name: &str) -> Option<&Resident> {

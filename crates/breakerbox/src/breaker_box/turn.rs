@@ -28,7 +28,7 @@ impl Turn {
     /// Makes a breaker, in place of one that has lost its owner if `is_remade`.
     pub(super) async fn make(
         self,
-        config: BreakerConfig,
+        config: Arc<BreakerConfig>,
         is_remade: bool,
     ) -> Result<Breaker, BreakerError> {
         let supervisor = self.breakers.supervisor();
@@ -37,7 +37,8 @@ impl Turn {
             self.remove_owner().await;
         }
         let context = Arc::clone(self.breakers.context());
-        let shared = Shared::new(&self.name, config, context).map_err(BreakerError::Config)?;
+        let shared =
+            Shared::new(&self.name, Arc::clone(&config), context).map_err(BreakerError::Config)?;
         let housed = Housed::new(Arc::new(shared));
         let added = supervisor.add(owner_spec(&housed)).await;
         added.map_err(|error| match error {
@@ -47,7 +48,7 @@ impl Turn {
         // Before it is in the box, where nobody who uses it keeps it from being used.
         let breaker = Breaker::new(self.breakers.clone(), Arc::clone(&housed));
         self.breakers
-            .with_registry(|names| names.arrive(housed, &config, clock::now()));
+            .with_registry(|names| names.arrive(housed, config, clock::now()));
         Ok(breaker)
     }
 

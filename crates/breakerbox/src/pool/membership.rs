@@ -254,9 +254,10 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
             .await
             .ok_or(CommandError::Stopped)?;
         let breakers = self.shared.breakers();
+        let config = Arc::new(config.of_breakers());
         let changed = breakers
             .iter()
-            .map(|breaker| breaker.reconfigure(config.of_breakers()));
+            .map(|breaker| breaker.reconfigure(Arc::clone(&config)));
         // Side by side, so that stuck ones take a second together.
         join_all(changed).await.into_iter().collect()
     }

@@ -4,6 +4,7 @@
 //! each kind, and one that crashes loses none.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use breakerbox_core::{BreakerConfig, Override};
 
@@ -11,7 +12,7 @@ use breakerbox_core::{BreakerConfig, Override};
 #[derive(Clone, Debug)]
 pub(in crate::breaker) enum Command {
     Override(Option<Override>),
-    Reconfigure(Box<BreakerConfig>),
+    Reconfigure(Arc<BreakerConfig>),
     Reset,
 }
 
