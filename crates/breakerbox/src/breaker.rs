@@ -20,6 +20,7 @@ mod call;
 mod call_path;
 mod housed;
 mod message;
+mod nobody;
 mod owner;
 mod packed_ticket;
 mod permit;
@@ -32,6 +33,7 @@ use call::Call;
 use call_path::Command;
 pub(crate) use housed::Housed;
 pub use message::BreakerMessage;
+pub(crate) use nobody::address as nobody;
 pub(crate) use owner::Owner;
 pub use permit::{Decision, OwnedPermit, Permit};
 pub(crate) use shared::Shared;
@@ -440,12 +442,12 @@ impl Breaker {
     /// The breaker's actor, for other actors to talk to in [`BreakerMessage`]s.
     ///
     /// It stays the same when the actor crashes and is restarted. After a
-    /// `stop`, `drain` or `kill` from outside it is another one.
+    /// `stop`, `drain` or `kill` from outside it is another one, and after the end of
+    /// the breaker one that nobody answers at.
     #[must_use]
     pub fn actor(&self) -> ActorRef<BreakerMessage> {
-        self.shared
-            .actor()
-            .expect("a breaker is handed out when its actor has started")
+        let owner = self.shared.actor();
+        owner.unwrap_or_else(|| self.breakers.context().nobody())
     }
 
     #[inline]

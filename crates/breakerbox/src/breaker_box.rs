@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use crate::abort_on_drop::AbortOnDrop;
-use crate::breaker::Shared;
+use crate::breaker::{Housed, Shared};
 use crate::guarded::Guarded;
 use crate::{
     Breaker, Endpoint, Events, Pool, PoolConfig, PoolStartError, Report, RestartIntensity,
@@ -90,11 +90,18 @@ impl fmt::Debug for WeakBreakerBox {
 struct Inner {
     context: Arc<BoxContext>,
     /// What its pools share, which only a pool knows the type of.
-    pools: Mutex<BTreeMap<Arc<str>, Arc<dyn Any + Send + Sync>>>,
+    pools: Mutex<BTreeMap<Arc<str>, PoolEntry>>,
     registry: Mutex<Registry>,
     /// Retires what is idle.
     _retirement: Option<AbortOnDrop>,
     supervisor: Supervisor,
+}
+
+/// A pool of a box.
+pub(crate) struct PoolEntry {
+    /// Whether anybody has asked for it since it was made.
+    pub(crate) is_wanted: bool,
+    shared: Arc<dyn Any + Send + Sync>,
 }
 
 impl BreakerBox {
@@ -172,7 +179,9 @@ impl BreakerBox {
     /// # Errors
     ///
     /// As [`breaker`](Self::breaker), and [`BreakerError::WouldBlock`] on a thread of
-    /// the runtime that the box lives on.
+    /// the runtime that the box lives on. A thread that has
+    /// [entered](tokio::runtime::Handle::enter) another runtime meanwhile is taken for
+    /// one of that, and would wait for itself.
     ///
     /// # Examples
     ///
@@ -228,24 +237,27 @@ impl BreakerBox {
             .refuse_contradictions()
             .map_err(BreakerError::Config)?;
         loop {
+            let is_taken = || self.supervisor().has_child(&name);
             let now = clock::now();
-            let answer = self.with_registry(|names| names.ask(&name, &config, wanted, now))?;
-            let (config, is_remade) = match answer {
+            let answer =
+                self.with_registry(|names| names.ask(&name, &config, wanted, is_taken, now))?;
+            let making = match answer {
                 Answer::Found(shared) => return Ok(Breaker::new(self.clone(), shared)),
                 Answer::Wait(done) => {
                     Guarded::new(done.cancelled()).await;
                     continue;
                 }
                 Answer::Make {
+                    change,
                     config,
-                    is_remade,
-                    makes_room,
+                    leaves,
+                    remains,
                 } => {
-                    makes_room.into_iter().for_each(|name| self.see_off(name));
-                    (config, is_remade)
+                    let turn = Turn::new(self, change);
+                    leaves.into_iter().for_each(|leaving| self.see_off(leaving));
+                    turn.make(config, remains)
                 }
             };
-            let making = Turn::new(self, name).make(config, is_remade);
             let made = Whole::begin(self.runtime(), making, take_back).await;
             return made.unwrap_or(Err(BreakerError::Stopped));
         }
@@ -261,8 +273,12 @@ impl BreakerBox {
     /// The pool of this name, if there is one whose endpoints have values of type `T`.
     #[must_use]
     pub fn find_pool<T: Clone + Send + Sync + 'static>(&self, name: &str) -> Option<Pool<T>> {
-        let found = lock::with(&self.inner.pools, |pools| pools.get(name).cloned())?;
-        Pool::of(self.clone(), found)
+        let found = lock::with(&self.inner.pools, |pools| {
+            let entry = pools.get_mut(name)?;
+            entry.is_wanted = true;
+            Some(Arc::clone(&entry.shared))
+        });
+        Pool::of(self.clone(), found?)
     }
 
     /// Removes the breaker of this name; its name is free when this returns.
@@ -275,15 +291,26 @@ impl BreakerBox {
     ///
     /// Dropping it does not keep the breaker.
     pub async fn remove(&self, name: &str) -> Option<Breaker> {
-        let gone = loop {
-            match self.with_registry(|names| names.let_go(name)) {
-                Ok(gone) => break gone?,
+        let gone = self.remove_if(name, |_| true).await?;
+        Some(Breaker::new(self.clone(), gone))
+    }
+
+    /// Removes this very breaker, if it is in the box.
+    pub(crate) async fn remove_this(&self, breaker: &Arc<Shared>) {
+        let is_it = |other: &Housed| Arc::ptr_eq(other, breaker);
+        self.remove_if(breaker.name(), is_it).await;
+    }
+
+    async fn remove_if(&self, name: &str, may_go: impl Fn(&Housed) -> bool) -> Option<Arc<Shared>> {
+        let leaving = loop {
+            match self.with_registry(|names| names.let_go(name, &may_go)) {
+                Ok(leaving) => break leaving?,
                 Err(done) => Guarded::new(done.cancelled()).await,
             }
         };
-        let removal = Turn::new(self, Arc::clone(gone.name())).remove();
+        let removal = Turn::new(self, leaving.change).remove(leaving.owner);
         Whole::begin(self.runtime(), removal, drop).await;
-        Some(Breaker::new(self.clone(), gone))
+        Some(Arc::clone(&leaving.breaker))
     }
 
     /// Makes a pool of endpoints that stand in for one another.
@@ -378,31 +405,35 @@ impl BreakerBox {
         self.inner.context.runtime()
     }
 
-    pub(crate) fn note_pool(&self, name: &Arc<str>, pool: Arc<dyn Any + Send + Sync>) {
-        let name = Arc::clone(name);
-        lock::with(&self.inner.pools, |pools| pools.insert(name, pool));
+    pub(crate) fn note_pool(&self, name: &Arc<str>, shared: Arc<dyn Any + Send + Sync>) {
+        let entry = PoolEntry {
+            is_wanted: false,
+            shared,
+        };
+        let before = lock::with(&self.inner.pools, |pools| {
+            pools.insert(Arc::clone(name), entry)
+        });
+        drop(before);
     }
 
-    /// Forgets this very pool, of which its name may have another one by now.
-    pub(crate) fn forget_pool<S>(&self, name: &str, pool: &Arc<S>) {
-        let is_it = |other: &Arc<dyn Any + Send + Sync>| {
-            std::ptr::addr_eq(Arc::as_ptr(other), Arc::as_ptr(pool))
-        };
+    /// Forgets this very pool, if `may_go` says so. Returns whether it has.
+    pub(crate) fn forget_pool<S>(
+        &self,
+        name: &str,
+        pool: &Arc<S>,
+        may_go: impl FnOnce(&PoolEntry) -> bool,
+    ) -> bool {
         let forgotten = lock::with(&self.inner.pools, |pools| {
-            let is_noted = pools.get(name).is_some_and(is_it);
-            is_noted.then(|| pools.remove(name))
+            let entry = pools.get(name)?;
+            let is_it = std::ptr::addr_eq(Arc::as_ptr(&entry.shared), Arc::as_ptr(pool));
+            (is_it && may_go(entry)).then(|| pools.remove(name))
         });
-        drop(forgotten);
+        // What it is the last handle on is the user's.
+        forgotten.is_some()
     }
 
     pub(crate) fn context(&self) -> &Arc<BoxContext> {
         &self.inner.context
-    }
-
-    /// Removes a breaker that was let go, and waits for nothing.
-    fn see_off(&self, name: Arc<str>) {
-        let removal = Turn::new(self, name).remove();
-        self.runtime().spawn(removal);
     }
 
     fn with_registry<T>(&self, act: impl FnOnce(&mut Registry) -> T) -> T {
@@ -415,8 +446,8 @@ impl BreakerBox {
 fn take_back(made: Result<Breaker, BreakerError>) {
     let Ok(breaker) = made else { return };
     let (breakers, shared) = (breaker.breakers(), breaker.shared());
-    if breakers.with_registry(|names| names.let_go_if_unshared(shared)) {
-        breakers.see_off(Arc::clone(shared.name()));
+    if let Some(leaving) = breakers.with_registry(|names| names.take_back(shared)) {
+        breakers.see_off(leaving);
     }
 }
 
@@ -431,7 +462,8 @@ async fn retire_forever(breakers: WeakBreakerBox, span: Duration) {
             };
             let retire = |names: &mut Registry| names.retire(last.as_ref(), span, clock::now());
             let (idle, next) = breakers.with_registry(retire);
-            idle.into_iter().for_each(|name| breakers.see_off(name));
+            idle.into_iter()
+                .for_each(|leaving| breakers.see_off(leaving));
             drop(breakers);
             if next.is_none() {
                 break;

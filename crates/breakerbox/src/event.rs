@@ -74,13 +74,23 @@ impl Event {
     }
 }
 
+/// What a box's bus carries.
+#[derive(Clone, Debug)]
+pub(crate) enum Told {
+    /// Nothing will be told of this breaker any more.
+    End {
+        breaker: Arc<str>,
+    },
+    Event(Event),
+}
+
 /// Events in the order in which they happened, from now on.
 ///
 /// A listener delays nobody. One that falls more than 1 024 events behind is
 /// told how many it has missed by an [`Event::Missed`] in their place.
 #[derive(Debug)]
 pub struct Events {
-    inbox: broadcast::Receiver<Event>,
+    inbox: broadcast::Receiver<Told>,
     only: Option<Only>,
 }
 
@@ -88,20 +98,32 @@ pub struct Events {
 #[derive(Debug)]
 struct Only {
     breaker: Weak<Shared>,
+    /// All that will ever be told of it has been sent.
+    has_ended: bool,
     /// Its very own copy, by which it is told from a namesake.
     name: Arc<str>,
 }
 
+impl Only {
+    /// Looks whether the end may have been among what was missed.
+    fn look_for_end(&mut self) {
+        let breaker = self.breaker.upgrade();
+        self.has_ended = breaker.is_none_or(|breaker| breaker.has_told_its_end());
+    }
+}
+
 impl Events {
-    pub(crate) fn of_all(inbox: broadcast::Receiver<Event>) -> Self {
+    pub(crate) fn of_all(inbox: broadcast::Receiver<Told>) -> Self {
         Self { inbox, only: None }
     }
 
-    pub(crate) fn of_one(inbox: broadcast::Receiver<Event>, breaker: &Arc<Shared>) -> Self {
-        let only = Only {
-            name: Arc::clone(breaker.name()),
+    pub(crate) fn of_one(inbox: broadcast::Receiver<Told>, breaker: &Arc<Shared>) -> Self {
+        let mut only = Only {
             breaker: Arc::downgrade(breaker),
+            has_ended: false,
+            name: Arc::clone(breaker.name()),
         };
+        only.look_for_end();
         Self {
             inbox,
             only: Some(only),
@@ -118,36 +140,35 @@ impl Events {
     /// Dropping it loses no event.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            let received = if self.is_at_its_end() {
-                self.inbox.try_recv().map_err(|error| match error {
+            let has_ended = self.only.as_ref().is_some_and(|only| only.has_ended);
+            let received = match has_ended {
+                false => Guarded::new(self.inbox.recv()).await,
+                true => self.inbox.try_recv().map_err(|error| match error {
                     TryRecvError::Lagged(events) => RecvError::Lagged(events),
                     TryRecvError::Closed | TryRecvError::Empty => RecvError::Closed,
-                })
-            } else {
-                Guarded::new(self.inbox.recv()).await
+                }),
             };
-            let event = match received {
-                Ok(event) => event,
-                Err(RecvError::Lagged(events)) => Event::Missed { events },
-                Err(RecvError::Closed) => return None,
+            let event = match (received, &mut self.only) {
+                (Ok(Told::Event(event)), only) if is_wanted(&event, only.as_ref()) => event,
+                (Ok(Told::End { breaker }), Some(only)) if Arc::ptr_eq(&only.name, &breaker) => {
+                    only.has_ended = true;
+                    continue;
+                }
+                (Ok(_), _) => continue,
+                (Err(RecvError::Lagged(events)), only) => {
+                    only.iter_mut().for_each(Only::look_for_end);
+                    Event::Missed { events }
+                }
+                (Err(RecvError::Closed), _) => return None,
             };
-            if self.is_wanted(&event) {
-                return Some(event);
-            }
+            return Some(event);
         }
     }
+}
 
-    /// Whether all that will ever be told has been sent.
-    fn is_at_its_end(&self) -> bool {
-        let Some(only) = &self.only else { return false };
-        let breaker = only.breaker.upgrade();
-        breaker.is_none_or(|breaker| breaker.has_told_its_end())
-    }
-
-    fn is_wanted(&self, event: &Event) -> bool {
-        match (&self.only, event.name()) {
-            (Some(only), Some(breaker)) => Arc::ptr_eq(&only.name, breaker),
-            (None, _) | (_, None) => true,
-        }
+fn is_wanted(event: &Event, only: Option<&Only>) -> bool {
+    match (only, event.name()) {
+        (Some(only), Some(breaker)) => Arc::ptr_eq(&only.name, breaker),
+        (None, _) | (_, None) => true,
     }
 }

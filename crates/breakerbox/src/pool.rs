@@ -122,11 +122,14 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
 
     async fn start_with(self, endpoints: Vec<Endpoint<T>>) -> Result<Self, PoolStartError> {
         let name = &self.shared.name;
-        let added = self.breakers.supervisor().add(self.owner()).await;
+        let owner = self.owner();
+        let key = owner.key();
+        let added = self.breakers.supervisor().add(owner).await;
         added.map_err(|error| match error {
             AddError::Duplicate { .. } => PoolStartError::Taken(Arc::clone(name)),
             _ => PoolStartError::Stopped,
         })?;
+        self.shared.owner.get_or_init(|| key);
         for endpoint in endpoints {
             if let Err(error) = self.admit(endpoint, Joins::AtStart).await {
                 self.dismantle().await;
@@ -419,9 +422,12 @@ impl<T> fmt::Debug for Pool<T> {
     }
 }
 
-/// Closes a pool that was made for somebody who has stopped waiting.
+/// Closes a pool that was made for somebody who has stopped waiting, unless somebody
+/// else has asked for it since.
 fn take_back<T: Clone + Send + Sync + 'static>(started: Result<Pool<T>, PoolStartError>) {
-    if let Ok(pool) = started {
+    let Ok(pool) = started else { return };
+    let (breakers, shared) = (&pool.breakers, &pool.shared);
+    if breakers.forget_pool(&shared.name, shared, |entry| !entry.is_wanted) {
         let runtime = pool.breakers.runtime().clone();
         runtime.spawn(async move { pool.close().await });
     }

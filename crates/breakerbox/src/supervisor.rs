@@ -23,6 +23,7 @@
 //! |---|---|
 //! | `supervisor`, `spec` | `Supervisor`, a handle; `SupervisorSpec`, which starts one |
 //! | `child`, `child_spec`, `shutdown` | `Child`, a handle; its recipe; how it is stopped |
+//! | `child_key` | the very child that was added, whoever has its name by now |
 //! | `child_set` | `ChildSet`, a handle on children that come and go |
 //! | `event`, `snapshot`, `report` | what changes, what is now, how it ended |
 //! | `error` | why a command was not carried out |
@@ -79,8 +80,9 @@
 
 mod actor;
 mod actor_child;
-mod catch;
+pub(crate) mod catch;
 mod child;
+mod child_key;
 mod child_set;
 mod child_spec;
 mod current;
@@ -114,6 +116,7 @@ use ractor::{ActorRef, Message};
 use tokio::sync::oneshot;
 
 pub use child::{Child, ChildError};
+pub(crate) use child_key::ChildKey;
 pub use child_set::ChildSet;
 pub use child_spec::ChildSpec;
 pub use error::{AddError, RemoveError, RestartError};
@@ -263,14 +266,7 @@ impl Supervisor {
     ///
     /// Dropping it does not take the child back.
     pub async fn add(&self, child: ChildSpec) -> Result<(), AddError> {
-        let (reply, added) = oneshot::channel();
-        if self
-            .actor
-            .cast(SupervisorMessage::Add(child, reply))
-            .is_err()
-        {
-            return Err(AddError::Ended);
-        }
+        let added = self.tell(|reply| SupervisorMessage::Add(child, reply));
         added.await.unwrap_or(Err(AddError::Ended))
     }
 
@@ -290,6 +286,18 @@ impl Supervisor {
     pub async fn remove(&self, child: &str) -> Result<Departure, RemoveError> {
         let answer = self.command(child, SupervisorMessage::Remove);
         answer.await.unwrap_or(Err(RemoveError::Ended))
+    }
+
+    /// Removes this very child of its own; nobody who has its name by now, and nobody
+    /// on a path.
+    pub(crate) async fn remove_this(&self, child: &ChildKey) -> Result<Departure, RemoveError> {
+        let removed = self.tell(|reply| SupervisorMessage::RemoveThis(child.clone(), reply));
+        removed.await.unwrap_or(Err(RemoveError::Ended))
+    }
+
+    /// Whether it has a child of its own of this name.
+    pub(crate) fn has_child(&self, name: &str) -> bool {
+        self.published.id(name).is_some()
     }
 
     /// Starts a child anew, and returns when it is up.
@@ -383,21 +391,36 @@ impl Supervisor {
         self.published.gone().await;
     }
 
-    /// Sends a command about a child to whoever supervises it.
-    fn command<T>(
+    /// Tells whoever supervises a child, and waits for the reply; None if that has ended.
+    async fn command<T>(
         &self,
         child: &str,
         message: impl FnOnce(String, oneshot::Sender<T>) -> SupervisorMessage,
-    ) -> oneshot::Receiver<T> {
-        if self.published.id(child).is_none()
-            && let Some((supervisor, below)) = self.published.below(child)
+    ) -> Option<T> {
+        let (mut supervisor, mut name) = (self.observer(), child.to_owned());
+        while supervisor.published.id(&name).is_none()
+            && let Some((next, below)) = supervisor.published.below(&name)
         {
-            return supervisor.command(&below, message);
+            (supervisor, name) = (next, below);
         }
-        let (reply, answer) = oneshot::channel();
-        // One that has ended drops the message, and the reply with it.
-        let _ended = self.actor.cast(message(child.to_owned(), reply));
-        answer
+        supervisor.tell(|reply| message(name, reply)).await
+    }
+
+    /// Tells its actor, and waits for the reply; None if it has ended.
+    ///
+    /// What is sent as the actor ends may lie in its mailbox for as long as there is a
+    /// handle, and the reply with it. So the end is waited for beside.
+    async fn tell<T>(
+        &self,
+        message: impl FnOnce(oneshot::Sender<T>) -> SupervisorMessage,
+    ) -> Option<T> {
+        let (reply, mut answer) = oneshot::channel();
+        self.actor.cast(message(reply)).ok()?;
+        tokio::select! {
+            biased;
+            answer = &mut answer => answer.ok(),
+            () = self.published.closed() => answer.try_recv().ok(),
+        }
     }
 
     /// Waits until it has ended, by a shutdown, an escalation or a kill.

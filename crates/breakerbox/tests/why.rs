@@ -3,10 +3,11 @@
 
 #![cfg(test)]
 
+use std::cell::RefCell;
 use std::fmt;
 use std::future::{pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 use std::time::Duration;
 
 use breakerbox::{
@@ -30,13 +31,25 @@ const LIMIT: Duration = Duration::from_secs(1);
 const OPEN_FOR: Duration = Duration::from_secs(10);
 const DNS: FailureKind = FailureKind::named("dns");
 
-/// The log lines of this thread that a breaker writes when it changes its state.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
+/// Keeps the lines that breakers write when they change their state, for each thread.
+///
+/// It is there for all threads: whether anybody listens is known of each line of code,
+/// not of each thread.
+struct Log;
+
+thread_local! {
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
 
 impl Log {
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
+    fn start() {
+        static START: Once = Once::new();
+        START.call_once(|| tracing::subscriber::set_global_default(Self).unwrap());
+    }
+
+    /// What was written on this thread since it was last asked.
+    fn take() -> Vec<String> {
+        LINES.take()
     }
 }
 
@@ -57,7 +70,7 @@ impl Subscriber for Log {
         let mut line = Line(String::new());
         event.record(&mut line);
         if line.0.contains("breaker changed state") {
-            self.0.lock().unwrap().push(line.0);
+            LINES.with_borrow_mut(|lines| lines.push(line.0));
         }
     }
 
@@ -152,8 +165,7 @@ const WAYS: [Way; 8] = [
 
 #[tokio::test(start_paused = true)]
 async fn r11_an_opening_says_what_sort_of_failure_led_to_it() {
-    let log = Log::default();
-    let _logging = tracing::subscriber::set_default(log.clone());
+    Log::start();
     for (way, fail, kind, text) in WAYS {
         for probes in [false, true] {
             let breakers = BreakerBox::start("test").await.unwrap();
@@ -171,7 +183,7 @@ async fn r11_an_opening_says_what_sort_of_failure_led_to_it() {
                 breaker.snapshot().await;
                 tokio::task::yield_now().await;
             }
-            log.take();
+            Log::take();
             let mut events = breaker.events();
             fail(&breaker).await;
             assert_eq!(breaker.state(), State::Open, "{way}");
@@ -192,7 +204,7 @@ async fn r11_an_opening_says_what_sort_of_failure_led_to_it() {
                 }
             };
             assert_eq!(opened, Some(last), "{way}");
-            let lines = log.take();
+            let lines = Log::take();
             let line = lines.last().unwrap();
             let shown = kind.map(|kind| format!("failure.kind=\"{kind}\""));
             assert!(shown.is_none_or(|it| line.contains(&it)), "{way}: {line}");

@@ -304,8 +304,8 @@ impl CallPath {
 
     /// Since when no verdict has come; None where to forget the breaker would lose
     /// something that counts.
-    pub(super) fn idle_since(&self, now: Instant) -> Option<Instant> {
-        self.act(now, |ledger| {
+    pub(super) fn idle_since(&self, now: Instant, ask: impl Fn(Need)) -> Option<Instant> {
+        self.with_ledger(now, ask, |ledger| {
             let is_blank = ledger.owner == Owner::GoneForGood || ledger.circuit().is_blank();
             is_blank.then_some(ledger.last_verdict)
         })

@@ -33,7 +33,9 @@ pub enum BreakerMessage {
     /// The call ended like this.
     ///
     /// It is recorded when the message is handled or dropped, whichever is first, so
-    /// it counts also if the actor is killed meanwhile.
+    /// it counts also if the actor is killed meanwhile. One that is sent in the very
+    /// instant in which the actor ends may lie in its mailbox until the last copy of
+    /// that address is dropped.
     Settle(OwnedPermit, Outcome),
 }
 

@@ -17,7 +17,7 @@ use super::call_path::{CallPath, Command, Need, News, PublishedConfig};
 use super::packed_ticket::PackedTicket;
 use super::{BreakerMessage, Snapshot};
 use crate::breaker_box::BoxContext;
-use crate::event::Event;
+use crate::event::{Event, Told};
 use crate::guarded::Guarded;
 use crate::supervisor::lifo_slot;
 use crate::{CommandError, Events, Judgement, LastFailure, Rejected, clock, lock};
@@ -147,7 +147,8 @@ impl Shared {
 
     /// Since when it has not been used; None where to forget it would lose something.
     pub(crate) fn idle_since(&self, now: Instant) -> Option<Instant> {
-        self.call_path.idle_since(now)
+        self.call_path
+            .idle_since(now, |need| self.ask_to_look(need))
     }
 
     /// From when on a rejected call is worth another try, where that is known.
@@ -235,13 +236,20 @@ impl Shared {
         if self.is_orphaned() {
             return None;
         }
-        lock::with(&self.actor, |address| *address = Some(actor));
+        let former = lock::with(&self.actor, |address| address.replace(actor));
+        // It may be the last one on a mailbox with a message in it.
+        drop(former);
+        if self.is_orphaned() {
+            self.forget_actor();
+            return None;
+        }
         // Relaxed: as in `snapshot`.
         Some(self.incarnations.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     pub(super) fn tell(&self, event: impl FnOnce(Arc<str>) -> Event) {
-        self.context.events.send(event(Arc::clone(&self.name)));
+        let event = event(Arc::clone(&self.name));
+        self.context.events.send(Told::Event(event));
     }
 
     /// Tells what nobody has been told yet.
@@ -265,7 +273,9 @@ impl Shared {
                     breaker.events_missed = events,
                     "breaker told nothing while its owner was stuck"
                 );
-                self.context.events.send(Event::Missed { events });
+                self.context
+                    .events
+                    .send(Told::Event(Event::Missed { events }));
             }
             News::Overridden(word) => self.tell(|breaker| Event::Overridden { breaker, word }),
             News::Reconfigured => self.tell(|breaker| Event::Reconfigured { breaker }),
@@ -303,6 +313,7 @@ impl Shared {
         self.call_path.orphan(choice);
         self.answers.raise(u64::MAX);
         self.commands.raise(u64::MAX);
+        self.forget_actor();
         self.tell_news();
         let admits = matches!(choice, Orphaned::Admit);
         let name = &*self.name;
@@ -321,6 +332,16 @@ impl Shared {
         }
         self.tell(|breaker| Event::Orphaned { breaker, choice });
         self.told_end.store(true, Ordering::Release);
+        // Whoever has heard that, and waits for more, learns that there is no more.
+        self.context.events.send(Told::End {
+            breaker: Arc::clone(&self.name),
+        });
+    }
+
+    /// A message in its mailbox may hold this, which would hold its address.
+    fn forget_actor(&self) {
+        let address = lock::with(&self.actor, Option::take);
+        drop(address);
     }
 
     /// Whether it has lost its owner for good.
@@ -330,13 +351,26 @@ impl Shared {
 
     /// Asks the owner to look.
     fn ask_to_look(&self, need: Need) {
+        let actor = self.actor();
         // A send that fails is no loss: the next owner begins by looking.
-        let _gone = self.actor().map(|actor| actor.cast(BreakerMessage::Decide));
+        without_subscriber(|| actor.map(|actor| actor.cast(BreakerMessage::Decide)));
         if need == Need::Judgement {
             // This thread may go on with blocking code, as after `run`.
             lifo_slot::flush();
         }
     }
+}
+
+/// Casts while the ledger is locked, when no code of the user may run.
+///
+/// With the feature `message-spans` ractor asks the subscriber for the span that a
+/// message is sent in, and this message is nobody's.
+fn without_subscriber<T>(cast: impl FnOnce() -> T) -> T {
+    if cfg!(feature = "message-spans") {
+        let nobody = tracing::Dispatch::none();
+        return tracing::dispatcher::with_default(&nobody, cast);
+    }
+    cast()
 }
 
 /// More than are kept at a time. Of any that came later the owner has been asked to

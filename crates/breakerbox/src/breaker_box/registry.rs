@@ -1,12 +1,16 @@
 //! The names of a box: who is there, who comes or goes, and who was used last.
 //!
+//! It runs no code of the user, and wakes nobody: whoever has ended a change of a name
+//! tells those who wait for it once the lock is left.
+//!
 //! # Invariants
 //!
 //! 1. A name that comes or goes is nobody's until that is done; whoever asks for it
 //!    waits.
-//! 2. A breaker leaves only by its name's leave to go. While that is given nobody
-//!    holds the breaker, or somebody has asked for its removal.
-//! 3. Of those that are there or come there are at most as many as the box may hold.
+//! 2. Only whoever began the change of a name ends it.
+//! 3. A breaker leaves only while nobody holds it and it has nothing to remember, or
+//!    because somebody has asked for its removal.
+//! 4. Of those that are there or come there are at most as many as the box may hold.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -18,12 +22,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::BreakerError;
 use crate::breaker::{Housed, Shared};
+use crate::supervisor::ChildKey;
 
 /// The breakers of a box by name.
 #[derive(Debug)]
 pub(super) struct Registry {
     /// Who is there, by when they were used; nobody where the box has no maximum.
-    by_use: BTreeMap<Use, Arc<str>>,
+    by_use: BTreeMap<Use, Housed>,
+    changes: u64,
     /// The configuration that the last breaker was made with: most are made alike.
     last_declared: Option<Arc<BreakerConfig>>,
     maximum: usize,
@@ -36,9 +42,18 @@ pub(super) struct Registry {
 /// What has a name.
 #[derive(Debug)]
 enum Entry {
-    Coming(CancellationToken),
-    Going(CancellationToken),
+    Coming(Change),
+    Going(Change),
     There(Resident),
+}
+
+/// A change of a name: to be ended by whoever has begun it, and by nobody else.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    /// Cancelled once it is done, for those who wait.
+    pub(super) done: CancellationToken,
+    pub(super) name: Arc<str>,
+    number: u64,
 }
 
 #[derive(Debug)]
@@ -48,23 +63,36 @@ struct Resident {
     declared: Arc<BreakerConfig>,
     /// Since when nobody has been found to hold it.
     free_since: Option<Instant>,
+    /// Whether anybody has asked for it since it was made.
+    is_wanted: bool,
     last_use: Use,
+    owner: ChildKey,
 }
 
 /// When a breaker was used as far as is known, and how many uses came before.
 type Use = (Instant, u64);
+
+/// A breaker that has to go, and its owner.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    pub(super) breaker: Housed,
+    pub(super) change: Change,
+    pub(super) owner: ChildKey,
+}
 
 /// What whoever asks for a breaker gets.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// It is there.
     Found(Arc<Shared>),
-    /// The name is theirs to fill. One that has to go for it may be named, and the
-    /// remains of one without an owner may be in the way.
+    /// The name is theirs to fill.
     Make {
+        change: Change,
         config: Arc<BreakerConfig>,
-        is_remade: bool,
-        makes_room: Option<Arc<str>>,
+        /// Who has to go for it.
+        leaves: Option<Leaving>,
+        /// The owner of a former one, which may be in the way.
+        remains: Option<ChildKey>,
     },
     /// The name comes or goes: to be asked again once that is done.
     Wait(CancellationToken),
@@ -83,6 +111,7 @@ impl Registry {
     pub(super) fn new(maximum: usize) -> Self {
         Self {
             by_use: BTreeMap::new(),
+            changes: 0,
             last_declared: None,
             maximum,
             names: BTreeMap::new(),
@@ -92,21 +121,28 @@ impl Registry {
     }
 
     /// Asks for a breaker, to be made unless there is one.
+    ///
+    /// `is_taken` says whether somebody else seems to have the name: for whom it will be
+    /// refused nobody has to go.
     pub(super) fn ask(
         &mut self,
         name: &Arc<str>,
         config: &BreakerConfig,
         wanted: Wanted,
+        is_taken: impl FnOnce() -> bool,
         now: Instant,
     ) -> Result<Answer, BreakerError> {
-        match self.names.get(name) {
-            Some(Entry::Coming(done) | Entry::Going(done)) => {
-                return Ok(Answer::Wait(done.clone()));
+        let remains = match self.names.get(name) {
+            Some(Entry::Coming(change) | Entry::Going(change)) => {
+                return Ok(Answer::Wait(change.done.clone()));
             }
-            Some(Entry::There(resident)) if !resident.breaker.is_orphaned() => {
-                if wanted == Wanted::New {
-                    return Err(BreakerError::Taken(Arc::clone(name)));
-                }
+            Some(Entry::There(resident)) if resident.breaker.is_orphaned() => {
+                Some(resident.owner.clone())
+            }
+            Some(Entry::There(_)) if wanted == Wanted::New => {
+                return Err(BreakerError::Taken(Arc::clone(name)));
+            }
+            Some(Entry::There(resident)) => {
                 let shared = Arc::clone(&resident.breaker);
                 if *resident.declared != *config && *shared.config() != *config {
                     return Err(BreakerError::Conflict(Arc::clone(name)));
@@ -114,21 +150,24 @@ impl Registry {
                 self.note_use(name, now);
                 return Ok(Answer::Found(shared));
             }
-            Some(Entry::There(_)) | None => {}
-        }
-        let is_remade = self.names.contains_key(name);
-        let makes_room = match is_remade || self.taken < self.maximum {
+            None => None,
+        };
+        let has_room = remains.is_some() || self.taken < self.maximum;
+        let leaves = match has_room || is_taken() {
             true => None,
             false => Some(self.make_room(now)?),
         };
-        self.take_out(name);
-        let coming = Entry::Coming(CancellationToken::new());
+        // What is left of a former one.
+        let _dead = self.take_out(name);
+        let change = self.next_change(name);
+        let coming = Entry::Coming(change.clone());
         self.names.insert(Arc::clone(name), coming);
         self.taken += 1;
         Ok(Answer::Make {
+            change,
             config: self.share(config),
-            is_remade,
-            makes_room,
+            leaves,
+            remains,
         })
     }
 
@@ -145,68 +184,78 @@ impl Registry {
 
     /// Whether it is this very breaker that is there, and has an owner.
     pub(super) fn holds(&mut self, breaker: &Arc<Shared>, now: Instant) -> bool {
-        let found = self.find(breaker.name(), now);
-        found.is_some_and(|found| Arc::ptr_eq(&found, breaker))
+        let name = breaker.name();
+        let is_it = |resident: &Resident| Arc::ptr_eq(&resident.breaker, breaker);
+        self.resident(name).is_some_and(is_it) && self.find(name, now).is_some()
     }
 
     /// All that are there, by name, also those without an owner.
-    pub(super) fn all(&self) -> Vec<Arc<Shared>> {
+    pub(super) fn all(&self) -> Vec<Housed> {
         let residents = self.names.values().filter_map(Entry::resident);
-        residents
-            .map(|resident| Arc::clone(&resident.breaker))
-            .collect()
+        residents.map(|resident| resident.breaker.clone()).collect()
     }
 
-    /// A breaker has come.
-    pub(super) fn arrive(&mut self, breaker: Housed, declared: Arc<BreakerConfig>, now: Instant) {
-        let name = Arc::clone(breaker.name());
+    /// A breaker has come, whose name this change has kept. Returns who has to go for
+    /// it, if somebody has.
+    pub(super) fn arrive(
+        &mut self,
+        change: &Change,
+        breaker: Housed,
+        declared: Arc<BreakerConfig>,
+        owner: ChildKey,
+        now: Instant,
+    ) -> Option<Leaving> {
         let last_use = self.next_use(now);
         if self.may_be_full() {
-            self.by_use.insert(last_use, Arc::clone(&name));
+            self.by_use.insert(last_use, breaker.clone());
         }
         let resident = Resident {
             breaker,
             declared,
             free_since: None,
+            is_wanted: false,
             last_use,
+            owner,
         };
-        let entry = self.names.insert(name, Entry::There(resident));
-        if let Some(Entry::Coming(done)) = entry {
-            done.cancel();
-        }
+        self.names
+            .insert(Arc::clone(&change.name), Entry::There(resident));
+        let is_too_many = self.taken > self.maximum;
+        is_too_many.then(|| self.make_room(now).ok())?
     }
 
-    /// Lets a breaker go. Returns it, or None if there is none; who comes or goes is
-    /// to be waited for.
-    pub(super) fn let_go(&mut self, name: &str) -> Result<Option<Arc<Shared>>, CancellationToken> {
+    /// Lets the breaker of this name go, if there is one and `may_go` says so. Who
+    /// comes or goes is to be waited for.
+    pub(super) fn let_go(
+        &mut self,
+        name: &str,
+        may_go: impl FnOnce(&Housed) -> bool,
+    ) -> Result<Option<Leaving>, CancellationToken> {
         match self.names.get(name) {
-            Some(Entry::Coming(done) | Entry::Going(done)) => Err(done.clone()),
-            Some(Entry::There(_)) => Ok(self.take_out(name)),
-            None => Ok(None),
+            Some(Entry::Coming(change) | Entry::Going(change)) => Err(change.done.clone()),
+            Some(Entry::There(resident)) if may_go(&resident.breaker) => Ok(self.take_out(name)),
+            Some(Entry::There(_)) | None => Ok(None),
         }
     }
 
-    /// Lets this breaker go if nobody but one has it.
-    pub(super) fn let_go_if_unshared(&mut self, breaker: &Arc<Shared>) -> bool {
-        let resident = self.resident(breaker.name());
-        let is_unshared = resident.is_some_and(|resident| {
-            Arc::ptr_eq(&resident.breaker, breaker) && resident.breaker.holders() == 1
-        });
-        is_unshared && self.take_out(breaker.name()).is_some()
+    /// Lets a breaker go that was made for somebody who has stopped waiting, and that
+    /// nobody else has asked for.
+    pub(super) fn take_back(&mut self, breaker: &Arc<Shared>) -> Option<Leaving> {
+        let resident = self.resident(breaker.name())?;
+        let is_it = Arc::ptr_eq(&resident.breaker, breaker);
+        if is_it && !resident.is_wanted {
+            return self.take_out(breaker.name());
+        }
+        None
     }
 
-    /// Whoever had a name's turn has done: unless a breaker has come, the name is free.
-    pub(super) fn free(&mut self, name: &str) {
-        let done = match self.names.get(name) {
-            Some(Entry::Coming(done)) => {
-                self.taken -= 1;
-                done.clone()
-            }
-            Some(Entry::Going(done)) => done.clone(),
-            Some(Entry::There(_)) | None => return,
-        };
-        self.names.remove(name);
-        done.cancel();
+    /// Ends a change; unless a breaker has come by it, the name is free.
+    pub(super) fn end(&mut self, change: &Change) {
+        match self.names.get(&change.name) {
+            Some(Entry::Coming(current)) if current.number == change.number => self.taken -= 1,
+            Some(Entry::Going(current)) if current.number == change.number => {}
+            _ => return,
+        }
+        self.names.remove(&change.name);
     }
 
     /// Lets those go that nobody has held or used for `span`, of the first ones
@@ -216,14 +265,11 @@ impl Registry {
         last: Option<&Arc<str>>,
         span: Duration,
         now: Instant,
-    ) -> (Vec<Arc<str>>, Option<Arc<str>>) {
+    ) -> (Vec<Leaving>, Option<Arc<str>>) {
         let behind = last.map_or(Bound::Unbounded, |last| Bound::Excluded(Arc::clone(last)));
         let entries = self.names.range_mut((behind, Bound::Unbounded));
         let (mut idle, mut last) = (Vec::new(), None);
-        for (looked_at, (name, entry)) in entries.enumerate() {
-            if looked_at == AT_ONCE {
-                break;
-            }
+        for (name, entry) in entries.take(AT_ONCE) {
             last = Some(Arc::clone(name));
             if let Entry::There(resident) = entry
                 && resident.is_idle(span, now)
@@ -231,55 +277,65 @@ impl Registry {
                 idle.push(Arc::clone(name));
             }
         }
-        for name in &idle {
-            self.take_out(name);
-        }
-        (idle, last)
+        let gone = idle.iter().filter_map(|name| self.take_out(name));
+        (gone.collect(), last)
     }
 
     /// Lets the one go that was used least recently, of those that nobody holds and
-    /// that have nothing to forget.
+    /// that have nothing to remember.
     ///
-    /// The order is by what was known of each when it was last looked at: who turns
-    /// out to have been used since then takes its right place first, and who is found
-    /// in use, or with something to forget, counts as used now.
-    fn make_room(&mut self, now: Instant) -> Result<Arc<str>, BreakerError> {
-        // Each at most twice: to take its right place, and there.
-        for _ in 0..2 * self.by_use.len() {
-            let Some((known, name)) = self.by_use.pop_first() else {
+    /// The order is by what was known of each when it was last looked at, which is no
+    /// later than its last use. So whoever comes behind that of the best one that was
+    /// found is no better. Whoever is held is in use now.
+    fn make_room(&mut self, now: Instant) -> Result<Leaving, BreakerError> {
+        let mut best: Option<(Use, Arc<str>)> = None;
+        let mut used_later = Vec::new();
+        for (known, breaker) in &self.by_use {
+            if best.as_ref().is_some_and(|(last_use, _)| last_use <= known) {
                 break;
-            };
-            let last_use = self.resident(&name).and_then(|resident| {
-                let idle_since = resident.idle_since(now)?;
-                Some((idle_since.max(known.0), known.1))
-            });
-            let is_first = last_use.is_some_and(|last_use| {
-                let next = self.by_use.first_key_value();
-                next.is_none_or(|(next, _)| last_use <= *next)
-            });
-            let last_use = last_use.unwrap_or_else(|| self.next_use(now));
-            self.by_use.insert(last_use, Arc::clone(&name));
-            if let Some(Entry::There(resident)) = self.names.get_mut(&name) {
-                resident.last_use = last_use;
             }
-            if is_first {
-                self.take_out(&name);
-                return Ok(name);
+            if breaker.is_in_use() {
+                used_later.push((*known, now));
+                continue;
+            }
+            let Some(idle_since) = breaker.idle_since(now) else {
+                continue;
+            };
+            let last_use = (idle_since.max(known.0), known.1);
+            if last_use > *known {
+                used_later.push((*known, last_use.0));
+            }
+            if best.as_ref().is_none_or(|(other, _)| last_use < *other) {
+                best = Some((last_use, Arc::clone(breaker.name())));
             }
         }
-        Err(BreakerError::Full(self.maximum))
+        let (_, name) = best.ok_or(BreakerError::Full(self.maximum))?;
+        // So that they are not looked at again before those that were used before them;
+        // a few at a time, or one ask would pay for all.
+        for (known, last_used) in used_later.into_iter().take(AT_ONCE) {
+            self.move_use(known, (last_used, known.1));
+        }
+        self.take_out(&name).ok_or(BreakerError::Full(self.maximum))
     }
 
     /// Takes a breaker out whose name is going from now on.
-    fn take_out(&mut self, name: &str) -> Option<Arc<Shared>> {
-        let entry = self.names.get_mut(name)?;
-        let going = Entry::Going(CancellationToken::new());
-        let Entry::There(resident) = std::mem::replace(entry, going) else {
+    fn take_out(&mut self, name: &str) -> Option<Leaving> {
+        let (name, Entry::There(_)) = self.names.get_key_value(name)? else {
             return None;
+        };
+        let name = Arc::clone(name);
+        let change = self.next_change(&name);
+        let going = Entry::Going(change.clone());
+        let Some(Entry::There(resident)) = self.names.insert(name, going) else {
+            unreachable!("it was there");
         };
         self.by_use.remove(&resident.last_use);
         self.taken -= 1;
-        Some(Arc::clone(&resident.breaker))
+        Some(Leaving {
+            breaker: resident.breaker,
+            change,
+            owner: resident.owner,
+        })
     }
 
     /// The configuration as others share it, if the last breaker was made alike.
@@ -300,20 +356,40 @@ impl Registry {
         self.names.get(name)?.resident()
     }
 
+    /// Somebody asks for a breaker.
     fn note_use(&mut self, name: &str, now: Instant) {
         let last_use = self.next_use(now);
         if let Some(Entry::There(resident)) = self.names.get_mut(name) {
             resident.free_since = None;
-            let before = std::mem::replace(&mut resident.last_use, last_use);
-            if let Some(name) = self.by_use.remove(&before) {
-                self.by_use.insert(last_use, name);
-            }
+            resident.is_wanted = true;
+            let known = std::mem::replace(&mut resident.last_use, last_use);
+            self.move_use(known, last_use);
         }
+    }
+
+    /// Who was used then, as far as was known, has been used later.
+    fn move_use(&mut self, known: Use, last_use: Use) {
+        let Some(breaker) = self.by_use.remove(&known) else {
+            return;
+        };
+        if let Some(Entry::There(resident)) = self.names.get_mut(breaker.name()) {
+            resident.last_use = last_use;
+        }
+        self.by_use.insert(last_use, breaker);
     }
 
     fn next_use(&mut self, now: Instant) -> Use {
         self.uses += 1;
         (now, self.uses)
+    }
+
+    fn next_change(&mut self, name: &Arc<str>) -> Change {
+        self.changes += 1;
+        Change {
+            done: CancellationToken::new(),
+            name: Arc::clone(name),
+            number: self.changes,
+        }
     }
 }
 
@@ -327,27 +403,19 @@ impl Entry {
 }
 
 impl Resident {
-    /// Since when it has not been used; None while somebody holds it, and where it has
-    /// something to forget.
-    fn idle_since(&self, now: Instant) -> Option<Instant> {
-        if self.breaker.is_in_use() {
-            return None;
-        }
-        self.breaker.idle_since(now)
-    }
-
-    /// Whether nobody has held or used it for `span`, and it has nothing to forget.
+    /// Whether nobody has held or used it for `span`, and it has nothing to remember.
     ///
     /// Nobody tells when the last handle goes, so that is known only from when this
     /// is first asked after it.
     fn is_idle(&mut self, span: Duration, now: Instant) -> bool {
         let is_over = |since| now.saturating_duration_since(since) >= span;
-        let Some(idle_since) = self.idle_since(now) else {
+        if self.breaker.is_in_use() {
             self.free_since = None;
             return false;
-        };
+        }
         let free_since = *self.free_since.get_or_insert(now);
-        is_over(free_since) && is_over(self.last_use.0) && is_over(idle_since)
+        let is_left = is_over(free_since) && is_over(self.last_use.0);
+        is_left && self.breaker.idle_since(now).is_some_and(is_over)
     }
 }
 

@@ -3,69 +3,72 @@ use std::time::Duration;
 
 use breakerbox_core::BreakerConfig;
 
+use super::registry::{Change, Leaving};
 use super::{BreakerBox, BreakerError};
 use crate::breaker::{Housed, Owner, Shared};
-use crate::{
-    AddError, Breaker, BreakerMessage, ChildSpec, OnLimit, RestartIntensity, Shutdown, clock,
-};
+use crate::supervisor::ChildKey;
+use crate::{AddError, Breaker, ChildSpec, OnLimit, RestartIntensity, Shutdown, clock};
 
 /// The turn to make or to remove the breaker of a name, which nobody else has.
 ///
 /// Its end frees the name, however it ends, unless a breaker has come.
 pub(super) struct Turn {
     breakers: BreakerBox,
-    name: Arc<str>,
+    change: Change,
 }
 
 impl Turn {
-    pub(super) fn new(breakers: &BreakerBox, name: Arc<str>) -> Self {
+    pub(super) fn new(breakers: &BreakerBox, change: Change) -> Self {
         Self {
             breakers: breakers.clone(),
-            name,
+            change,
         }
     }
 
-    /// Makes a breaker, in place of one that has lost its owner if `is_remade`.
+    /// Makes a breaker, in place of one that has left its owner behind, if it has.
     pub(super) async fn make(
         self,
         config: Arc<BreakerConfig>,
-        is_remade: bool,
+        remains: Option<ChildKey>,
     ) -> Result<Breaker, BreakerError> {
-        let supervisor = self.breakers.supervisor();
-        // Nobody else's child, which may have taken the name since.
-        if is_remade && supervisor.child::<BreakerMessage>(&self.name).is_ok() {
-            self.remove_owner().await;
+        let (name, supervisor) = (&self.change.name, self.breakers.supervisor());
+        if let Some(owner) = remains {
+            // An error means that it has been removed.
+            let _gone = supervisor.remove_this(&owner).await;
         }
         let context = Arc::clone(self.breakers.context());
-        let shared =
-            Shared::new(&self.name, Arc::clone(&config), context).map_err(BreakerError::Config)?;
-        let housed = Housed::new(Arc::new(shared));
-        let added = supervisor.add(owner_spec(&housed)).await;
+        let shared = Shared::new(name, Arc::clone(&config), context);
+        let housed = Housed::new(Arc::new(shared.map_err(BreakerError::Config)?));
+        let spec = owner_spec(&housed);
+        let owner = spec.key();
+        let added = supervisor.add(spec).await;
         added.map_err(|error| match error {
-            AddError::Duplicate { .. } => BreakerError::Taken(Arc::clone(&self.name)),
+            AddError::Duplicate { .. } => BreakerError::Taken(Arc::clone(name)),
             _ => BreakerError::Stopped,
         })?;
-        // Before it is in the box, where nobody who uses it keeps it from being used.
+        // Before it is in the box, so that nobody finds it unused.
         let breaker = Breaker::new(self.breakers.clone(), Arc::clone(&housed));
-        self.breakers
-            .with_registry(|names| names.arrive(housed, config, clock::now()));
+        let leaves = self
+            .breakers
+            .with_registry(|names| names.arrive(&self.change, housed, config, owner, clock::now()));
+        leaves
+            .into_iter()
+            .for_each(|leaving| self.breakers.see_off(leaving));
         Ok(breaker)
     }
 
     /// Removes a breaker that was let go.
-    pub(super) async fn remove(self) {
-        self.remove_owner().await;
-    }
-
-    async fn remove_owner(&self) {
-        // An error means that there is no such child, or that the box has ended.
-        let _gone = self.breakers.supervisor().remove(&self.name).await;
+    pub(super) async fn remove(self, owner: ChildKey) {
+        // An error means that it has been removed, or that the box has ended.
+        let _gone = self.breakers.supervisor().remove_this(&owner).await;
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.breakers.with_registry(|names| names.free(&self.name));
+        self.breakers.with_registry(|names| names.end(&self.change));
+        // Who waits is the user's code, which may ask the box at once.
+        self.change.done.cancel();
     }
 }
 
@@ -77,6 +80,15 @@ fn owner_spec(breaker: &Housed) -> ChildSpec {
         .on_down(move |_| orphaned.orphan())
         .shutdown(Shutdown::Within(PATIENCE))
         .side_by_side()
+}
+
+impl BreakerBox {
+    /// Removes a breaker that was let go, and waits for nothing.
+    pub(super) fn see_off(&self, leaving: Leaving) {
+        let Leaving { change, owner, .. } = leaving;
+        let removal = Turn::new(self, change).remove(owner);
+        self.runtime().spawn(removal);
+    }
 }
 
 /// An owner crashes when a trip policy of the user's own does, so this is how

@@ -59,6 +59,9 @@ async fn ask<T: Clone + Send + 'static>(slot: &Slot<T>, limit: Duration) -> Chec
 }
 
 /// Asks the pool's owner; None if there is none any more.
+///
+/// What is sent as the owner ends may lie in its mailbox for as long as anybody has its
+/// address, and the reply with it. So the end is waited for beside.
 pub(super) async fn tell<T, R: Send + 'static>(
     shared: &Shared<T>,
     message: impl FnOnce(RpcReplyPort<R>) -> PoolMessage<T>,
@@ -67,7 +70,13 @@ where
     T: Send + Sync + 'static,
 {
     let owner = shared.actor()?;
-    ractor::call!(owner, message).ok()
+    let (reply, mut answer) = ractor::concurrency::oneshot();
+    owner.cast(message(reply.into())).ok()?;
+    tokio::select! {
+        biased;
+        answer = &mut answer => answer.ok(),
+        _ended = owner.wait(None) => answer.try_recv().ok(),
+    }
 }
 
 const OWNER_IS_AWAY: Duration = Duration::from_secs(1);

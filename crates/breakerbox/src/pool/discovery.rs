@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use breakerbox_core::{Backoff, Ratio};
@@ -13,7 +12,7 @@ use tokio::net::lookup_host;
 use tokio::time::{sleep, sleep_until};
 
 use super::{Endpoint, Pool, PoolStartError, WeakPool};
-use crate::{AddError, CancellationToken, ChildSpec, clock};
+use crate::{AddError, CancellationToken, ChildSpec, clock, lock};
 
 impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// Follows a stream of complete sets, each as in [`update`](Self::update).
@@ -43,12 +42,14 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         let pool = self.downgrade();
         let follow = ChildSpec::task(name.clone(), move |stop| run(pool.clone(), source(), stop));
         let followed = self.change(|pool| async move {
-            let added = pool.breakers.supervisor().add(follow.backoff(AGAIN)).await;
+            let follow = follow.backoff(AGAIN);
+            let key = follow.key();
+            let added = pool.breakers.supervisor().add(follow).await;
             added.map_err(|error| match error {
                 AddError::Duplicate { .. } => PoolStartError::Taken(name.into()),
                 _ => PoolStartError::Stopped,
             })?;
-            pool.shared.is_followed.store(true, Ordering::Relaxed);
+            lock::with(&pool.shared.follower, |follower| *follower = Some(key));
             Ok(())
         });
         followed.await.unwrap_or(Err(PoolStartError::Stopped))

@@ -10,9 +10,10 @@ use ractor::RpcReplyPort;
 use super::owner::PoolMessage;
 use super::shared::Joins;
 use super::slot::Slot;
-use super::{Endpoint, Pool, PoolStartError, checker, discovery};
+use super::{Endpoint, Pool, PoolStartError, checker};
 use crate::breaker_box::Whole;
-use crate::{AddError, BreakerError, ChildSpec, CommandError, Restart};
+use crate::supervisor::catch;
+use crate::{AddError, BreakerError, ChildSpec, CommandError, Restart, lock};
 
 impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// Adds an endpoint, whose share of the calls ramps up.
@@ -106,18 +107,25 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     }
 
     pub(super) async fn dismantle(&self) {
-        // Each error means that the box has ended.
-        if self.shared.is_followed.swap(false, Ordering::Relaxed) {
-            let discovery = discovery::discovery_name(&self.shared.name);
-            let _ended = self.breakers.supervisor().remove(&discovery).await;
+        if self.shared.is_closed.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let supervisor = self.breakers.supervisor();
+        // Each error means that the child has been removed, or that the box has ended.
+        let follower = lock::with(&self.shared.follower, Option::take);
+        if let Some(follower) = follower {
+            let _gone = supervisor.remove_this(&follower).await;
         }
         for endpoint in self.shared.names() {
             if !self.dismiss(&endpoint).await {
                 self.dismiss_without_owner(&endpoint).await;
             }
         }
-        self.breakers.forget_pool(&self.shared.name, &self.shared);
-        let _ended = self.breakers.supervisor().remove(&self.shared.name).await;
+        self.breakers
+            .forget_pool(&self.shared.name, &self.shared, |_| true);
+        if let Some(owner) = self.shared.owner.get() {
+            let _gone = supervisor.remove_this(owner).await;
+        }
     }
 
     /// Makes these its endpoints: adds who is new, removes who is missing, and
@@ -184,7 +192,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         }
         let config = self.shared.config().of_breakers();
         let breaker: Arc<str> = format!("{}/{name}", self.shared.name).into();
-        let made = self.breakers.new_breaker(Arc::clone(&breaker), config);
+        let made = self.breakers.new_breaker(breaker, config);
         let made = made.await.map_err(|error| match error {
             BreakerError::Taken(name) => PoolStartError::Taken(name),
             error => PoolStartError::Breaker(error),
@@ -193,7 +201,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         let slot = Box::new(Slot::new(endpoint, Arc::clone(made.shared())));
         let admitted = |reply| PoolMessage::Admit(slot, spec, joins, reply);
         let Some(id) = self.tell(admitted).await else {
-            self.breakers.remove(&breaker).await;
+            self.breakers.remove_this(made.shared()).await;
             return Err(PoolStartError::Stopped);
         };
         let checked = match is_checked {
@@ -201,9 +209,8 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
             false => Ok(()),
         };
         if checked.is_err() {
-            // Not its check, which is somebody else's.
             self.tell(|reply| PoolMessage::Forget(id, reply)).await;
-            self.breakers.remove(&breaker).await;
+            self.breakers.remove_this(made.shared()).await;
         }
         checked
     }
@@ -227,7 +234,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         if told.is_none() {
             return false;
         }
-        self.clear_away(&slot).await;
+        self.clear_away(slot).await;
         true
     }
 
@@ -235,18 +242,19 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     async fn dismiss_without_owner(&self, endpoint: &str) {
         if let Some((id, slot)) = self.shared.find(endpoint) {
             self.shared.forget(id);
-            self.clear_away(&slot).await;
+            self.clear_away(slot).await;
         }
     }
 
-    /// Removes the children that an endpoint had.
-    async fn clear_away(&self, slot: &Slot<T>) {
-        if slot.check.is_some() {
-            // An error means that the box has ended, and the check with it.
-            let check = self.check_name(&slot.name);
-            let _ended = self.breakers.supervisor().remove(&check).await;
+    /// Removes the children that an endpoint had, and lets go of its value.
+    async fn clear_away(&self, slot: Arc<Slot<T>>) {
+        if let Some(checker) = slot.checker.get() {
+            // An error means that it has been removed, or that the box has ended.
+            let _gone = self.breakers.supervisor().remove_this(checker).await;
         }
-        self.breakers.remove(slot.breaker.name()).await;
+        self.breakers.remove_this(&slot.breaker).await;
+        // The value is the user's: its drop must not end this change halfway.
+        catch::drop_apart(slot);
     }
 
     async fn go_by(&self, config: PoolConfig) -> Result<(), CommandError> {
@@ -268,11 +276,16 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
             checker::run(Arc::clone(&shared), id, stop)
         });
         let check = check.restart(Restart::Transient).backoff(CHECK_AGAIN);
+        let key = check.key();
         let added = self.breakers.supervisor().add(check).await;
         added.map_err(|error| match error {
             AddError::Duplicate { .. } => PoolStartError::Taken(self.check_name(endpoint).into()),
             _ => PoolStartError::Stopped,
-        })
+        })?;
+        if let Some(slot) = self.shared.slot(id) {
+            slot.checker.get_or_init(|| key);
+        }
+        Ok(())
     }
 
     async fn assign(&self, endpoint: &str, duty: Duty) -> bool {

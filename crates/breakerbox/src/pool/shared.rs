@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -21,6 +21,7 @@ use super::quantile::Quantile;
 use super::slot::Slot;
 use super::{EndpointSnapshot, PoolEvent, PoolSnapshot};
 use crate::bus::Bus;
+use crate::supervisor::ChildKey;
 use crate::{breaker, clock, lock};
 
 /// What a pool's owner and its callers have in common.
@@ -35,11 +36,15 @@ pub(super) struct Shared<T> {
     desk: Mutex<Desk<T>>,
     events: Bus<PoolEvent>,
     pub(super) extras: Extras,
-    /// Whether the child that would follow a stream is its own.
-    pub(super) is_followed: AtomicBool,
+    /// The child that follows a stream, if it does.
+    pub(super) follower: Mutex<Option<ChildKey>>,
+    /// Whether it was closed, or is being so.
+    pub(super) is_closed: AtomicBool,
     lineup: ArcSwap<Lineup<T>>,
     pub(super) memory: Memory,
     pub(super) name: Arc<str>,
+    /// The child that owns it, once there is one.
+    pub(super) owner: OnceLock<ChildKey>,
     pub(super) quantile: Quantile,
     /// Told of each new configuration.
     pub(super) reconfigured: Notify,
@@ -61,7 +66,8 @@ impl<T> Shared<T> {
             config: ArcSwap::from_pointee(config),
             events: Bus::new(),
             extras: Extras::default(),
-            is_followed: AtomicBool::new(false),
+            follower: Mutex::new(None),
+            is_closed: AtomicBool::new(false),
             lineup: ArcSwap::from_pointee(Lineup::new(roster.rotation(), Vec::new())),
             desk: Mutex::new(Desk {
                 roster,
@@ -69,6 +75,7 @@ impl<T> Shared<T> {
             }),
             memory: Memory::default(),
             name,
+            owner: OnceLock::new(),
             quantile: Quantile::new(),
             reconfigured: Notify::new(),
             turns: AtomicU64::new(0),

@@ -1,5 +1,5 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use breakerbox_core::{Load, State, Verdict};
@@ -7,6 +7,7 @@ use breakerbox_core::{Load, State, Verdict};
 use super::latency::Latency;
 use super::{Endpoint, HealthCheck};
 use crate::moment::Moment;
+use crate::supervisor::ChildKey;
 use crate::{OwnedPermit, breaker};
 
 /// An endpoint as its pool's callers share it.
@@ -21,6 +22,8 @@ pub(super) struct Slot<T> {
     /// Since the owner last looked.
     calls: AtomicU64,
     pub(super) check: Option<Arc<dyn HealthCheck<T>>>,
+    /// The child that checks it, once there is one.
+    pub(super) checker: OnceLock<ChildKey>,
     failures: AtomicU64,
     in_flight: AtomicU32,
     latency: Latency,
@@ -38,6 +41,7 @@ impl<T> Slot<T> {
             busy_until: AtomicU64::new(0),
             calls: AtomicU64::new(0),
             check: endpoint.check,
+            checker: OnceLock::new(),
             failures: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
             latency: Latency::default(),

@@ -46,12 +46,12 @@ pub(super) fn call<T>(call: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 /// Drops a value of the user's; a panic is logged.
-pub(super) fn drop_of<T>(value: T) {
+pub(crate) fn drop_of<T>(value: T) {
     run_drop(|| drop(value));
 }
 
 /// Drops a value of the user's in a task of its own, as that may block.
-pub(super) fn drop_apart<T: Send + 'static>(value: T) {
+pub(crate) fn drop_apart<T: Send + 'static>(value: T) {
     match Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn(async move { drop_of(value) })),
         Err(_outside) => drop_of(value),

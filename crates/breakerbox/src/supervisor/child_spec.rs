@@ -7,6 +7,7 @@ use futures_util::{FutureExt, TryFutureExt};
 use ractor::Actor;
 use tokio_util::sync::CancellationToken;
 
+use super::ChildKey;
 use super::actor_child::ActorChild;
 use super::down_hook::DownHook;
 use super::runnable::Runnable;
@@ -200,6 +201,11 @@ impl ChildSpec {
     pub fn start_timeout(mut self, within: Duration) -> Self {
         self.start_timeout = within;
         self
+    }
+
+    /// What tells the child that it makes from another one of its name.
+    pub(crate) fn key(&self) -> ChildKey {
+        ChildKey::new(&self.name, &self.runnable)
     }
 
     /// Its name.

@@ -3,7 +3,7 @@ use ractor::ActorId;
 use tokio::sync::oneshot;
 
 use super::runnable::StopResult;
-use super::{AddError, ChildSpec, Departure, RemoveError, RestartError};
+use super::{AddError, ChildKey, ChildSpec, Departure, RemoveError, RestartError};
 
 /// What a supervisor's actor is told.
 pub(super) enum SupervisorMessage {
@@ -15,6 +15,8 @@ pub(super) enum SupervisorMessage {
     Exited(ChildId, Incarnation, Exit),
     /// Remove a child, and reply when it is gone.
     Remove(String, oneshot::Sender<Result<Departure, RemoveError>>),
+    /// Remove this very child, and reply when it is gone.
+    RemoveThis(ChildKey, oneshot::Sender<Result<Departure, RemoveError>>),
     /// Start a child anew, and reply when it is up or did not come up.
     Restart(String, oneshot::Sender<Result<(), RestartError>>),
     /// A shell ended, whoever ended it.

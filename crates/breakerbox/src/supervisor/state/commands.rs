@@ -3,7 +3,7 @@
 use breakerbox_core::{ChildId, Phase, Supervision};
 use tokio::sync::oneshot;
 
-use super::super::{AddError, ChildSpec, Departure, RemoveError, RestartError, catch};
+use super::super::{AddError, ChildKey, ChildSpec, Departure, RemoveError, RestartError, catch};
 use super::SupervisorState;
 use crate::clock;
 
@@ -34,6 +34,16 @@ impl SupervisorState {
         // For one that was down already there is no directive.
         if self.supervision.status(child).is_none() {
             self.forget(child);
+        }
+    }
+
+    pub(super) fn remove_this(&mut self, child: &ChildKey, reply: Reply<Departure, RemoveError>) {
+        let known = self.publisher.id(child.name());
+        let managed = known.and_then(|id| self.children.get(&id));
+        if managed.is_some_and(|managed| child.runs(managed.entry.runnable())) {
+            self.remove(child.name(), reply);
+        } else {
+            refuse(reply, unknown(child.name()));
         }
     }
 
