@@ -154,7 +154,7 @@ const OTHER: BreakerConfig = CONFIG.probes(7);
 
 #[tokio::test(start_paused = true)]
 async fn r28_a_command_that_is_given_up_leaves_all_or_nothing() {
-    let commands: [(&str, Command); 6] = [
+    let commands: [(&str, Command); 8] = [
         ("breaker", |breakers| {
             Box::pin(async move { drop(breakers.breaker("new", CONFIG).await) })
         }),
@@ -174,6 +174,15 @@ async fn r28_a_command_that_is_given_up_leaves_all_or_nothing() {
             let pool = breakers.find_pool::<u8>("there").unwrap();
             let endpoints = ["b", "c"].map(|name| Endpoint::new(name, 0).check(Fine));
             Box::pin(async move { drop(pool.update(endpoints).await) })
+        }),
+        ("add", |breakers| {
+            let pool = breakers.find_pool::<u8>("there").unwrap();
+            let endpoint = Endpoint::new("c", 0).check(Fine);
+            Box::pin(async move { drop(pool.add(endpoint).await) })
+        }),
+        ("dismiss", |breakers| {
+            let pool = breakers.find_pool::<u8>("there").unwrap();
+            Box::pin(async move { assert!(pool.remove("a").await) })
         }),
         ("close", |breakers| {
             let pool = breakers.find_pool::<u8>("there").unwrap();
@@ -247,6 +256,14 @@ async fn check(command: &str, steps: usize, breakers: &BreakerBox, before: &[Str
             assert!(!has("there/a") && !has("there/a/check"), "{place}");
             let pool = breakers.find_pool::<u8>("there").unwrap();
             assert_eq!(pool.endpoints().len(), 2, "{place}");
+        }
+        "add" => {
+            let all = ["c", "c/check"].map(|name| has(&format!("there/{name}")));
+            assert_eq!(all, [true; 2], "{place}: {now:?}");
+        }
+        "dismiss" => {
+            let any = ["a", "a/check"].map(|name| has(&format!("there/{name}")));
+            assert_eq!(any, [false; 2], "{place}: {now:?}");
         }
         "close" => {
             assert_eq!(now, ["old"], "{place}");

@@ -6,10 +6,11 @@
 use std::time::Duration;
 
 use breakerbox::{
-    Abandoned, Backoff, Breaker, BreakerBox, BreakerConfig, BreakerMessage, Forced, Orphaned,
-    Outcome, Override, Permit, RejectReason, Rejected, State, TripPolicy, Window,
+    Abandoned, Backoff, Breaker, BreakerBox, BreakerConfig, BreakerMessage, Event, Forced,
+    Orphaned, Outcome, Override, Permit, RejectReason, Rejected, State, TripPolicy, Window,
 };
 use ractor::RpcReplyPort;
+use tokio::runtime::Builder;
 use tokio::time::advance;
 use tokio_test::{assert_pending, task};
 
@@ -84,6 +85,48 @@ async fn r03_a_permit_that_does_not_reach_who_asked_judges_nothing() {
         drop(receiver);
         assert_eq!(failures_and_ignored(&breaker).await, (0, 1), "{choice:?}");
     }
+}
+
+/// Nobody looks between the end of the first override and the second one.
+#[tokio::test(start_paused = true)]
+async fn r16_overrides_are_told_in_the_order_in_which_they_began_and_ended() {
+    let (_box, breaker) = breaker(CONFIG).await;
+    let mut events = breaker.events();
+    let brief = Override::forced_open("first").expires_after(OPEN_FOR);
+    breaker.force(brief).await.unwrap();
+    advance(2 * OPEN_FOR).await;
+    breaker
+        .force(Override::forced_closed("second"))
+        .await
+        .unwrap();
+    let mut told = Vec::new();
+    while told.len() < 3 {
+        if let Some(Event::Overridden { word, .. }) = events.next().await {
+            told.push(word.map(|word| word.reason().to_owned()));
+        }
+    }
+    assert_eq!(told, [Some("first".into()), None, Some("second".into())]);
+}
+
+#[test]
+fn r16_an_override_ends_though_its_owner_is_never_polled() {
+    let undriven = Builder::new_current_thread().enable_all().build().unwrap();
+    let (_box, breaker) = undriven.block_on(breaker(CONFIG));
+    let mut callers = Builder::new_current_thread();
+    let callers = callers.enable_all().start_paused(true).build().unwrap();
+    let brief = Override::forced_open("test").expires_after(OPEN_FOR);
+    undriven.block_on(breaker.force(brief)).unwrap();
+    assert_eq!(
+        Next::of(breaker.try_acquire()),
+        Next::Rejects(RejectReason::ForcedOpen)
+    );
+    callers.block_on(async {
+        // Their clock stands still since before the override began.
+        advance(2 * OPEN_FOR).await;
+        assert_eq!(Next::of(breaker.try_acquire()), Next::Admits);
+        assert_eq!(breaker.snapshot().await.overriding, None);
+        assert_eq!(breaker.rejection(), None);
+    });
 }
 
 /// What a breaker does with the next call.

@@ -31,7 +31,7 @@ const LIMIT: Duration = Duration::from_secs(1);
 const OPEN_FOR: Duration = Duration::from_secs(10);
 const DNS: FailureKind = FailureKind::named("dns");
 
-/// Keeps the lines that breakers write when they change their state, for each thread.
+/// Keeps the lines that are logged, for each thread.
 ///
 /// It is there for all threads: whether anybody listens is known of each line of code,
 /// not of each thread.
@@ -47,9 +47,10 @@ impl Log {
         START.call_once(|| tracing::subscriber::set_global_default(Self).unwrap());
     }
 
-    /// What was written on this thread since it was last asked.
-    fn take() -> Vec<String> {
-        LINES.take()
+    /// What was logged on this thread since it was last asked, of lines with this text.
+    fn take(text: &str) -> Vec<String> {
+        let lines = LINES.take().into_iter();
+        lines.filter(|line| line.contains(text)).collect()
     }
 }
 
@@ -67,11 +68,9 @@ impl Subscriber for Log {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &tracing::Event<'_>) {
-        let mut line = Line(String::new());
+        let mut line = Line(format!("{} ", event.metadata().level()));
         event.record(&mut line);
-        if line.0.contains("breaker changed state") {
-            LINES.with_borrow_mut(|lines| lines.push(line.0));
-        }
+        LINES.with_borrow_mut(|lines| lines.push(line.0));
     }
 
     fn enter(&self, _: &Id) {}
@@ -86,6 +85,8 @@ impl Visit for Line {
         self.0 += &format!("{field}={value:?} ");
     }
 }
+
+const CHANGED: &str = "breaker changed state";
 
 /// A way for a call to fail, and what is known of it then.
 type Way = (
@@ -183,7 +184,7 @@ async fn r11_an_opening_says_what_sort_of_failure_led_to_it() {
                 breaker.snapshot().await;
                 tokio::task::yield_now().await;
             }
-            Log::take();
+            Log::take(CHANGED);
             let mut events = breaker.events();
             fail(&breaker).await;
             assert_eq!(breaker.state(), State::Open, "{way}");
@@ -204,7 +205,7 @@ async fn r11_an_opening_says_what_sort_of_failure_led_to_it() {
                 }
             };
             assert_eq!(opened, Some(last), "{way}");
-            let lines = Log::take();
+            let lines = Log::take(CHANGED);
             let line = lines.last().unwrap();
             let shown = kind.map(|kind| format!("failure.kind=\"{kind}\""));
             assert!(shown.is_none_or(|it| line.contains(&it)), "{way}: {line}");
@@ -270,4 +271,22 @@ async fn r02_a_late_failure_is_not_the_last_one() {
     straggler.settle(Failure::of(DNS)).await;
     assert_eq!(breaker.snapshot().await.last_failure, None);
     assert_eq!(breaker.snapshot().await.late, 1);
+}
+
+/// Nothing guards its calls any more, which must not go unseen.
+#[tokio::test(start_paused = true)]
+async fn r40_a_breaker_that_is_in_use_warns_once_when_it_is_orphaned() {
+    Log::start();
+    for is_held in [false, true] {
+        let breakers = BreakerBox::start("test").await.unwrap();
+        let breaker = breakers.breaker("peer", CONFIG).await.unwrap();
+        let held = is_held.then_some(breaker);
+        Log::take("");
+        breakers.shutdown().await;
+        breakers.shutdown().await;
+        let warnings = Log::take("WARN");
+        assert_eq!(warnings.len(), usize::from(is_held), "{warnings:?}");
+        assert!(warnings.iter().all(|line| line.contains("peer")));
+        drop(held);
+    }
 }
