@@ -156,3 +156,43 @@ fn r24_a_rejection_never_says_to_come_back_after_no_time() {
     assert_eq!(rejected.retry_after(bench.now), Some(NANOSECOND));
     assert_eq!(rejected.retry_after(bench.now + HOUR), Some(NANOSECOND));
 }
+
+/// What a box may forget of a breaker that nobody holds.
+#[test]
+fn r27_only_what_has_nothing_to_remember_is_blank() {
+    let config = TWO_IN_ROW
+        .window(Window::fixed(MINUTE))
+        .probes(1)
+        .healthy_span(HOUR)
+        .ramp(crate::Ramp::linear(Ratio::percent(50), 2 * HOUR));
+    let mut bench = Bench::new(config);
+    assert!(bench.circuit.is_blank(), "it is new");
+    for (outcome, is_kept) in [(IGNORED, false), (SUCCESS, true), (FAILURE, true)] {
+        bench.call(outcome);
+        assert_eq!(!bench.circuit.is_blank(), is_kept, "{outcome:?}");
+        bench.pass(MINUTE);
+        assert!(bench.circuit.is_blank(), "{outcome:?} has left the window");
+    }
+    bench.force(Override::forced_closed("test"));
+    assert!(!bench.circuit.is_blank(), "an operator's word");
+    bench.circuit.release(bench.now);
+    bench.calls(&[FAILURE, FAILURE]);
+    assert!(!bench.circuit.is_blank(), "Open");
+    bench.pass_to_deadline();
+    assert_eq!(
+        (bench.circuit.state(), bench.circuit.is_blank()),
+        (HalfOpen, true)
+    );
+    bench.call(SUCCESS);
+    bench.pass(MINUTE);
+    assert_eq!(bench.circuit.state(), Closed);
+    assert!(
+        !bench.circuit.is_blank(),
+        "an opening is remembered, and it ramps"
+    );
+    bench.pass(HOUR);
+    assert_eq!(bench.circuit.openings(), 0);
+    assert!(!bench.circuit.is_blank(), "it ramps");
+    bench.pass(HOUR);
+    assert!(bench.circuit.is_blank());
+}
