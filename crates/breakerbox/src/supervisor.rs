@@ -290,8 +290,13 @@ impl Supervisor {
 
     /// Removes this very child of its own; nobody who has its name by now, and nobody
     /// on a path.
-    pub(crate) async fn remove_this(&self, child: &ChildKey) -> Result<Departure, RemoveError> {
-        let removed = self.tell(|reply| SupervisorMessage::RemoveThis(child.clone(), reply));
+    pub(crate) async fn remove_this(
+        &self,
+        name: &str,
+        child: &ChildKey,
+    ) -> Result<Departure, RemoveError> {
+        let (name, child) = (name.to_owned(), child.clone());
+        let removed = self.tell(|reply| SupervisorMessage::RemoveThis(name, child, reply));
         removed.await.unwrap_or(Err(RemoveError::Ended))
     }
 

@@ -34,7 +34,7 @@ impl Turn {
         let (name, supervisor) = (&self.change.name, self.breakers.supervisor());
         if let Some(owner) = remains {
             // An error means that it has been removed.
-            let _gone = supervisor.remove_this(&owner).await;
+            let _gone = supervisor.remove_this(name, &owner).await;
         }
         let context = Arc::clone(self.breakers.context());
         let shared = Shared::new(name, Arc::clone(&config), context);
@@ -60,7 +60,8 @@ impl Turn {
     /// Removes a breaker that was let go.
     pub(super) async fn remove(self, owner: ChildKey) {
         // An error means that it has been removed, or that the box has ended.
-        let _gone = self.breakers.supervisor().remove_this(&owner).await;
+        let supervisor = self.breakers.supervisor();
+        let _gone = supervisor.remove_this(&self.change.name, &owner).await;
     }
 }
 

@@ -10,7 +10,7 @@ use ractor::RpcReplyPort;
 use super::owner::PoolMessage;
 use super::shared::Joins;
 use super::slot::Slot;
-use super::{Endpoint, Pool, PoolStartError, checker};
+use super::{Endpoint, Pool, PoolStartError, checker, discovery};
 use crate::breaker_box::Whole;
 use crate::supervisor::catch;
 use crate::{AddError, BreakerError, ChildSpec, CommandError, Restart, lock};
@@ -114,7 +114,8 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         // Each error means that the child has been removed, or that the box has ended.
         let follower = lock::with(&self.shared.follower, Option::take);
         if let Some(follower) = follower {
-            let _gone = supervisor.remove_this(&follower).await;
+            let name = discovery::discovery_name(&self.shared.name);
+            let _gone = supervisor.remove_this(&name, &follower).await;
         }
         for endpoint in self.shared.names() {
             if !self.dismiss(&endpoint).await {
@@ -124,7 +125,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         self.breakers
             .forget_pool(&self.shared.name, &self.shared, |_| true);
         if let Some(owner) = self.shared.owner.get() {
-            let _gone = supervisor.remove_this(owner).await;
+            let _gone = supervisor.remove_this(&self.shared.name, owner).await;
         }
     }
 
@@ -250,7 +251,8 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     async fn clear_away(&self, slot: Arc<Slot<T>>) {
         if let Some(checker) = slot.checker.get() {
             // An error means that it has been removed, or that the box has ended.
-            let _gone = self.breakers.supervisor().remove_this(checker).await;
+            let (name, supervisor) = (self.check_name(&slot.name), self.breakers.supervisor());
+            let _gone = supervisor.remove_this(&name, checker).await;
         }
         self.breakers.remove_this(&slot.breaker).await;
         // The value is the user's: its drop must not end this change halfway.

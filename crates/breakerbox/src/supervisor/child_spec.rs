@@ -205,7 +205,7 @@ impl ChildSpec {
 
     /// What tells the child that it makes from another one of its name.
     pub(crate) fn key(&self) -> ChildKey {
-        ChildKey::new(&self.name, &self.runnable)
+        ChildKey::of(&self.runnable)
     }
 
     /// Its name.

@@ -16,7 +16,11 @@ pub(super) enum SupervisorMessage {
     /// Remove a child, and reply when it is gone.
     Remove(String, oneshot::Sender<Result<Departure, RemoveError>>),
     /// Remove this very child, and reply when it is gone.
-    RemoveThis(ChildKey, oneshot::Sender<Result<Departure, RemoveError>>),
+    RemoveThis(
+        String,
+        ChildKey,
+        oneshot::Sender<Result<Departure, RemoveError>>,
+    ),
     /// Start a child anew, and reply when it is up or did not come up.
     Restart(String, oneshot::Sender<Result<(), RestartError>>),
     /// A shell ended, whoever ended it.

@@ -75,7 +75,9 @@ impl SupervisorState {
                 self.exited(child, incarnation, &exit);
             }
             SupervisorMessage::Remove(name, reply) => self.remove(&name, reply),
-            SupervisorMessage::RemoveThis(child, reply) => self.remove_this(&child, reply),
+            SupervisorMessage::RemoveThis(name, child, reply) => {
+                self.remove_this(&name, &child, reply);
+            }
             SupervisorMessage::Restart(name, reply) => self.restart(&name, reply),
             SupervisorMessage::ShellEnded(shell) => self.shell_ended(shell),
             SupervisorMessage::Started(child, incarnation) => self.started(child, incarnation),

@@ -37,13 +37,18 @@ impl SupervisorState {
         }
     }
 
-    pub(super) fn remove_this(&mut self, child: &ChildKey, reply: Reply<Departure, RemoveError>) {
-        let known = self.publisher.id(child.name());
+    pub(super) fn remove_this(
+        &mut self,
+        name: &str,
+        child: &ChildKey,
+        reply: Reply<Departure, RemoveError>,
+    ) {
+        let known = self.publisher.id(name);
         let managed = known.and_then(|id| self.children.get(&id));
         if managed.is_some_and(|managed| child.runs(managed.entry.runnable())) {
-            self.remove(child.name(), reply);
+            self.remove(name, reply);
         } else {
-            refuse(reply, unknown(child.name()));
+            refuse(reply, unknown(name));
         }
     }
 
