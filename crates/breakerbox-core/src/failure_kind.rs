@@ -1,8 +1,9 @@
 use std::fmt;
 
-/// What sort of failure a call ended in: a timeout, a panic, a refusal, or what you name.
+/// The kind of failure a call ended in: a timeout, a panic, a refusal, or one that
+/// you name.
 ///
-/// It decides nothing; it is for whoever reads why a breaker has opened.
+/// The kind decides nothing; it is for anyone who reads why a breaker has opened.
 ///
 /// # Examples
 ///
@@ -24,21 +25,21 @@ impl FailureKind {
     /// The call took too long.
     pub const TIMEOUT: Self = Self("timeout");
 
-    /// One that you name, in a word or two.
+    /// Makes a kind that you name, in a word or two.
     ///
     /// # Panics
     ///
-    /// Unless the name has 1 to 64 bytes.
+    /// Panics unless the name has 1 to 64 bytes.
     #[must_use]
     pub const fn named(name: &'static str) -> Self {
         assert!(
             !name.is_empty() && name.len() <= 64,
-            "the name of a kind of failure has 1 to 64 bytes"
+            "the name of a kind of failure must have 1 to 64 bytes"
         );
         Self(name)
     }
 
-    /// Its name.
+    /// Returns the name of the kind.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.0

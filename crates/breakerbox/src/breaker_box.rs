@@ -33,14 +33,12 @@ pub(crate) use whole::Whole;
 
 /// A box of circuit breakers: their supervisor, and the way to find them.
 ///
-/// It is a value, not a global: two boxes in one process never meet, and a
-/// breaker's name is unique in its box only. Cloning gives another handle on the
-/// same box.
+/// A box is a value, not a global: two boxes in one process never meet, and a breaker's
+/// name is unique only within its box. Cloning gives another handle on the same box.
 ///
-/// Its breakers and pools are handles on it, too: dropping the last of them all, on
-/// whatever thread, ends the box in the background. After
-/// [`shutdown`](Self::shutdown) the breakers that are left admit or reject as
-/// [`BreakerConfig::orphaned`] says.
+/// A box's breakers and pools are also handles on the box: dropping the last handle,
+/// on any thread, ends the box in the background. After [`shutdown`](Self::shutdown)
+/// the remaining breakers admit or reject as [`BreakerConfig::orphaned`] says.
 ///
 /// # Examples
 ///
@@ -64,16 +62,16 @@ pub struct BreakerBox {
     inner: Arc<Inner>,
 }
 
-/// A handle on a [`BreakerBox`] that does not keep it.
+/// A handle on a [`BreakerBox`] that does not keep it alive.
 ///
-/// For children of the box's own tree; see [`WeakBreaker`](crate::WeakBreaker).
+/// Use it in children of the box's own tree; see [`WeakBreaker`](crate::WeakBreaker).
 #[derive(Clone)]
 pub struct WeakBreakerBox {
     inner: Weak<Inner>,
 }
 
 impl WeakBreakerBox {
-    /// The box; None once it has no handle left.
+    /// Returns the box, or None once it has no other handle left.
     #[must_use]
     pub fn upgrade(&self) -> Option<BreakerBox> {
         let inner = self.inner.upgrade()?;
@@ -89,37 +87,37 @@ impl fmt::Debug for WeakBreakerBox {
 
 struct Inner {
     context: Arc<BoxContext>,
-    /// What its pools share, which only a pool knows the type of.
+    /// The shared state of each pool, whose type only the pool knows.
     pools: Mutex<BTreeMap<Arc<str>, PoolEntry>>,
     registry: Mutex<Registry>,
-    /// Retires what is idle.
+    /// The task that retires idle breakers.
     _retirement: Option<AbortOnDrop>,
     supervisor: Supervisor,
 }
 
 /// A pool of a box.
 pub(crate) struct PoolEntry {
-    /// Whether anybody has asked for it since it was made.
+    /// True once somebody has asked for the pool.
     pub(crate) is_wanted: bool,
     shared: Arc<dyn Any + Send + Sync>,
 }
 
 impl BreakerBox {
-    /// Starts an empty box, which lives on this runtime.
+    /// Starts an empty box, which lives on the current runtime.
     ///
     /// # Errors
     ///
     /// [`StartError`] if its supervisor cannot be started: there is no tokio runtime,
-    /// or it has no timers.
+    /// or the runtime has no timers.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it leaves nothing behind.
+    /// Dropping the future leaves nothing behind.
     pub async fn start(name: impl Into<Arc<str>>) -> Result<Self, StartError> {
         BreakerBoxSpec::new(name).start().await
     }
 
-    /// Starts it where this is polled.
+    /// Starts a box on the runtime that polls this future.
     async fn start_here(spec: BreakerBoxSpec) -> Result<Self, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let context = Arc::new(BoxContext::new(runtime));
@@ -143,25 +141,25 @@ impl BreakerBox {
         Ok(Self { inner })
     }
 
-    /// The breaker of this name, made now unless there is one.
+    /// Returns the breaker of this name, and makes it if there is none.
     ///
-    /// Its owner is restarted whenever it crashes, with all it knew, but not
-    /// more than ten times in ten seconds: then the breaker is orphaned. One that has
-    /// been orphaned, by this or by a command to the box's supervisor, is made anew
-    /// when it is asked for again.
+    /// The breaker's owner is restarted whenever it crashes, with all it knew, but
+    /// not more than ten times in ten seconds: then the breaker is orphaned. A
+    /// breaker that has been orphaned, by this or by a command to the box's
+    /// supervisor, is made again when somebody asks for it.
     ///
     /// # Errors
     ///
     /// [`BreakerError::Config`] if the configuration contradicts itself,
-    /// [`BreakerError::Conflict`] if there is a breaker of this name that was
-    /// made with another one, [`BreakerError::Full`] if the box holds as many as
-    /// it may and each of them is in use or has something to remember,
+    /// [`BreakerError::Conflict`] if there is a breaker of this name that was made
+    /// with another configuration, [`BreakerError::Full`] if the box holds as many
+    /// breakers as it may and each of them is in use or has something to remember,
     /// [`BreakerError::Stopped`] if the box has ended.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it leaves nothing behind, unless somebody else has asked for the same
-    /// breaker meanwhile. One that has had to make room has gone, wholly.
+    /// Dropping the future leaves nothing behind, unless somebody else has asked for
+    /// the same breaker meanwhile. A breaker that has had to make room is gone completely.
     pub async fn breaker(
         &self,
         name: impl Into<Arc<str>>,
@@ -170,18 +168,19 @@ impl BreakerBox {
         self.ask(name.into(), config, Wanted::Same).await
     }
 
-    /// The same without async: for a box that lives on another thread.
+    /// Does the same as [`breaker`](Self::breaker) without async, for a box on another
+    /// thread.
     ///
-    /// So a breaker fits into a `new` or a `LazyLock`. It blocks this thread for as
-    /// long as the box's runtime takes to make the breaker, tens of microseconds where
-    /// that is idle.
+    /// So a breaker fits into a `new` or a `LazyLock`. The call blocks this thread
+    /// for as long as the box's runtime takes to make the breaker: tens of
+    /// microseconds if the runtime is idle.
     ///
     /// # Errors
     ///
-    /// As [`breaker`](Self::breaker), and [`BreakerError::WouldBlock`] on a thread of
-    /// the runtime that the box lives on. A thread that has
-    /// [entered](tokio::runtime::Handle::enter) another runtime meanwhile is taken for
-    /// one of that, and would wait for itself.
+    /// The errors of [`breaker`](Self::breaker), and [`BreakerError::WouldBlock`] on
+    /// a thread of the runtime that the box lives on. A thread of that runtime that
+    /// has [entered](tokio::runtime::Handle::enter) another one is taken for a thread
+    /// of the other one, and would wait for itself.
     ///
     /// # Examples
     ///
@@ -189,12 +188,11 @@ impl BreakerBox {
     /// use std::sync::LazyLock;
     /// use breakerbox::{Breaker, BreakerBoxSpec, BreakerConfig};
     ///
-    /// static PAYMENTS: LazyLock<Breaker> = LazyLock::new(|| {
-    ///     let breakers = BreakerBoxSpec::new("checkout").own_thread().start_blocking();
-    ///     let breakers = breakers.expect("a thread can be started");
-    ///     let payments = breakers.breaker_blocking("payments", BreakerConfig::new());
-    ///     payments.expect("the box is new")
-    /// });
+    /// static PAYMENTS: LazyLock<Breaker> = LazyLock::new(|| {     let breakers =
+    /// BreakerBoxSpec::new("checkout").own_thread().start_blocking();     let breakers
+    /// = breakers.expect("a thread can be started");     let payments =
+    /// breakers.breaker_blocking("payments", BreakerConfig::new());
+    /// payments.expect("the box is new") });
     ///
     /// let paid = PAYMENTS.run(|| Ok::<_, std::io::Error>("paid"));
     /// assert_eq!(paid.ok(), Some("paid"));
@@ -211,14 +209,14 @@ impl BreakerBox {
         let (reply, made) = mpsc::sync_channel(1);
         self.runtime().spawn(async move {
             let made = breakers.breaker(name, config).await;
-            // This thread waits, but the runtime may end before it is told.
+            // The caller waits, but the runtime may end before the answer is sent.
             let _told = reply.send(made);
         });
         made.recv().unwrap_or(Err(BreakerError::Stopped))
     }
 
-    /// A breaker of this name that nobody else has;
-    /// [`BreakerError::Taken`] if there is one.
+    /// Makes a breaker of this name that nobody else has; returns
+    /// [`BreakerError::Taken`] if there is one already.
     pub(crate) async fn new_breaker(
         &self,
         name: Arc<str>,
@@ -263,14 +261,15 @@ impl BreakerBox {
         }
     }
 
-    /// The breaker of this name, if there is one, and it has not been orphaned.
+    /// Returns the breaker of this name, if there is one that has not been orphaned.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Breaker> {
         let found = self.with_registry(|names| names.find(name, clock::now()))?;
         Some(Breaker::new(self.clone(), found))
     }
 
-    /// The pool of this name, if there is one whose endpoints have values of type `T`.
+    /// Returns the pool of this name, if there is one whose endpoints have values of
+    /// type `T`.
     #[must_use]
     pub fn find_pool<T: Clone + Send + Sync + 'static>(&self, name: &str) -> Option<Pool<T>> {
         let found = lock::with(&self.inner.pools, |pools| {
@@ -281,15 +280,15 @@ impl BreakerBox {
         Pool::of(self.clone(), found?)
     }
 
-    /// Removes the breaker of this name; its name is free when this returns.
+    /// Removes the breaker of this name; the name is free when this returns.
     ///
-    /// Handles on it that are left follow [`BreakerConfig::orphaned`]. Returns
-    /// the breaker, or None if there was none. It waits for the breaker's owner to
-    /// end, for two seconds at most.
+    /// The remaining handles on it follow [`BreakerConfig::orphaned`]. Returns the
+    /// breaker, or None if there was none. The call waits at most two seconds for the
+    /// breaker's owner to end.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it does not keep the breaker.
+    /// If the future is dropped, the breaker is removed wholly or not at all.
     pub async fn remove(&self, name: &str) -> Option<Breaker> {
         let gone = self.remove_if(name, |_| true).await?;
         Some(Breaker::new(self.clone(), gone))
@@ -320,13 +319,13 @@ impl BreakerBox {
     ///
     /// # Errors
     ///
-    /// [`PoolStartError`] if the configuration contradicts itself, two endpoints
-    /// have the same name, a breaker cannot be made, the box has a child of the
-    /// pool's name, or it has ended.
+    /// [`PoolStartError`] if the configuration contradicts itself, two endpoints have
+    /// the same name, a breaker cannot be made, the box has a child of the pool's
+    /// name, or the box has ended.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it leaves nothing behind.
+    /// Dropping the future leaves nothing behind.
     pub async fn pool<T: Clone + Send + Sync + 'static>(
         &self,
         name: impl Into<Arc<str>>,
@@ -336,58 +335,58 @@ impl BreakerBox {
         Pool::start(self, name.into(), config, endpoints).await
     }
 
-    /// Everything there is to know about its breakers now, by name.
+    /// Returns everything there is to know about the box's breakers now, by name.
     ///
-    /// It waits for nobody. A breaker that has been orphaned is among them until it is
-    /// removed, retired or made anew.
+    /// The call waits for nobody. A breaker that has been orphaned is included until
+    /// it is removed, retired or made again.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it has no effect.
+    /// Dropping the future has no effect.
     pub async fn snapshots(&self) -> Vec<Snapshot> {
         let breakers = self.with_registry(|names| names.all());
         breakers.iter().map(|breaker| breaker.snapshot()).collect()
     }
 
-    /// What happens to any of its breakers from now on, until it ends.
+    /// Returns the events of all the box's breakers, from now on until the box ends.
     #[must_use]
     pub fn events(&self) -> Events {
         Events::of_all(self.inner.context.events.subscribe())
     }
 
-    /// The supervisor of its breakers: to inspect, and for children of your own.
+    /// Returns the supervisor of the box's breakers, to inspect it or add children.
     ///
-    /// What works with the breakers can be added here, so that all is one tree:
-    /// it is stopped before the breakers that were there before it. Such a child holds
-    /// the box, its breakers and its pools by weak handles, or the tree would keep
-    /// itself alive until somebody calls [`shutdown`](Self::shutdown). A worker that
-    /// keeps crashing should have a limit of its own: beyond the supervisor's,
-    /// which bears any number of crashes, nobody gives up on it.
+    /// Children that work with the breakers can be added here, so that all is one
+    /// tree: such a child is stopped before the breakers that were there before it.
+    /// It holds the box, its breakers and its pools by weak handles, or the tree
+    /// would keep itself alive until somebody calls [`shutdown`](Self::shutdown). A
+    /// worker that may keep crashing should have a limit of its own: the supervisor's
+    /// limit allows any number of crashes, so the supervisor never gives up.
     #[must_use]
     pub fn supervisor(&self) -> &Supervisor {
         &self.inner.supervisor
     }
 
-    /// Stops its children in reverse order of their making; those that own breakers,
-    /// side by side.
+    /// Stops the children in the reverse order of their making, those that own
+    /// breakers side by side.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it does not stop the shutdown.
+    /// Dropping the future does not stop the shutdown.
     pub async fn shutdown(&self) -> Report {
         self.inner.supervisor.shutdown().await
     }
 
-    /// Waits until it has ended, by a shutdown from whatever side.
+    /// Waits until the box has ended, whoever shuts it down.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it has no effect.
+    /// Dropping the future has no effect.
     pub async fn ended(&self) -> Report {
         self.inner.supervisor.ended().await
     }
 
-    /// A handle that does not keep the box.
+    /// Returns a handle that does not keep the box alive.
     #[must_use]
     pub fn downgrade(&self) -> WeakBreakerBox {
         WeakBreakerBox {
@@ -395,12 +394,12 @@ impl BreakerBox {
         }
     }
 
-    /// Whether it is this very breaker that is in the box, and has an owner.
+    /// Reports whether this very breaker is in the box and has an owner.
     pub(crate) fn holds(&self, breaker: &Arc<Shared>) -> bool {
         self.with_registry(|names| names.holds(breaker, clock::now()))
     }
 
-    /// The runtime that it lives on.
+    /// Returns the runtime that the box lives on.
     pub(crate) fn runtime(&self) -> &Handle {
         self.inner.context.runtime()
     }
@@ -428,7 +427,7 @@ impl BreakerBox {
             let is_it = std::ptr::addr_eq(Arc::as_ptr(&entry.shared), Arc::as_ptr(pool));
             (is_it && may_go(entry)).then(|| pools.remove(name))
         });
-        // What it is the last handle on is the user's.
+        // Dropped outside the lock: it may be the last handle on values of the user.
         forgotten.is_some()
     }
 
@@ -441,7 +440,7 @@ impl BreakerBox {
     }
 }
 
-/// Takes a breaker back that was made for somebody who has stopped waiting, unless
+/// Takes back a breaker that was made for a caller that has stopped waiting, unless
 /// somebody else has asked for it since.
 fn take_back(made: Result<Breaker, BreakerError>) {
     let Ok(breaker) = made else { return };
@@ -451,7 +450,7 @@ fn take_back(made: Result<Breaker, BreakerError>) {
     }
 }
 
-/// Retires what is idle, until the box is gone.
+/// Retires idle breakers until the box is gone.
 async fn retire_forever(breakers: WeakBreakerBox, span: Duration) {
     loop {
         sleep((span / 2).max(SHORTEST_ROUND)).await;
@@ -484,8 +483,8 @@ impl fmt::Debug for BreakerBox {
     }
 }
 
-/// No breaker's crashes are the business of another one.
+/// No limit: the crashes of one breaker do not count against another.
 const PER_BOX: RestartIntensity = RestartIntensity::new(u32::MAX, Duration::from_secs(1));
 
-/// tokio's timers know milliseconds.
+/// The resolution of tokio's timers.
 const SHORTEST_ROUND: Duration = Duration::from_millis(1);

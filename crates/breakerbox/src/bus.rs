@@ -3,13 +3,13 @@ use tokio::sync::broadcast;
 use crate::lock;
 use crate::sync::Mutex;
 
-/// Where something tells what happens to it, until it says that nothing will any more.
+/// A channel for the events of something, until no more can happen.
 ///
-/// A broadcast channel ends with its last sender, and there is one in each handle. So
-/// this one can be closed.
+/// A broadcast channel ends with its last sender, and each handle has one. So this
+/// channel can be closed.
 #[derive(Debug)]
 pub(crate) struct Bus<E> {
-    /// None once it is closed.
+    /// The sender; None once the bus is closed.
     outbox: Mutex<Option<broadcast::Sender<E>>>,
 }
 
@@ -27,7 +27,7 @@ impl<E: Clone> Bus<E> {
         }
     }
 
-    /// Whoever has heard everything is told that this was all.
+    /// Ends the events: a listener that has received all learns that it was all.
     pub(crate) fn close(&self) {
         let outbox = lock::with(&self.outbox, Option::take);
         drop(outbox);
@@ -36,16 +36,16 @@ impl<E: Clone> Bus<E> {
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<E> {
         match self.outbox() {
             Some(outbox) => outbox.subscribe(),
-            // A channel whose sender is gone: nothing will happen any more.
+            // This channel's sender is gone at once: nothing will happen any more.
             None => broadcast::Sender::new(1).subscribe(),
         }
     }
 
-    /// A sender, for use without the lock: whom it wakes is the user's code.
+    /// Returns a sender, to be used without the lock: it wakes the user's code.
     fn outbox(&self) -> Option<broadcast::Sender<E>> {
         lock::with(&self.outbox, |outbox| outbox.clone())
     }
 }
 
-/// How many events a listener may fall behind.
+/// The number of events that a listener may fall behind.
 const BACKLOG: usize = 1_024;

@@ -12,51 +12,52 @@ use crate::guarded::Guarded;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// Its state changed.
+    /// The breaker's state changed.
     Changed {
-        /// Its name.
+        /// The breaker's name.
         breaker: Arc<str>,
-        /// Of an opening that a failure led to: that failure.
+        /// The failure that led to the opening, if one did.
         failure: Option<LastFailure>,
-        /// From what to what, why, and on what evidence.
+        /// The change: from what to what, why, and on what evidence.
         transition: Transition,
     },
     /// This listener was too slow, or a breaker's owner was stuck, and this many events
     /// are lost.
     Missed {
-        /// Of the whole box, also where the listener asked for one breaker.
+        /// The number in the whole box, even if the listener asked for one breaker.
         events: u64,
     },
-    /// Its owner is gone for good, and callers get what its configuration says.
+    /// The breaker's owner is gone for good; callers get what its configuration says.
     Orphaned {
-        /// Its name.
+        /// The breaker's name.
         breaker: Arc<str>,
-        /// What callers get.
+        /// The answer that callers get.
         choice: Orphaned,
     },
-    /// The operator put an override in force, or it ended, by command or expiry.
+    /// The operator put an override in force, or an override ended, by command or
+    /// expiry.
     Overridden {
-        /// Its name.
+        /// The breaker's name.
         breaker: Arc<str>,
-        /// What is in force from now on.
+        /// The override in force from now on, if any.
         word: Option<Override>,
     },
-    /// Its configuration was changed.
+    /// The breaker's configuration was changed.
     Reconfigured {
-        /// Its name.
+        /// The breaker's name.
         breaker: Arc<str>,
     },
-    /// Its owner had crashed and was restarted, with all it knew.
+    /// The breaker's owner had crashed and was restarted, with all it knew.
     Restarted {
-        /// Its name.
+        /// The breaker's name.
         breaker: Arc<str>,
-        /// Which incarnation of it this is, counted from 1.
+        /// The number of the owner's incarnation, counted from 1.
         incarnation: u64,
     },
 }
 
 impl Event {
-    /// The breaker it happened to, but for [`Missed`](Self::Missed).
+    /// Returns the breaker that it happened to; None for [`Missed`](Self::Missed).
     #[must_use]
     pub fn breaker(&self) -> Option<&str> {
         self.name().map(|name| &**name)
@@ -74,38 +75,38 @@ impl Event {
     }
 }
 
-/// What a box's bus carries.
+/// A message on a box's bus.
 #[derive(Clone, Debug)]
 pub(crate) enum Told {
-    /// Nothing will be told of this breaker any more.
+    /// No more events of this breaker will come.
     End {
         breaker: Arc<str>,
     },
     Event(Event),
 }
 
-/// Events in the order in which they happened, from now on.
+/// The events from now on, in the order in which they happened.
 ///
-/// A listener delays nobody. One that falls more than 1 024 events behind is
-/// told how many it has missed by an [`Event::Missed`] in their place.
+/// A listener delays nobody. One that falls more than 1 024 events behind gets an
+/// [`Event::Missed`] in their place, which says how many it has missed.
 #[derive(Debug)]
 pub struct Events {
     inbox: broadcast::Receiver<Told>,
     only: Option<Only>,
 }
 
-/// The one breaker that a listener wants to hear of.
+/// The one breaker that a listener follows.
 #[derive(Debug)]
 struct Only {
     breaker: Weak<Shared>,
-    /// All that will ever be told of it has been sent.
+    /// True once all events of the breaker have been sent.
     has_ended: bool,
-    /// Its very own copy, by which it is told from a namesake.
+    /// The breaker's own copy of its name, which tells it apart from a namesake.
     name: Arc<str>,
 }
 
 impl Only {
-    /// Looks whether the end may have been among what was missed.
+    /// Checks whether the end may have been among the missed events.
     fn look_for_end(&mut self) {
         let breaker = self.breaker.upgrade();
         self.has_ended = breaker.is_none_or(|breaker| breaker.has_told_its_end());
@@ -130,14 +131,14 @@ impl Events {
         }
     }
 
-    /// The next event; None once nothing can happen any more.
+    /// Waits for the next event; returns None once there can be no more.
     ///
-    /// That is when the box has ended or, where these are one breaker's, when that is
-    /// [orphaned](Event::Orphaned), whoever still has a handle.
+    /// The events end once the box has ended or, for the events of one breaker, once
+    /// that is [orphaned](Event::Orphaned), whoever still has a handle.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it loses no event.
+    /// Dropping the future loses no event.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             let has_ended = self.only.as_ref().is_some_and(|only| only.has_ended);

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use breakerbox_core::{FailureKind, Outcome};
 
-/// A failure, and what is known of it.
+/// A failure, and what is known about it.
 ///
-/// What is said of the last failure is in a breaker's [`Snapshot`](crate::Snapshot),
+/// The details of the last failure are in a breaker's [`Snapshot`](crate::Snapshot),
 /// and in the event and the log line of the opening that it leads to. A plain
-/// [`Outcome::failure`] costs a few nanoseconds while it cannot open the breaker; one
-/// of which something is said is entered with a lock and allocates.
+/// [`Outcome::failure`] costs a few nanoseconds while it cannot open the breaker; a
+/// failure with details takes a lock and allocates.
 ///
 /// # Examples
 ///
@@ -40,12 +40,12 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure of which nothing is known.
+    /// Makes a failure about which nothing is known.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A failure of this kind.
+    /// Makes a failure of this kind.
     pub fn of(kind: FailureKind) -> Self {
         Self {
             kind: Some(kind),
@@ -57,7 +57,7 @@ impl Failure {
         Self::of(FailureKind::TIMEOUT).text(format_args!("it took longer than {limit:?}"))
     }
 
-    /// What happened, as its error says; the first 256 bytes are kept.
+    /// Sets what happened, as the error says; the first 256 bytes are kept.
     pub fn text(mut self, text: impl fmt::Display) -> Self {
         let text = text.to_string();
         let mut ends = (0..=text.len().min(LONGEST_TEXT)).rev();
@@ -66,17 +66,17 @@ impl Failure {
         self
     }
 
-    /// The other side asked not to be called for so long: as
-    /// [`Outcome::failure_after`].
+    /// Sets how long the other side asked not to be called, as
+    /// [`Outcome::failure_after`] does.
     pub fn retry_after(mut self, retry_after: Duration) -> Self {
         self.retry_after = Some(retry_after);
         self
     }
 }
 
-/// The verdict on one call, with what is known of a failure.
+/// The verdict on one call, with what is known about a failure.
 ///
-/// Made from an [`Outcome`] or a [`Failure`].
+/// A judgement is made from an [`Outcome`] or a [`Failure`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Judgement {
     pub(crate) outcome: Outcome,
@@ -105,15 +105,15 @@ impl From<Failure> for Judgement {
     }
 }
 
-/// The last failure of a breaker of which anything is known.
+/// The last failure of a breaker about which anything is known.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct LastFailure {
-    /// When it was settled.
+    /// The instant at which the failure was settled.
     pub at: Instant,
-    /// What sort of failure it was, if anybody said.
+    /// The kind of failure, if anybody said.
     pub kind: Option<FailureKind>,
-    /// What happened, if anybody said.
+    /// The text that says what happened, if anybody said.
     pub text: Option<Arc<str>>,
 }
 
@@ -128,5 +128,5 @@ impl fmt::Display for LastFailure {
     }
 }
 
-/// So that a breaker's memory does not depend on what a server says.
+/// The limit that keeps a breaker's memory independent of what a server says.
 const LONGEST_TEXT: usize = 256;

@@ -1,8 +1,8 @@
 //! Wakers are the user's code: one that panics costs nobody else a wake-up.
 //!
-//! Whoever wakes many, such as a breaker that has decided, wakes them one after the
-//! other, and would end at the first panic. So no other waker is left with it than
-//! one that catches what the user's does.
+//! Code that wakes many, such as a breaker that has decided, wakes them one after the
+//! other, and would end at the first panic. So it gets only wakers that catch the
+//! panics of the user's wakers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -11,13 +11,13 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use pin_project_lite::pin_project;
 
-/// Returns a waker that passes on each wake-up, and no panic.
+/// Returns a waker that passes on each wake-up but no panic.
 pub(crate) fn waker(waker: &Waker) -> Waker {
     Waker::from(Arc::new(Guard(Some(waker.clone()))))
 }
 
 pin_project! {
-    /// A future that leaves only guarded wakers with whom it waits for.
+    /// A future that leaves only guarded wakers with what it waits for.
     #[derive(Debug)]
     pub(crate) struct Guarded<F> {
         #[pin]
@@ -104,7 +104,7 @@ mod tests {
         another.wake();
         assert_eq!(bad.woken.load(Ordering::Relaxed), 2);
         drop(bad);
-        // The last one, which drops it.
+        // This is the last copy, so it drops the waker.
         drop(guarded);
     }
 }

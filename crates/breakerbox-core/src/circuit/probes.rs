@@ -7,10 +7,10 @@ use crate::{Outcome, span};
 /// The calls that a HalfOpen generation lets through.
 #[derive(Clone, Debug)]
 pub(crate) struct Probes {
-    /// How many of those that are out were admitted at each instant.
+    /// The number of probes that are out, by the instant at which they were admitted.
     ///
-    /// Sorted, since there may be thousands of them, and each one that is admitted
-    /// or settled asks for the oldest.
+    /// The map is sorted, since there may be thousands of probes, and each one that is
+    /// admitted or settled asks for the oldest.
     out: BTreeMap<Instant, u32>,
     /// The sum of `out`.
     out_in_all: u32,
@@ -57,7 +57,7 @@ impl Probes {
             .saturating_sub(out)
     }
 
-    /// When the oldest probe is overdue, if probes have a deadline.
+    /// Returns when the oldest probe is overdue, if probes have a deadline.
     pub(crate) fn next_deadline(&self, limit: Option<Duration>) -> Option<Instant> {
         let (oldest, _) = self.out.first_key_value()?;
         Some(span::after(*oldest, limit?))

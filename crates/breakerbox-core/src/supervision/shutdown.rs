@@ -1,4 +1,4 @@
-//! Stopping all children, one after another or side by side.
+//! The shutdown of all children, one after another or side by side.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -13,8 +13,8 @@ use super::{ChildId, Ending, Supervision};
 impl Supervision {
     /// Stops all children, the last one added first, one after another.
     ///
-    /// Neighbours that are to be stopped [side by side](ChildPolicy::side_by_side) are,
-    /// up to a hundred at a time.
+    /// Neighbours that stop [side by side](ChildPolicy::side_by_side) are stopped
+    /// together, at most a hundred at a time.
     pub fn shutdown(&mut self, now: Instant) {
         let now = self.advance(now);
         if self.stage.is_stopping() {
@@ -29,7 +29,7 @@ impl Supervision {
         self.proceed(now);
     }
 
-    /// Turns to the last child that is yet to be stopped, once those before it allow.
+    /// Stops the last child that is left, and so on, as far as those under way allow.
     pub(super) fn stop_next(&mut self, now: Instant) {
         let Stage::Stopping { under_way, .. } = &mut self.stage else {
             return;
@@ -72,5 +72,5 @@ impl Supervision {
     }
 }
 
-/// So that each has the processor soon, and the time that it is given suffices.
+/// The limit that lets each child have the processor soon enough to end in its time.
 const MOST_AT_ONCE: usize = 100;

@@ -6,14 +6,14 @@ use super::Shared;
 
 /// A box's own hold on one of its breakers.
 ///
-/// The box's list, the breaker's owner and the recipe of that share a single one. So
-/// whatever else holds the breaker can be told from them: handles, permits, and pools.
+/// The box's list, the breaker's owner and the owner's recipe share a single hold. So
+/// all else that holds the breaker can be told apart: handles, permits, and pools.
 #[derive(Clone, Debug)]
 pub(crate) struct Housed {
     hold: Arc<Hold>,
 }
 
-/// The one reference of a box.
+/// The one reference that a box has.
 #[derive(Debug)]
 struct Hold {
     shared: Arc<Shared>,
@@ -26,22 +26,22 @@ impl Housed {
         }
     }
 
-    /// Settles what callers get when no owner will come any more, and tells it.
+    /// Settles what callers get once no owner will come any more, and reports it.
     pub(crate) fn orphan(&self) {
         self.hold.shared.orphan(self.is_in_use());
     }
 
-    /// Whether anybody but the box holds it.
+    /// Reports whether anybody but the box holds the breaker.
     ///
     /// Once nobody does, only the box itself can give it to somebody.
     pub(crate) fn is_in_use(&self) -> bool {
         self.holders() > 0
     }
 
-    /// How many hold it beside the box.
+    /// Returns how many hold the breaker besides the box.
     pub(crate) fn holders(&self) -> usize {
         let holders = Arc::strong_count(&self.hold.shared) - 1;
-        // With the release of whoever let go of it last: their verdicts are in.
+        // Pairs with the release of the last holder to let go: its verdicts are in.
         fence(Ordering::Acquire);
         holders
     }

@@ -4,38 +4,41 @@ use ractor::RpcReplyPort;
 use super::{OwnedPermit, Snapshot};
 use crate::Rejected;
 
-/// What a breaker's actor understands.
+/// A message that a breaker's actor understands.
 ///
 /// [`Breaker`](super::Breaker) is the comfortable way to say all this; the
 /// messages are for actors that would rather talk to an actor.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BreakerMessage {
-    /// May I make one call?
+    /// Asks for leave to make one call.
     ///
-    /// Nobody can tell whether a permit has reached who asked. So one that came by
-    /// message judges nothing when it is dropped as it came, whatever
-    /// [`BreakerConfig::abandoned`] says; where it matters that a call was given up,
-    /// use [`Breaker::try_acquire_owned`](super::Breaker::try_acquire_owned).
+    /// Nobody can tell whether a permit has reached the caller that asked. So a
+    /// permit that came by message judges nothing when it is dropped as it came,
+    /// whatever [`BreakerConfig::abandoned`] says; where it matters that a call was
+    /// given up, use
+    /// [`Breaker::try_acquire_owned`](super::Breaker::try_acquire_owned).
     Acquire(RpcReplyPort<Result<OwnedPermit, Rejected>>),
-    /// Tell the news, look at the clock, and ask a custom trip policy what is open.
+    /// Makes the actor report news, look at the clock, and put open questions to a
+    /// custom trip policy.
     ///
-    /// Harmless at any time, lost or repeated: what there is to do is elsewhere.
+    /// The message is harmless at any time, and may be lost or repeated: what there
+    /// is to do is kept elsewhere.
     Decide,
-    /// Tell me all about you.
+    /// Asks for a snapshot.
     Inspect(RpcReplyPort<Snapshot>),
-    /// From now on this override is in force, or none.
+    /// Puts this override in force, or ends the one in force.
     Override(Option<Override>, RpcReplyPort<()>),
-    /// From now on this is your configuration.
+    /// Changes the configuration to this one.
     Reconfigure(Box<BreakerConfig>, RpcReplyPort<Result<(), ConfigError>>),
-    /// Go back to Closed and forget.
+    /// Takes the breaker back to Closed and makes it forget.
     Reset(RpcReplyPort<()>),
-    /// The call ended like this.
+    /// Settles a call that ended like this.
     ///
-    /// It is recorded when the message is handled or dropped, whichever is first, so
-    /// it counts also if the actor is killed meanwhile. One that is sent in the very
-    /// instant in which the actor ends may lie in its mailbox until the last copy of
-    /// that address is dropped.
+    /// The outcome is recorded when the message is handled or dropped, whichever is
+    /// first, so it counts even if the actor is killed meanwhile. A message that is
+    /// sent at the very instant at which the actor ends may lie in its mailbox until
+    /// the last copy of its address is dropped.
     Settle(OwnedPermit, Outcome),
 }
 
@@ -47,6 +50,6 @@ impl Drop for BreakerMessage {
     }
 }
 
-// Never sent to another node, but with this feature ractor asks for it.
+// The message is never sent to another node, but with this feature ractor asks for it.
 #[cfg(feature = "cluster")]
 impl ractor::Message for BreakerMessage {}

@@ -2,11 +2,11 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, ActorRuntime};
 
 use super::BreakerMessage;
 
-/// Who is there for a breaker that has lost its owner: an actor that never starts.
+/// The stand-in for the owner that a breaker has lost: an actor that never starts.
 ///
-/// The address of the last owner is not kept. A message that was sent as that ended may
-/// lie in its mailbox for as long as there is an address, and a verdict in it holds the
-/// breaker.
+/// The address of the last owner is not kept. A message that was sent as that owner
+/// ended may lie in its mailbox for as long as there is an address, and a verdict in
+/// the message holds the breaker.
 struct Nobody;
 
 #[cfg_attr(feature = "async-trait", ractor::async_trait)]
@@ -24,11 +24,11 @@ impl Actor for Nobody {
     }
 }
 
-/// An address that nobody answers at; to be made in the context of a runtime, which
+/// Makes an address at which nobody answers; needs the context of a runtime, which
 /// may have ended.
 pub(crate) fn address() -> ActorRef<BreakerMessage> {
     let spawned = ActorRuntime::<Nobody>::spawn_instant(None, Nobody, ());
-    let (address, _start) = spawned.expect("an actor without a name is spawned");
+    let (address, _start) = spawned.expect("an actor without a name can be spawned");
     address.kill();
     address
 }

@@ -22,24 +22,24 @@ use crate::guarded::Guarded;
 use crate::supervisor::lifo_slot;
 use crate::{CommandError, Events, Judgement, LastFailure, Rejected, clock, lock};
 
-/// What a breaker's owner and its callers have in common.
+/// The state that a breaker's owner and its callers share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     actor: Mutex<Option<ActorRef<BreakerMessage>>>,
-    /// How far custom policies have answered.
+    /// The numbers of the questions that custom policies have answered.
     answers: Answers,
     call_path: CallPath,
-    /// How far commands have been carried out.
+    /// The numbers of the commands that have been carried out.
     commands: Answers,
-    /// What it has of its box.
+    /// The part of its box that the breaker holds.
     context: Arc<BoxContext>,
-    /// How many owners it has had.
+    /// The number of owners that the breaker has had.
     incarnations: AtomicU64,
-    /// No other breaker's, also not one of the same name.
+    /// The breaker's own copy of its name, which no namesake shares.
     name: Arc<str>,
-    /// Told when a probe has ended, which may have given its place back.
+    /// Notified when a probe has ended, which may have given its place back.
     probe_ended: Notify,
-    /// Nothing will be told of it any more.
+    /// True once all events of the breaker have been sent.
     told_end: AtomicBool,
 }
 
@@ -68,7 +68,7 @@ impl Shared {
         &self.name
     }
 
-    /// The configuration in force.
+    /// Returns the configuration in force.
     pub(crate) fn config(&self) -> Arc<BreakerConfig> {
         self.call_path
             .inspect(|circuit| Arc::clone(circuit.config()))
@@ -78,7 +78,7 @@ impl Shared {
         self.call_path.standing(|need| self.ask_to_look(need))
     }
 
-    /// What a call would be told now that is rejected for sure.
+    /// Returns the rejection of a call that is sure to be rejected now.
     pub(crate) fn rejection(&self) -> Option<Rejected> {
         self.call_path.rejection(|need| self.ask_to_look(need))
     }
@@ -91,9 +91,9 @@ impl Shared {
         Events::of_one(self.context.events.subscribe(), self)
     }
 
-    /// Whether all that will ever be told of it has been sent.
+    /// Reports whether all events of the breaker have been sent.
     pub(crate) fn has_told_its_end(&self) -> bool {
-        // Acquire: with the release in `orphan`, after everything has been sent.
+        // Acquire: pairs with the release in `orphan`, once everything has been sent.
         self.told_end.load(Ordering::Acquire)
     }
 
@@ -107,8 +107,8 @@ impl Shared {
         self.call_path.admit(|need| self.ask_to_look(need))
     }
 
-    /// Records a verdict; the number of the question that it leaves to a custom
-    /// policy, if it does.
+    /// Records a verdict; returns the number of the question that it leaves to a
+    /// custom policy, if any.
     #[inline(always)]
     pub(super) fn settle(
         &self,
@@ -145,23 +145,24 @@ impl Shared {
         self.settle(ticket, outcome);
     }
 
-    /// Since when it has not been used; None where to forget it would lose something.
+    /// Returns the instant since which the breaker has not been used; None if
+    /// forgetting it would lose something.
     pub(crate) fn idle_since(&self, now: Instant) -> Option<Instant> {
         self.call_path
             .idle_since(now, |need| self.ask_to_look(need))
     }
 
-    /// From when on a rejected call is worth another try, where that is known.
+    /// Returns the instant from which a rejected call is worth another try, if known.
     pub(crate) fn retry_at(&self) -> Option<Instant> {
         self.call_path.retry_at()
     }
 
-    /// The state, or what the override or the lack of an owner makes of it.
+    /// Returns the state, or what the override or the lack of an owner makes of it.
     pub(crate) fn effective_state(&self) -> State {
         self.standing().effective_state()
     }
 
-    /// How far a call that asks to be left alone is obeyed.
+    /// Returns the longest time for which a call's wish to be left alone is obeyed.
     pub(crate) fn retry_after_cap(&self) -> Duration {
         self.config().most_retry_after()
     }
@@ -196,7 +197,7 @@ impl Shared {
 
     /// Gives the owner a command, and waits until it is carried out.
     ///
-    /// An owner that crashes meanwhile leaves it to its next incarnation.
+    /// An owner that crashes meanwhile leaves the command to its next incarnation.
     pub(super) async fn command(&self, command: Command) -> Result<(), CommandError> {
         let given = self.call_path.give(command, |need| self.ask_to_look(need));
         let number = given.ok_or(CommandError::Stopped)?;
@@ -206,12 +207,12 @@ impl Shared {
             let in_time = Guarded::new(limited).await;
             in_time.map_err(|_| CommandError::Stuck)?;
         }
-        // Or else there is no owner any more who could.
+        // Otherwise there is no owner any more that could carry it out.
         let is_carried_out = self.call_path.carried_out() >= number;
         is_carried_out.then_some(()).ok_or(CommandError::Stopped)
     }
 
-    /// Makes a timer, or returns the panic of a runtime that has none.
+    /// Makes a timer, or returns the panic of a runtime that has no timers.
     pub(crate) fn timer<T>(&self, make: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
         self.context.timer(make)
     }
@@ -230,14 +231,14 @@ impl Shared {
         )
     }
 
-    /// Takes a new owner's address and returns which incarnation it is; None if
+    /// Takes a new owner's address and returns the number of its incarnation; None if
     /// there is to be no owner any more.
     pub(super) fn start_incarnation(&self, actor: ActorRef<BreakerMessage>) -> Option<u64> {
         if self.is_orphaned() {
             return None;
         }
         let former = lock::with(&self.actor, |address| address.replace(actor));
-        // It may be the last one on a mailbox with a message in it.
+        // This may be the last address of a mailbox with a message in it.
         drop(former);
         if self.is_orphaned() {
             self.forget_actor();
@@ -252,7 +253,7 @@ impl Shared {
         self.context.events.send(Told::Event(event));
     }
 
-    /// Tells what nobody has been told yet.
+    /// Reports the news that has not been reported yet.
     pub(super) fn tell_news(&self) {
         for _ in 0..NEWS_AT_ONCE {
             match self.call_path.next_news() {
@@ -302,9 +303,9 @@ impl Shared {
         });
     }
 
-    /// Settles what callers get when no owner will come any more, and tells it.
+    /// Settles what callers get once no owner will come any more, and reports it.
     ///
-    /// That is worth a warning where somebody still has the breaker.
+    /// The log line is a warning if somebody still has the breaker.
     pub(super) fn orphan(&self, is_in_use: bool) {
         if self.is_orphaned() {
             return;
@@ -332,19 +333,20 @@ impl Shared {
         }
         self.tell(|breaker| Event::Orphaned { breaker, choice });
         self.told_end.store(true, Ordering::Release);
-        // Whoever has heard that, and waits for more, learns that there is no more.
+        // A listener that has received that and waits learns that there is no more.
         self.context.events.send(Told::End {
             breaker: Arc::clone(&self.name),
         });
     }
 
-    /// A message in its mailbox may hold this, which would hold its address.
+    /// Drops the owner's address: a message in its mailbox may hold this breaker,
+    /// which would hold the address.
     fn forget_actor(&self) {
         let address = lock::with(&self.actor, Option::take);
         drop(address);
     }
 
-    /// Whether it has lost its owner for good.
+    /// Reports whether the breaker has lost its owner for good.
     pub(crate) fn is_orphaned(&self) -> bool {
         self.answers.include(u64::MAX)
     }
@@ -352,7 +354,7 @@ impl Shared {
     /// Asks the owner to look.
     fn ask_to_look(&self, need: Need) {
         let actor = self.actor();
-        // A send that fails is no loss: the next owner begins by looking.
+        // A send that fails loses nothing: the next owner begins by looking.
         without_subscriber(|| actor.map(|actor| actor.cast(BreakerMessage::Decide)));
         if need == Need::Judgement {
             // This thread may go on with blocking code, as after `run`.
@@ -361,10 +363,10 @@ impl Shared {
     }
 }
 
-/// Casts while the ledger is locked, when no code of the user may run.
+/// Casts while the ledger is locked, when none of the user's code may run.
 ///
 /// With the feature `message-spans` ractor asks the subscriber for the span that a
-/// message is sent in, and this message is nobody's.
+/// message is sent in, and this message belongs to none.
 fn without_subscriber<T>(cast: impl FnOnce() -> T) -> T {
     if cfg!(feature = "message-spans") {
         let nobody = tracing::Dispatch::none();
@@ -373,9 +375,9 @@ fn without_subscriber<T>(cast: impl FnOnce() -> T) -> T {
     cast()
 }
 
-/// More than are kept at a time. Of any that came later the owner has been asked to
-/// tell.
+/// The most news reported in one go: more than are kept at a time. The owner has been
+/// asked to report any that came later.
 const NEWS_AT_ONCE: usize = 1_024;
 
-/// How long a caller waits for its command to be carried out.
+/// The longest time that a caller waits for its command to be carried out.
 const STUCK_AFTER: Duration = Duration::from_secs(1);

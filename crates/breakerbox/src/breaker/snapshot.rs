@@ -18,30 +18,30 @@ pub struct Snapshot {
     pub counts: Counts,
     /// The generation that calls are admitted in.
     pub generation: Generation,
-    /// How many calls are in flight, where the trip policy asks.
+    /// The number of calls in flight, if the trip policy asks for it.
     pub in_flight: Option<u16>,
-    /// Which incarnation of the breaker's owner this is, counted from 1.
+    /// The number of the owner's incarnation, counted from 1.
     pub incarnation: u64,
-    /// The last failure that was judged by itself: one that opened the breaker, or one
-    /// of which something was said. Others are only counted.
+    /// The last failure that was judged by itself: one that opened the breaker, or
+    /// one with a kind or a text. Others are only counted.
     pub last_failure: Option<LastFailure>,
     /// The latest change of state.
     pub last_transition: Option<Transition>,
     /// Verdicts that came after the generation of their call.
     pub late: u64,
-    /// Its name.
+    /// The breaker's name.
     pub name: Arc<str>,
-    /// How many times in a row it has opened, less the healthy spans since.
+    /// The number of times in a row it has opened, less the healthy spans since.
     pub openings: u32,
-    /// What callers get because its owner is gone for good; None while it has one.
+    /// What callers get because the owner is gone for good; None until then.
     pub orphaned: Option<Orphaned>,
     /// The override in force.
     pub overriding: Option<ActiveOverride>,
-    /// From when on a rejected call is worth another try, where that is known.
+    /// The instant from which a rejected call is worth another try, if known.
     pub retry_at: Option<Instant>,
     /// The state beneath any override.
     pub state: State,
-    /// The verdicts of its whole life, without those that came late.
+    /// The verdicts of the breaker's whole life, without those that came late.
     pub totals: Sums,
 }
 

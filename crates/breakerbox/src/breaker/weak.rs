@@ -4,10 +4,10 @@ use std::sync::{Arc, Weak};
 use super::{Breaker, Shared};
 use crate::{BreakerBox, WeakBreakerBox};
 
-/// A handle on a [`Breaker`] that keeps neither it nor its box.
+/// A handle on a [`Breaker`] that keeps neither the breaker nor its box alive.
 ///
-/// For children of the box's own tree, such as a worker that calls through a breaker
-/// of the box that supervises it: the tree ends when nobody else has a handle.
+/// Use it in children of the box's own tree, such as a worker that calls through a
+/// breaker of the box that supervises it: the tree ends when nobody else has a handle.
 ///
 /// # Examples
 ///
@@ -48,8 +48,8 @@ impl WeakBreaker {
         }
     }
 
-    /// The breaker; None once it has been removed or retired, has lost its owner for
-    /// good, or its box has ended or has no handle left.
+    /// Returns the breaker, or None once it has been removed or retired, has lost its
+    /// owner for good, or its box has ended or has no handle left.
     #[must_use]
     pub fn upgrade(&self) -> Option<Breaker> {
         let breakers = self.breakers.upgrade()?;

@@ -10,12 +10,12 @@ use crate::breaker;
 use crate::bus::Bus;
 use crate::event::Told;
 
-/// What a breaker has of its box, without keeping it.
+/// The part of its box that a breaker holds, without keeping the box alive.
 #[derive(Debug)]
 pub(crate) struct BoxContext {
-    /// Where it tells what happens to it.
+    /// The bus for the events of the box's breakers.
     pub(crate) events: Bus<Told>,
-    /// The address of those that have no owner any more, once somebody asks for one.
+    /// The address of breakers that have lost their owner, once somebody asks for it.
     nobody: OnceLock<ActorRef<BreakerMessage>>,
     runtime: Handle,
 }
@@ -29,7 +29,7 @@ impl BoxContext {
         }
     }
 
-    /// An address that nobody answers at.
+    /// Returns an address at which nobody answers.
     pub(crate) fn nobody(&self) -> ActorRef<BreakerMessage> {
         let address = self.nobody.get_or_init(|| {
             let _inside = self.runtime.enter();
@@ -38,16 +38,15 @@ impl BoxContext {
         address.clone()
     }
 
-    /// The runtime that the box lives on.
+    /// Returns the runtime that the box lives on.
     pub(super) fn runtime(&self) -> &Handle {
         &self.runtime
     }
 
-    /// Makes a timer: of the runtime that this is called on, or outside of any of the
-    /// box's.
+    /// Makes a timer on the current runtime, or on the box's if there is none.
     ///
-    /// It panics on a runtime that has no timers. The panic is returned, so that nobody
-    /// takes it for the failure of a call.
+    /// Making one on a runtime without timers panics. The panic is returned, so that
+    /// nobody takes it for the failure of a call.
     pub(crate) fn timer<T>(&self, make: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
         let is_outside = Handle::try_current().is_err();
         let _inside = is_outside.then(|| self.runtime.enter());

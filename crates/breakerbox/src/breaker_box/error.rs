@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use breakerbox_core::ConfigError;
 
-/// A box has no such breaker to give.
+/// The reason why a box does not give out a breaker.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum BreakerError {
@@ -16,7 +16,7 @@ pub enum BreakerError {
     Full(usize),
     /// The box has ended.
     Stopped,
-    /// A child of the box's supervisor that is no breaker has this name.
+    /// A child of the box's supervisor that is not a breaker has this name.
     Taken(Arc<str>),
     /// This thread drives the runtime that the box lives on, and must not block.
     WouldBlock,

@@ -7,14 +7,14 @@ use tokio::sync::oneshot;
 use super::{BreakerBox, BreakerBoxSpec, Whole};
 use crate::StartError;
 
-/// Where a box lives.
+/// The place where a box lives.
 #[derive(Clone, Debug)]
 pub(super) enum Home {
-    /// On the runtime that it is started on.
+    /// The runtime that the box is started on.
     Current,
-    /// On a thread of its own, with a runtime of its own.
+    /// A thread of its own, with a runtime of its own.
     OwnThread,
-    /// On this runtime.
+    /// This runtime.
     Runtime(Handle),
 }
 
@@ -25,7 +25,7 @@ impl Home {
             Self::Current => start.await,
             Self::OwnThread => {
                 let (reply, started) = oneshot::channel();
-                // Who has stopped waiting for a box leaves it without a handle.
+                // A caller that has stopped waiting leaves the box without a handle.
                 on_own_thread(start, |box_or_error| drop(reply.send(box_or_error)))?;
                 started.await.unwrap_or(Err(StartError::Interrupted))
             }
@@ -58,12 +58,12 @@ impl Home {
     }
 }
 
-/// Whether this thread is one of the runtime's, which must not wait for it.
+/// Reports whether this thread belongs to the runtime, and so must not wait for it.
 pub(super) fn is_current(runtime: &Handle) -> bool {
     Handle::try_current().is_ok_and(|current| current.id() == runtime.id())
 }
 
-/// Starts a box on a thread that ends when the box has.
+/// Starts a box on a thread that ends when the box has ended.
 fn on_own_thread(
     start: impl Future<Output = Result<BreakerBox, StartError>> + Send + 'static,
     tell: impl FnOnce(Result<BreakerBox, StartError>) + Send + 'static,

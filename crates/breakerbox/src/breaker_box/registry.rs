@@ -1,16 +1,15 @@
-//! The names of a box: who is there, who comes or goes, and who was used last.
+//! The names of a box: which breakers are there, come or go, and which was used last.
 //!
-//! It runs no code of the user, and wakes nobody: whoever has ended a change of a name
-//! tells those who wait for it once the lock is left.
+//! The registry runs no code of the user and wakes nobody: whoever has ended a change
+//! of a name wakes those that wait for it once the lock is released.
 //!
 //! # Invariants
 //!
-//! 1. A name that comes or goes is nobody's until that is done; whoever asks for it
-//!    waits.
-//! 2. Only whoever began the change of a name ends it.
+//! 1. While a name comes or goes nobody has it; whoever asks for it waits.
+//! 2. A change of a name is ended only by whoever began it.
 //! 3. A breaker leaves only while nobody holds it and it has nothing to remember, or
 //!    because somebody has asked for its removal.
-//! 4. Of those that are there or come there are at most as many as the box may hold.
+//! 4. The breakers that are there or come are at most as many as the box may hold.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -27,19 +26,19 @@ use crate::supervisor::ChildKey;
 /// The breakers of a box by name.
 #[derive(Debug)]
 pub(super) struct Registry {
-    /// Who is there, by when they were used; nobody where the box has no maximum.
+    /// The breakers that are there, by their last use; empty without a maximum.
     by_use: BTreeMap<Use, Housed>,
     changes: u64,
     /// The configuration that the last breaker was made with: most are made alike.
     last_declared: Option<Arc<BreakerConfig>>,
     maximum: usize,
     names: BTreeMap<Arc<str>, Entry>,
-    /// How many are there or come.
+    /// The number of breakers that are there or come.
     taken: usize,
     uses: u64,
 }
 
-/// What has a name.
+/// The holder of a name.
 #[derive(Debug)]
 enum Entry {
     Coming(Change),
@@ -47,10 +46,10 @@ enum Entry {
     There(Resident),
 }
 
-/// A change of a name: to be ended by whoever has begun it, and by nobody else.
+/// A change of a name, to be ended by whoever has begun it and by nobody else.
 #[derive(Clone, Debug)]
 pub(super) struct Change {
-    /// Cancelled once it is done, for those who wait.
+    /// The token that is cancelled once the change is done, for those that wait.
     pub(super) done: CancellationToken,
     pub(super) name: Arc<str>,
     number: u64,
@@ -59,17 +58,17 @@ pub(super) struct Change {
 #[derive(Debug)]
 struct Resident {
     breaker: Housed,
-    /// What it was made with, which may have been changed since.
+    /// The configuration that it was made with, which may have been changed since.
     declared: Arc<BreakerConfig>,
-    /// Since when nobody has been found to hold it.
+    /// The instant since which nobody has been found to hold the breaker.
     free_since: Option<Instant>,
-    /// Whether anybody has asked for it since it was made.
+    /// True once somebody has asked for the breaker.
     is_wanted: bool,
     last_use: Use,
     owner: ChildKey,
 }
 
-/// When a breaker was used as far as is known, and how many uses came before.
+/// The last known use of a breaker: its instant, and how many uses came before.
 type Use = (Instant, u64);
 
 /// A breaker that has to go, and its owner.
@@ -80,30 +79,30 @@ pub(super) struct Leaving {
     pub(super) owner: ChildKey,
 }
 
-/// What whoever asks for a breaker gets.
+/// The answer to a request for a breaker.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// It is there.
+    /// The breaker is there.
     Found(Arc<Shared>),
-    /// The name is theirs to fill.
+    /// The name is kept for whoever asked, to make the breaker.
     Make {
         change: Change,
         config: Arc<BreakerConfig>,
-        /// Who has to go for it.
+        /// The breaker that has to make room for it.
         leaves: Option<Leaving>,
-        /// The owner of a former one, which may be in the way.
+        /// The owner of a former breaker, which may be in the way.
         remains: Option<ChildKey>,
     },
-    /// The name comes or goes: to be asked again once that is done.
+    /// The name comes or goes: ask again once this token is cancelled.
     Wait(CancellationToken),
 }
 
-/// Whether one that is there will do.
+/// The kind of breaker that is wanted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Wanted {
-    /// One that nobody else has.
+    /// A breaker that nobody else has.
     New,
-    /// One that is there, or a new one.
+    /// The breaker that is there, or a new one.
     Same,
 }
 
@@ -120,10 +119,10 @@ impl Registry {
         }
     }
 
-    /// Asks for a breaker, to be made unless there is one.
+    /// Asks for a breaker, which the caller has to make if there is none.
     ///
-    /// `is_taken` says whether somebody else seems to have the name: for whom it will be
-    /// refused nobody has to go.
+    /// `is_taken` reports whether something else seems to have the name: then the
+    /// name will be refused, and no breaker has to make room.
     pub(super) fn ask(
         &mut self,
         name: &Arc<str>,
@@ -157,7 +156,7 @@ impl Registry {
             true => None,
             false => Some(self.make_room(now)?),
         };
-        // What is left of a former one.
+        // The remains of a former breaker.
         let _dead = self.take_out(name);
         let change = self.next_change(name);
         let coming = Entry::Coming(change.clone());
@@ -171,7 +170,7 @@ impl Registry {
         })
     }
 
-    /// The breaker of this name, if it is there and has an owner.
+    /// Returns the breaker of this name, if it is there and has an owner.
     pub(super) fn find(&mut self, name: &str, now: Instant) -> Option<Arc<Shared>> {
         let resident = self.resident(name)?;
         if resident.breaker.is_orphaned() {
@@ -182,21 +181,21 @@ impl Registry {
         Some(shared)
     }
 
-    /// Whether it is this very breaker that is there, and has an owner.
+    /// Reports whether this very breaker is there and has an owner.
     pub(super) fn holds(&mut self, breaker: &Arc<Shared>, now: Instant) -> bool {
         let name = breaker.name();
         let is_it = |resident: &Resident| Arc::ptr_eq(&resident.breaker, breaker);
         self.resident(name).is_some_and(is_it) && self.find(name, now).is_some()
     }
 
-    /// All that are there, by name, also those without an owner.
+    /// Returns all breakers that are there, by name, even those without an owner.
     pub(super) fn all(&self) -> Vec<Housed> {
         let residents = self.names.values().filter_map(Entry::resident);
         residents.map(|resident| resident.breaker.clone()).collect()
     }
 
-    /// A breaker has come, whose name this change has kept. Returns who has to go for
-    /// it, if somebody has.
+    /// Puts in a breaker whose name this change has kept. Returns the breaker that
+    /// has to make room for it, if any.
     pub(super) fn arrive(
         &mut self,
         change: &Change,
@@ -223,8 +222,8 @@ impl Registry {
         is_too_many.then(|| self.make_room(now).ok())?
     }
 
-    /// Lets the breaker of this name go, if there is one and `may_go` says so. Who
-    /// comes or goes is to be waited for.
+    /// Lets the breaker of this name go, if there is one and `may_go` says so. While
+    /// a breaker comes or goes, returns the token to wait for.
     pub(super) fn let_go(
         &mut self,
         name: &str,
@@ -237,8 +236,8 @@ impl Registry {
         }
     }
 
-    /// Lets a breaker go that was made for somebody who has stopped waiting, and that
-    /// nobody else has asked for.
+    /// Lets a breaker go that was made for a caller that has stopped waiting, unless
+    /// somebody else has asked for it.
     pub(super) fn take_back(&mut self, breaker: &Arc<Shared>) -> Option<Leaving> {
         let resident = self.resident(breaker.name())?;
         let is_it = Arc::ptr_eq(&resident.breaker, breaker);
@@ -248,7 +247,7 @@ impl Registry {
         None
     }
 
-    /// Ends a change; unless a breaker has come by it, the name is free.
+    /// Ends a change, which frees the name unless a breaker has come by it.
     pub(super) fn end(&mut self, change: &Change) {
         match self.names.get(&change.name) {
             Some(Entry::Coming(current)) if current.number == change.number => self.taken -= 1,
@@ -258,8 +257,8 @@ impl Registry {
         self.names.remove(&change.name);
     }
 
-    /// Lets those go that nobody has held or used for `span`, of the first ones
-    /// behind `last`. Returns them, and the name to go on behind.
+    /// Lets the breakers go that nobody has held or used for `span`, of the first few
+    /// after `last`. Returns them, and the name after which to continue.
     pub(super) fn retire(
         &mut self,
         last: Option<&Arc<str>>,
@@ -281,12 +280,13 @@ impl Registry {
         (gone.collect(), last)
     }
 
-    /// Lets the one go that was used least recently, of those that nobody holds and
-    /// that have nothing to remember.
+    /// Lets the least recently used breaker go, of those that nobody holds and that
+    /// have nothing to remember.
     ///
-    /// The order is by what was known of each when it was last looked at, which is no
-    /// later than its last use. So whoever comes behind that of the best one that was
-    /// found is no better. Whoever is held is in use now.
+    /// Breakers are sorted by the last use that was known when each was last looked at,
+    /// which is never later than the real one. So the search ends at the first known
+    /// use that is not before that of the best one found. A breaker that is held is in
+    /// use now.
     fn make_room(&mut self, now: Instant) -> Result<Leaving, BreakerError> {
         let mut best: Option<(Use, Arc<str>)> = None;
         let mut used_later = Vec::new();
@@ -310,15 +310,15 @@ impl Registry {
             }
         }
         let (_, name) = best.ok_or(BreakerError::Full(self.maximum))?;
-        // So that they are not looked at again before those that were used before them;
-        // a few at a time, or one ask would pay for all.
+        // Moves them behind those that were used before them, so that these are
+        // looked at first; only a few at a time, or one request would pay for all.
         for (known, last_used) in used_later.into_iter().take(AT_ONCE) {
             self.move_use(known, (last_used, known.1));
         }
         self.take_out(&name).ok_or(BreakerError::Full(self.maximum))
     }
 
-    /// Takes a breaker out whose name is going from now on.
+    /// Takes out a breaker, whose name is going from now on.
     fn take_out(&mut self, name: &str) -> Option<Leaving> {
         let (name, Entry::There(_)) = self.names.get_key_value(name)? else {
             return None;
@@ -338,7 +338,7 @@ impl Registry {
         })
     }
 
-    /// The configuration as others share it, if the last breaker was made alike.
+    /// Returns the configuration, shared with the last breaker if the two are equal.
     fn share(&mut self, config: &BreakerConfig) -> Arc<BreakerConfig> {
         let last = self.last_declared.take();
         let shared = last.filter(|last| **last == *config);
@@ -347,7 +347,7 @@ impl Registry {
         shared
     }
 
-    /// Whether it will ever matter who was used least recently.
+    /// Reports whether it can ever matter which breaker was used least recently.
     fn may_be_full(&self) -> bool {
         self.maximum < usize::MAX
     }
@@ -356,7 +356,7 @@ impl Registry {
         self.names.get(name)?.resident()
     }
 
-    /// Somebody asks for a breaker.
+    /// Records that somebody asks for a breaker.
     fn note_use(&mut self, name: &str, now: Instant) {
         let last_use = self.next_use(now);
         if let Some(Entry::There(resident)) = self.names.get_mut(name) {
@@ -367,7 +367,7 @@ impl Registry {
         }
     }
 
-    /// Who was used then, as far as was known, has been used later.
+    /// Replaces the known use of a breaker with a later one.
     fn move_use(&mut self, known: Use, last_use: Use) {
         let Some(breaker) = self.by_use.remove(&known) else {
             return;
@@ -403,10 +403,11 @@ impl Entry {
 }
 
 impl Resident {
-    /// Whether nobody has held or used it for `span`, and it has nothing to remember.
+    /// Reports whether nobody has held or used the breaker for `span`, and it has
+    /// nothing to remember.
     ///
-    /// Nobody tells when the last handle goes, so that is known only from when this
-    /// is first asked after it.
+    /// The drop of the last handle is not reported, so it is known only from the
+    /// first call after it.
     fn is_idle(&mut self, span: Duration, now: Instant) -> bool {
         let is_over = |since| now.saturating_duration_since(since) >= span;
         if self.breaker.is_in_use() {
@@ -419,5 +420,5 @@ impl Resident {
     }
 }
 
-/// How many are looked at before others get the lock.
+/// The number of breakers that are looked at before others get the lock.
 const AT_ONCE: usize = 100;

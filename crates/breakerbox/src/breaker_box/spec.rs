@@ -39,7 +39,8 @@ pub struct BreakerBoxSpec {
 }
 
 impl BreakerBoxSpec {
-    /// A box without a maximum that retires nobody; the name is for logs.
+    /// Makes the recipe of a box that has no maximum and retires nothing; the name is
+    /// for logs.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self {
             home: Home::Current,
@@ -49,9 +50,9 @@ impl BreakerBoxSpec {
         }
     }
 
-    /// How many breakers it holds at most; no limit unless set.
+    /// Limits how many breakers the box holds; there is no limit unless this is set.
     ///
-    /// To make room for another one, it removes the one that was used least recently of
+    /// To make room for another breaker, the box removes the least recently used of
     /// those that nobody holds and that have nothing to remember, as in
     /// [`retire_idle_after`](Self::retire_idle_after).
     pub const fn maximum(mut self, breakers: usize) -> Self {
@@ -59,34 +60,35 @@ impl BreakerBoxSpec {
         self
     }
 
-    /// Removes breakers that nobody has held or used for `span`, looked at each half of
-    /// it, and which have nothing to remember. None is retired unless set.
+    /// Removes breakers that nobody has held or used for `span` and that have nothing
+    /// to remember; the box looks every half `span`. None is retired unless this is
+    /// set.
     ///
-    /// Those are Closed and without verdicts in their window, past openings that are
-    /// still remembered, or a ramp; or HalfOpen, and nobody asks. One with an override
-    /// stays. In a window that no time empties, such as
-    /// [`Window::unbounded`](crate::Window::unbounded), verdicts are remembered for
-    /// ever: a breaker for each host needs another one.
+    /// Such a breaker is Closed, without verdicts in its window, past openings that
+    /// are still remembered, or a ramp; or it is HalfOpen and nobody asks. A breaker
+    /// with an override stays. A window that time does not empty, such as
+    /// [`Window::unbounded`](crate::Window::unbounded), remembers verdicts forever: a
+    /// breaker for each host needs another window.
     ///
     /// # Panics
     ///
-    /// If the span is zero.
+    /// Panics if the span is zero.
     pub const fn retire_idle_after(mut self, span: Duration) -> Self {
-        assert!(!span.is_zero(), "a breaker is idle for longer than no time");
+        assert!(!span.is_zero(), "the idle span must not be zero");
         self.retire_idle_after = Some(span);
         self
     }
 
-    /// Lets the box live on a thread of its own, which ends with it.
+    /// Lets the box live on a thread of its own, which ends with the box.
     ///
-    /// Its owners then run also while the application's runtime is busy or blocked, and
-    /// its breakers outlive that runtime.
+    /// The owners of its breakers then run even while the application's runtime is
+    /// busy or blocked, and the breakers outlive that runtime.
     pub fn own_thread(mut self) -> Self {
         self.home = Home::OwnThread;
         self
     }
 
-    /// Lets the box live on this runtime; on the one that it is started on, unless set.
+    /// Lets the box live on this runtime; unless set, on the one it is started on.
     pub fn runtime(mut self, runtime: Handle) -> Self {
         self.home = Home::Runtime(runtime);
         self
@@ -97,14 +99,14 @@ impl BreakerBoxSpec {
     /// # Errors
     ///
     /// [`StartError`] if its supervisor cannot be started: there is no tokio runtime
-    /// ([`NoRuntime`](StartError::NoRuntime)), that has no timers
-    /// ([`NoTimers`](StartError::NoTimers)), it has ended
-    /// ([`Interrupted`](StartError::Interrupted)), or there is no thread to be had
+    /// ([`NoRuntime`](StartError::NoRuntime)), the runtime has no timers
+    /// ([`NoTimers`](StartError::NoTimers)) or has ended
+    /// ([`Interrupted`](StartError::Interrupted)), or no thread can be started
     /// ([`NoThread`](StartError::NoThread)).
     ///
     /// # Cancel safety
     ///
-    /// Dropping it leaves nothing behind.
+    /// Dropping the future leaves nothing behind.
     pub async fn start(self) -> Result<BreakerBox, StartError> {
         self.home.clone().start(self).await
     }
@@ -114,8 +116,8 @@ impl BreakerBoxSpec {
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start), and [`StartError::WouldBlock`] on a thread of the
-    /// runtime that the box is to live on.
+    /// The errors of [`start`](Self::start), and [`StartError::WouldBlock`] on a
+    /// thread of the runtime that the box is to live on.
     pub fn start_blocking(self) -> Result<BreakerBox, StartError> {
         self.home.clone().start_blocking(self)
     }

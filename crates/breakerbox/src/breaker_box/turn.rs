@@ -9,9 +9,9 @@ use crate::breaker::{Housed, Owner, Shared};
 use crate::supervisor::ChildKey;
 use crate::{AddError, Breaker, ChildSpec, OnLimit, RestartIntensity, Shutdown, clock};
 
-/// The turn to make or to remove the breaker of a name, which nobody else has.
+/// The turn to make or remove the breaker of a name, which nobody else has.
 ///
-/// Its end frees the name, however it ends, unless a breaker has come.
+/// The end of the turn, however it comes, frees the name unless a breaker has come.
 pub(super) struct Turn {
     breakers: BreakerBox,
     change: Change,
@@ -25,7 +25,7 @@ impl Turn {
         }
     }
 
-    /// Makes a breaker, in place of one that has left its owner behind, if it has.
+    /// Makes a breaker, after removing the owner that a former one may have left.
     pub(super) async fn make(
         self,
         config: Arc<BreakerConfig>,
@@ -33,7 +33,7 @@ impl Turn {
     ) -> Result<Breaker, BreakerError> {
         let (name, supervisor) = (&self.change.name, self.breakers.supervisor());
         if let Some(owner) = remains {
-            // An error means that it has been removed.
+            // An error means that the owner has been removed.
             let _gone = supervisor.remove_this(name, &owner).await;
         }
         let context = Arc::clone(self.breakers.context());
@@ -46,7 +46,7 @@ impl Turn {
             AddError::Duplicate { .. } => BreakerError::Taken(Arc::clone(name)),
             _ => BreakerError::Stopped,
         })?;
-        // Before it is in the box, so that nobody finds it unused.
+        // Made before the breaker is in the box, so that nobody finds it unused.
         let breaker = Breaker::new(self.breakers.clone(), Arc::clone(&housed));
         let leaves = self
             .breakers
@@ -59,7 +59,7 @@ impl Turn {
 
     /// Removes a breaker that was let go.
     pub(super) async fn remove(self, owner: ChildKey) {
-        // An error means that it has been removed, or that the box has ended.
+        // An error means that the owner has been removed, or that the box has ended.
         let supervisor = self.breakers.supervisor();
         let _gone = supervisor.remove_this(&self.change.name, &owner).await;
     }
@@ -68,12 +68,12 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         self.breakers.with_registry(|names| names.end(&self.change));
-        // Who waits is the user's code, which may ask the box at once.
+        // This wakes the user's code, which may ask the box at once.
         self.change.done.cancel();
     }
 }
 
-/// How a breaker's owner is made, each time anew from what the last one left.
+/// Returns the recipe of a breaker's owner, which takes up what the last one left.
 fn owner_spec(breaker: &Housed) -> ChildSpec {
     let (maker, orphaned) = (breaker.clone(), breaker.clone());
     ChildSpec::actor(Arc::clone(breaker.name()), move || (Owner, maker.clone()))
@@ -84,7 +84,7 @@ fn owner_spec(breaker: &Housed) -> ChildSpec {
 }
 
 impl BreakerBox {
-    /// Removes a breaker that was let go, and waits for nothing.
+    /// Removes a breaker that was let go, without waiting.
     pub(super) fn see_off(&self, leaving: Leaving) {
         let Leaving { change, owner, .. } = leaving;
         let removal = Turn::new(self, change).remove(owner);
@@ -92,8 +92,8 @@ impl BreakerBox {
     }
 }
 
-/// An owner crashes when a trip policy of the user's own does, so this is how
-/// many wrong decisions in a row it takes to stop asking that policy.
+/// An owner crashes when the user's own trip policy does, so this is how many wrong
+/// decisions in a row it takes to stop asking that policy.
 const PER_BREAKER: RestartIntensity = RestartIntensity::new(10, Duration::from_secs(10));
 
 /// An owner has nothing to do at its end, so one that needs longer is stuck.

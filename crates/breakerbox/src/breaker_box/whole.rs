@@ -11,16 +11,16 @@ use crate::guarded;
 
 /// Work that is done to its end, whether somebody waits for it or not.
 ///
-/// Half of it would be a breaker without an owner, or an endpoint without checks. So
-/// it has a task of its own. What it gives to someone who has stopped waiting is taken
-/// back. None if its runtime has ended.
+/// Half-done work would be a breaker without an owner, or an endpoint without checks.
+/// So the work has a task of its own. A result for a caller that has stopped waiting
+/// is taken back. The output is None if the runtime has ended.
 #[must_use = "what nobody waits for is taken back"]
 pub(crate) struct Whole<T> {
     outcome: oneshot::Receiver<Outcome<T>>,
     take_back: fn(T),
 }
 
-/// What came of it, or the panic that ended it.
+/// The result of the work, or the panic that ended it.
 type Outcome<T> = Result<T, Box<dyn Any + Send>>;
 
 impl<T: Send + 'static> Whole<T> {

@@ -12,7 +12,7 @@ use super::shared::Shared;
 use super::slot::Slot;
 use crate::CancellationToken;
 
-/// Checks an endpoint until it is told to stop, or the endpoint is gone.
+/// Checks an endpoint until `stop` is cancelled or the endpoint is gone.
 pub(super) async fn run<T: Clone + Send + Sync + 'static>(
     shared: Arc<Shared<T>>,
     id: EndpointId,
@@ -24,7 +24,7 @@ pub(super) async fn run<T: Clone + Send + Sync + 'static>(
             let (plan, reconfigured) =
                 (shared.config().check_plan(), shared.reconfigured.notified());
             if is_first {
-                // All endpoints are checked from now on, but not all now.
+                // All endpoints are checked from now on, but not all at once.
                 sleep(plan.first_wait(&mut Dice::seeded(fastrand::u64(..)))).await;
             }
             let check = ask(&slot, plan.limit()).await;
@@ -32,7 +32,7 @@ pub(super) async fn run<T: Clone + Send + Sync + 'static>(
             let wait = match tell(&shared, told).await {
                 Some(Some(wait)) => wait,
                 Some(None) => return,
-                // Its owner is being restarted, or is gone with the box.
+                // The pool's owner is being restarted, or is gone with the box.
                 None => OWNER_IS_AWAY,
             };
             is_first = timeout(wait, reconfigured).await.is_ok();
@@ -42,7 +42,7 @@ pub(super) async fn run<T: Clone + Send + Sync + 'static>(
     Ok(())
 }
 
-/// One check. Whatever it does instead of passing, it has failed.
+/// Runs one check, which has failed if it does anything but pass.
 async fn ask<T: Clone + Send + 'static>(slot: &Slot<T>, limit: Duration) -> Check {
     let Some(check) = &slot.check else {
         return Check::Passed;
@@ -58,10 +58,10 @@ async fn ask<T: Clone + Send + 'static>(slot: &Slot<T>, limit: Duration) -> Chec
     }
 }
 
-/// Asks the pool's owner; None if there is none any more.
+/// Asks the pool's owner; returns None if there is none any more.
 ///
-/// What is sent as the owner ends may lie in its mailbox for as long as anybody has its
-/// address, and the reply with it. So the end is waited for beside.
+/// A message that is sent as the owner ends may lie in its mailbox, and the reply with
+/// it, for as long as anybody has the address. So this also waits for the end.
 pub(super) async fn tell<T, R: Send + 'static>(
     shared: &Shared<T>,
     message: impl FnOnce(RpcReplyPort<R>) -> PoolMessage<T>,

@@ -21,58 +21,58 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// # Errors
     ///
     /// [`PoolStartError`] if its breaker cannot be made, or if the pool has an
-    /// endpoint of its name; then nothing of it is left.
+    /// endpoint of its name; then nothing of the endpoint is left.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it does not take the command back.
+    /// Dropping the future does not take the command back.
     pub async fn add(&self, endpoint: Endpoint<T>) -> Result<(), PoolStartError> {
         let added = self.change(|pool| async move { pool.admit(endpoint, Joins::Later).await });
         added.await.unwrap_or(Err(PoolStartError::Stopped))
     }
 
-    /// Removes an endpoint; calls that are under way go on. False if there is none
-    /// of this name, or the pool has no owner any more.
+    /// Removes an endpoint; calls that are under way go on. Returns false if there is
+    /// none of this name, or the pool has no owner any more.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it does not take the command back.
+    /// Dropping the future does not take the command back.
     pub async fn remove(&self, endpoint: &str) -> bool {
         let endpoint: Arc<str> = endpoint.into();
         let removed = self.change(|pool| async move { pool.dismiss(&endpoint).await });
         removed.await.unwrap_or(false)
     }
 
-    /// Sends an endpoint no new calls until it is [`enable`](Self::enable)d. False
-    /// if there is none of this name.
+    /// Sends an endpoint no new calls until it is [`enable`](Self::enable)d. Returns
+    /// false if there is none of this name.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it does not take the command back.
+    /// Dropping the future does not take the command back.
     pub async fn disable(&self, endpoint: &str) -> bool {
         self.assign(endpoint, Duty::Disabled).await
     }
 
-    /// Sends an endpoint no new calls, because it is to be removed. False if there
-    /// is none of this name.
+    /// Sends an endpoint no new calls, because it is to be removed. Returns false if
+    /// there is none of this name.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it does not take the command back.
+    /// Dropping the future does not take the command back.
     pub async fn drain(&self, endpoint: &str) -> bool {
         self.assign(endpoint, Duty::Draining).await
     }
 
-    /// Sends an endpoint calls again. False if there is none of this name.
+    /// Sends an endpoint calls again. Returns false if there is none of this name.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it does not take the command back.
+    /// Dropping the future does not take the command back.
     pub async fn enable(&self, endpoint: &str) -> bool {
         self.assign(endpoint, Duty::Enabled).await
     }
 
-    /// Changes its configuration while it works.
+    /// Changes the pool's configuration while it works.
     ///
     /// Endpoints, their breakers' states and calls under way stay as they are;
     /// what is repeated next goes by the new limits.
@@ -85,7 +85,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping it does not take the command back.
+    /// Dropping the future does not take the command back.
     pub async fn reconfigure(&self, config: PoolConfig) -> Result<(), CommandError> {
         config
             .check_for_contradictions()
@@ -100,7 +100,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping it does not take the command back.
+    /// Dropping the future does not take the command back.
     pub async fn close(&self) {
         self.change(|pool| async move { pool.dismantle().await })
             .await;
@@ -129,20 +129,21 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         }
     }
 
-    /// Makes these its endpoints: adds who is new, removes who is missing, and
-    /// gives the others their tier and weight.
+    /// Makes these the pool's endpoints: adds those that are new, removes those that
+    /// are missing, and gives the others their tier and weight.
     ///
-    /// Whoever stays keeps breaker, value and all that is known of it.
+    /// An endpoint that stays keeps its breaker, its value and all that is known
+    /// about it.
     ///
     /// # Errors
     ///
-    /// [`PoolStartError::Empty`] and [`PoolStartError::Duplicate`], and then
-    /// nothing has changed; otherwise as [`add`](Self::add), and then those before
-    /// were added and nobody was removed.
+    /// [`PoolStartError::Empty`] and [`PoolStartError::Duplicate`], and then nothing
+    /// has changed; otherwise the errors of [`add`](Self::add), and then the
+    /// endpoints before that one were added and none was removed.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it does not take the command back.
+    /// Dropping the future does not take the command back.
     pub async fn update(
         &self,
         endpoints: impl IntoIterator<Item = Endpoint<T>>,
@@ -163,8 +164,8 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         updated.await.unwrap_or(Err(PoolStartError::Stopped))
     }
 
-    /// Makes one change after the other, and each of them to its end, whether its
-    /// caller still waits or not. None if the box's runtime has ended.
+    /// Makes one change after the other, each to its end, whether or not its caller
+    /// still waits. Returns None if the box's runtime has ended.
     pub(super) async fn change<R, F>(
         &self,
         change: impl FnOnce(Self) -> F + Send + 'static,
@@ -230,7 +231,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         let Some((id, slot)) = self.shared.find(endpoint) else {
             return false;
         };
-        // First of all, so that no call meets a breaker without an owner.
+        // This comes first, so that no call meets a breaker without an owner.
         let told = self.tell(|reply| PoolMessage::Forget(id, reply)).await;
         if told.is_none() {
             return false;
@@ -239,7 +240,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         true
     }
 
-    /// For a pool that is closed: what its owner would have done.
+    /// Removes an endpoint of a closed pool, as the pool's owner would have done.
     async fn dismiss_without_owner(&self, endpoint: &str) {
         if let Some((id, slot)) = self.shared.find(endpoint) {
             self.shared.forget(id);
@@ -268,7 +269,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         let changed = breakers
             .iter()
             .map(|breaker| breaker.reconfigure(Arc::clone(&config)));
-        // Side by side, so that stuck ones take a second together.
+        // They change side by side, so that stuck ones take a second together.
         join_all(changed).await.into_iter().collect()
     }
 
@@ -300,7 +301,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         told.is_some()
     }
 
-    /// Asks the owner; None if there is none any more.
+    /// Asks the owner; returns None if there is none any more.
     async fn tell<R: Send + 'static>(
         &self,
         message: impl FnOnce(RpcReplyPort<R>) -> PoolMessage<T>,
@@ -313,7 +314,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     }
 }
 
-/// Their names, unless there is none or one of them twice.
+/// Returns the endpoints' names, unless there is none or one of them occurs twice.
 fn names<T>(endpoints: &[Endpoint<T>]) -> Result<BTreeSet<Arc<str>>, PoolStartError> {
     let mut names = BTreeSet::new();
     for endpoint in endpoints {

@@ -4,9 +4,9 @@ use std::sync::{Arc, Weak};
 use super::{Pool, Shared};
 use crate::WeakBreakerBox;
 
-/// A handle on a [`Pool`] that keeps neither it nor its box.
+/// A handle on a [`Pool`] that keeps neither the pool nor its box alive.
 ///
-/// For children of the box's own tree; see [`WeakBreaker`](crate::WeakBreaker).
+/// Use it in children of the box's own tree; see [`WeakBreaker`](crate::WeakBreaker).
 pub struct WeakPool<T> {
     breakers: WeakBreakerBox,
     key: Option<u64>,
@@ -22,8 +22,8 @@ impl<T> WeakPool<T> {
         }
     }
 
-    /// The pool; None once its box has no handle left, or it has been closed and has
-    /// none itself.
+    /// Returns the pool, or None once its box has no handle left, or the pool has
+    /// been closed and has none itself.
     #[must_use]
     pub fn upgrade(&self) -> Option<Pool<T>> {
         Some(Pool {

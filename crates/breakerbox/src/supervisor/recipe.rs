@@ -3,10 +3,10 @@ use std::sync::{Arc, Mutex};
 use super::catch;
 use crate::lock;
 
-/// What makes the incarnations of a child, until there are to be none any more.
+/// The function that makes the incarnations of a child, until it is discarded.
 ///
-/// It is the user's function, and may hold a handle on the very tree that the child is
-/// in. The child's entry outlives the child, so the tree would hold itself for ever.
+/// The function is the user's, and may hold a handle on the very tree of the child. The
+/// child's entry outlives the child, so the tree would keep itself alive forever.
 pub(super) struct Recipe<F: ?Sized> {
     make: Mutex<Option<Arc<F>>>,
 }
@@ -18,7 +18,7 @@ impl<F: ?Sized> Recipe<F> {
         }
     }
 
-    /// None once it has been discarded.
+    /// Returns the function, or None once it has been discarded.
     pub(super) fn get(&self) -> Option<Arc<F>> {
         lock::with(&self.make, |make| make.clone())
     }
