@@ -1,3 +1,4 @@
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 /// A task that is aborted when this is dropped.
@@ -10,6 +11,15 @@ impl AbortOnDrop {
     pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Self {
         Self {
             task: tokio::spawn(task),
+        }
+    }
+
+    pub(crate) fn spawn_on(
+        runtime: &Handle,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        Self {
+            task: runtime.spawn(task),
         }
     }
 }

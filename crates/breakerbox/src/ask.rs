@@ -2,8 +2,9 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use ractor::rpc::CallResult;
-use ractor::{ActorRef, Message, MessagingErr, RpcReplyPort};
+use ractor::concurrency::oneshot;
+use ractor::{ActorRef, Message, RpcReplyPort};
+use tokio::time::sleep;
 
 /// An actor did not reply.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,13 +39,23 @@ pub(crate) async fn ask<M: Message, T: Send + 'static>(
     question: impl FnOnce(RpcReplyPort<T>) -> M,
     within: Duration,
 ) -> Result<T, AskError> {
-    match actor.call(question, Some(within)).await {
-        Ok(CallResult::Success(reply)) => Ok(reply),
-        Ok(CallResult::SenderError) => Err(AskError::Crashed),
-        Ok(CallResult::Timeout) => Err(AskError::TimedOut(within)),
-        Err(MessagingErr::ChannelClosed | MessagingErr::SendErr(_)) => Err(AskError::NotRunning),
-        Err(MessagingErr::InvalidActorType) => {
-            unreachable!("an `ActorRef` sends what its type says")
-        }
+    ask_until(actor, question, within, sleep(within)).await
+}
+
+/// Asks an actor and waits for its reply until the time is over.
+pub(crate) async fn ask_until<M: Message, T: Send + 'static>(
+    actor: &ActorRef<M>,
+    question: impl FnOnce(RpcReplyPort<T>) -> M,
+    within: Duration,
+    over: impl Future<Output = ()>,
+) -> Result<T, AskError> {
+    let (reply, answer) = oneshot();
+    if actor.cast(question(reply.into())).is_err() {
+        return Err(AskError::NotRunning);
+    }
+    tokio::select! {
+        biased;
+        answer = answer => answer.map_err(|_dropped| AskError::Crashed),
+        () = over => Err(AskError::TimedOut(within)),
     }
 }

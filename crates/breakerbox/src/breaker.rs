@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use breakerbox_core::{BreakerConfig, FailureKind, Outcome, Override, RejectReason, State};
 use ractor::{ActorRef, Message, RpcReplyPort};
 use tokio::task::consume_budget;
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 
 use crate::guarded::Guarded;
 use crate::{
@@ -238,8 +238,11 @@ impl Breaker {
         M: Message,
         T: Send + 'static,
     {
-        self.call_with(by_answer, ask::ask(actor, question, within))
-            .await
+        // Before the call is admitted: a runtime without timers is not the actor's fault.
+        let over = self.shared.timer(|| sleep(within));
+        let over = over.unwrap_or_else(|panic| resume_unwind(panic));
+        let asked = ask::ask_until(actor, question, within, over);
+        self.call_with(by_answer, asked).await
     }
 
     /// Asks leave for one call, to be settled by hand.

@@ -1,5 +1,3 @@
-use std::any::Any;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, Weak, mpsc};
 use std::time::Duration;
@@ -19,13 +17,17 @@ use crate::{
 mod context;
 mod error;
 mod home;
+mod pools;
 mod registry;
 mod spec;
+mod timers;
 mod turn;
 mod whole;
 
 pub(crate) use context::BoxContext;
 pub use error::BreakerError;
+pub(crate) use pools::PoolTurn;
+use pools::Pools;
 use registry::{Answer, Registry, Wanted};
 pub use spec::BreakerBoxSpec;
 use turn::Turn;
@@ -88,18 +90,11 @@ impl fmt::Debug for WeakBreakerBox {
 struct Inner {
     context: Arc<BoxContext>,
     /// The shared state of each pool, whose type only the pool knows.
-    pools: Mutex<BTreeMap<Arc<str>, PoolEntry>>,
+    pools: Pools,
     registry: Mutex<Registry>,
     /// The task that retires idle breakers.
     _retirement: Option<AbortOnDrop>,
     supervisor: Supervisor,
-}
-
-/// A pool of a box.
-pub(crate) struct PoolEntry {
-    /// True once somebody has asked for the pool.
-    pub(crate) is_wanted: bool,
-    shared: Arc<dyn Any + Send + Sync>,
 }
 
 impl BreakerBox {
@@ -130,7 +125,7 @@ impl BreakerBox {
         let retire_after = spec.retire_idle_after;
         let inner = Arc::new_cyclic(|inner| Inner {
             context,
-            pools: Mutex::default(),
+            pools: Pools::default(),
             registry: Mutex::new(Registry::new(spec.maximum)),
             _retirement: retire_after.map(|span| {
                 let inner = Weak::clone(inner);
@@ -202,10 +197,15 @@ impl BreakerBox {
         name: impl Into<Arc<str>>,
         config: BreakerConfig,
     ) -> Result<Breaker, BreakerError> {
+        let (breakers, name) = (self.clone(), name.into());
+        // Which the box's runtime is not needed for.
+        let ask = |names: &mut Registry| names.ask_for_existing(&name, &config, clock::now());
+        if let Some(existing) = self.with_registry(ask) {
+            return existing.map(|shared| Breaker::new(breakers, shared));
+        }
         if home::is_current(self.runtime()) {
             return Err(BreakerError::WouldBlock);
         }
-        let (breakers, name) = (self.clone(), name.into());
         let (reply, made) = mpsc::sync_channel(1);
         self.runtime().spawn(async move {
             let made = breakers.breaker(name, config).await;
@@ -272,12 +272,7 @@ impl BreakerBox {
     /// type `T`.
     #[must_use]
     pub fn find_pool<T: Clone + Send + Sync + 'static>(&self, name: &str) -> Option<Pool<T>> {
-        let found = lock::with(&self.inner.pools, |pools| {
-            let entry = pools.get_mut(name)?;
-            entry.is_wanted = true;
-            Some(Arc::clone(&entry.shared))
-        });
-        Pool::of(self.clone(), found?)
+        Pool::find(self, name)
     }
 
     /// Removes the breaker of this name; the name is free when this returns.
@@ -394,41 +389,16 @@ impl BreakerBox {
         }
     }
 
-    /// Reports whether this very breaker is in the box and has an owner.
-    pub(crate) fn holds(&self, breaker: &Arc<Shared>) -> bool {
-        self.with_registry(|names| names.holds(breaker, clock::now()))
+    /// Returns this very breaker, if it is in the box and has an owner.
+    pub(crate) fn find_this(&self, name: &str, breaker: &Weak<Shared>) -> Option<Breaker> {
+        let now = clock::now();
+        let found = self.with_registry(|names| names.find_this(name, breaker, now))?;
+        Some(Breaker::new(self.clone(), found))
     }
 
     /// Returns the runtime that the box lives on.
     pub(crate) fn runtime(&self) -> &Handle {
         self.inner.context.runtime()
-    }
-
-    pub(crate) fn note_pool(&self, name: &Arc<str>, shared: Arc<dyn Any + Send + Sync>) {
-        let entry = PoolEntry {
-            is_wanted: false,
-            shared,
-        };
-        let before = lock::with(&self.inner.pools, |pools| {
-            pools.insert(Arc::clone(name), entry)
-        });
-        drop(before);
-    }
-
-    /// Forgets this very pool, if `may_go` says so. Returns whether it has.
-    pub(crate) fn forget_pool<S>(
-        &self,
-        name: &str,
-        pool: &Arc<S>,
-        may_go: impl FnOnce(&PoolEntry) -> bool,
-    ) -> bool {
-        let forgotten = lock::with(&self.inner.pools, |pools| {
-            let entry = pools.get(name)?;
-            let is_it = std::ptr::addr_eq(Arc::as_ptr(&entry.shared), Arc::as_ptr(pool));
-            (is_it && may_go(entry)).then(|| pools.remove(name))
-        });
-        // Dropped outside the lock: it may be the last handle on values of the user.
-        forgotten.is_some()
     }
 
     pub(crate) fn context(&self) -> &Arc<BoxContext> {

@@ -36,8 +36,7 @@ impl<E: Clone> Bus<E> {
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<E> {
         match self.outbox() {
             Some(outbox) => outbox.subscribe(),
-            // This channel's sender is gone at once: nothing will happen any more.
-            None => broadcast::Sender::new(1).subscribe(),
+            None => closed(),
         }
     }
 
@@ -45,6 +44,11 @@ impl<E: Clone> Bus<E> {
     fn outbox(&self) -> Option<broadcast::Sender<E>> {
         lock::with(&self.outbox, |outbox| outbox.clone())
     }
+}
+
+/// Returns a receiver that nothing will ever be sent to.
+pub(crate) fn closed<E: Clone>() -> broadcast::Receiver<E> {
+    broadcast::Sender::new(1).subscribe()
 }
 
 /// The number of events that a listener may fall behind.

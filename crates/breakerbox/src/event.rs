@@ -4,9 +4,9 @@ use breakerbox_core::{Orphaned, Override, Transition};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
-use crate::LastFailure;
 use crate::breaker::Shared;
 use crate::guarded::Guarded;
+use crate::{LastFailure, bus};
 
 /// Something that happened to a breaker.
 #[derive(Clone, Debug)]
@@ -152,18 +152,23 @@ impl Events {
             let event = match (received, &mut self.only) {
                 (Ok(Told::Event(event)), only) if is_wanted(&event, only.as_ref()) => event,
                 (Ok(Told::End { breaker }), Some(only)) if Arc::ptr_eq(&only.name, &breaker) => {
-                    only.has_ended = true;
-                    continue;
+                    return self.end();
                 }
                 (Ok(_), _) => continue,
                 (Err(RecvError::Lagged(events)), only) => {
                     only.iter_mut().for_each(Only::look_for_end);
                     Event::Missed { events }
                 }
-                (Err(RecvError::Closed), _) => return None,
+                (Err(RecvError::Closed), _) => return self.end(),
             };
             return Some(event);
         }
+    }
+
+    /// Ends the events: an owner that was stuck may still come back and send some.
+    fn end(&mut self) -> Option<Event> {
+        self.inbox = bus::closed();
+        None
     }
 }
 

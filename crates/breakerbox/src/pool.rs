@@ -39,7 +39,6 @@ mod snapshot;
 mod tried;
 mod weak;
 
-use std::any::Any;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -58,8 +57,8 @@ pub use progress::{Progress, Upload};
 pub use snapshot::{EndpointSnapshot, PoolSnapshot};
 pub use weak::WeakPool;
 
-use crate::breaker_box::Whole;
-use crate::{AddError, Breaker, BreakerBox, ChildSpec, Events, OnLimit, RestartIntensity, clock};
+use crate::breaker_box::{PoolTurn, Whole};
+use crate::{Breaker, BreakerBox, ChildSpec, Events, OnLimit, RestartIntensity, clock};
 use calling::Calling;
 use owner::Owner;
 use shared::{Joins, Shared};
@@ -110,25 +109,28 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         config
             .check_for_contradictions()
             .map_err(PoolStartError::Config)?;
-        let pool = Self {
-            breakers: breakers.clone(),
-            key: None,
-            shared: Arc::new(Shared::new(name, config)),
+        let endpoints = endpoints.into_iter().collect();
+        let Some(turn) = breakers.turn_of_new_pool(&name).await else {
+            return Err(PoolStartError::Taken(name));
         };
-        let starting = pool.start_with(endpoints.into_iter().collect());
+        let pool = Self::of(breakers.clone(), Arc::new(Shared::new(name, config)));
+        let starting = pool.start_with(endpoints, turn);
         let started = Whole::begin(breakers.runtime(), starting, take_back).await;
         started.unwrap_or(Err(PoolStartError::Stopped))
     }
 
-    async fn start_with(self, endpoints: Vec<Endpoint<T>>) -> Result<Self, PoolStartError> {
-        let name = &self.shared.name;
+    async fn start_with(
+        self,
+        endpoints: Vec<Endpoint<T>>,
+        turn: PoolTurn,
+    ) -> Result<Self, PoolStartError> {
+        let (name, supervisor) = (&self.shared.name, self.breakers.supervisor());
         let owner = self.owner();
         let key = owner.key();
-        let added = self.breakers.supervisor().add(owner).await;
-        added.map_err(|error| match error {
-            AddError::Duplicate { .. } => PoolStartError::Taken(Arc::clone(name)),
-            _ => PoolStartError::Stopped,
-        })?;
+        if let Err(error) = supervisor.add(owner).await {
+            let why = supervisor.why_not_added(error, name, &key).await;
+            return Err(PoolStartError::of_child(why, name));
+        }
         self.shared.owner.get_or_init(|| key);
         for endpoint in endpoints {
             if let Err(error) = self.admit(endpoint, Joins::AtStart).await {
@@ -136,18 +138,21 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
                 return Err(error);
             }
         }
-        let shared: Arc<dyn Any + Send + Sync> = self.shared.clone();
-        self.breakers.note_pool(name, shared);
+        turn.arrive(self.shared.clone());
         Ok(self)
     }
 
-    /// The pool that shares this, if it is of this type.
-    pub(crate) fn of(breakers: BreakerBox, shared: Arc<dyn Any + Send + Sync>) -> Option<Self> {
-        Some(Self {
+    pub(crate) fn find(breakers: &BreakerBox, name: &str) -> Option<Self> {
+        let shared = breakers.pool_shared(name)?;
+        Some(Self::of(breakers.clone(), shared))
+    }
+
+    fn of(breakers: BreakerBox, shared: Arc<Shared<T>>) -> Self {
+        Self {
             breakers,
             key: None,
-            shared: shared.downcast().ok()?,
-        })
+            shared,
+        }
     }
 
     /// Makes a call that must not be made twice; an `Err` is a failure.
@@ -401,6 +406,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         })
         .intensity(PER_POOL, OnLimit::StopChild)
         .on_down(move |_| ended.end())
+        .side_by_side()
     }
 }
 
@@ -426,10 +432,13 @@ impl<T> fmt::Debug for Pool<T> {
 /// else has asked for it since.
 fn take_back<T: Clone + Send + Sync + 'static>(started: Result<Pool<T>, PoolStartError>) {
     let Ok(pool) = started else { return };
-    let (breakers, shared) = (&pool.breakers, &pool.shared);
-    if breakers.forget_pool(&shared.name, shared, |entry| !entry.is_wanted) {
+    let shared = &pool.shared;
+    if let Some(turn) = pool.breakers.turn_of_old_pool(&shared.name, shared, false) {
         let runtime = pool.breakers.runtime().clone();
-        runtime.spawn(async move { pool.close().await });
+        runtime.spawn(async move {
+            pool.close().await;
+            drop(turn);
+        });
     }
 }
 

@@ -112,6 +112,7 @@ mod timer;
 use std::fmt;
 use std::sync::Arc;
 
+use breakerbox_core::Phase;
 use ractor::{ActorRef, Message};
 use tokio::sync::oneshot;
 
@@ -300,6 +301,30 @@ impl Supervisor {
         removed.await.unwrap_or(Err(RemoveError::Ended))
     }
 
+    /// Returns why a child was not added, and leaves nothing of it.
+    ///
+    /// A child that was stopped while it came up would stay, though nobody has it.
+    pub(crate) async fn why_not_added(
+        &self,
+        error: AddError,
+        name: &str,
+        child: &ChildKey,
+    ) -> NotAdded {
+        if let AddError::Duplicate { .. } = error {
+            return NotAdded::Taken;
+        }
+        match self.remove_this(name, child).await {
+            Err(RemoveError::Ended) => NotAdded::Ended,
+            _ if self.ends() => NotAdded::Ended,
+            _ => NotAdded::Interrupted,
+        }
+    }
+
+    /// Returns whether it has ended, or is about to.
+    pub(crate) fn ends(&self) -> bool {
+        matches!(self.published.phase(), Phase::Stopping | Phase::Down)
+    }
+
     /// Whether it has a child of its own of this name.
     pub(crate) fn has_child(&self, name: &str) -> bool {
         self.published.id(name).is_some()
@@ -447,6 +472,17 @@ impl fmt::Debug for Supervisor {
             .field("name", &self.published.name())
             .finish_non_exhaustive()
     }
+}
+
+/// The reason why a child of the crate's own was not added.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum NotAdded {
+    /// The supervisor has ended, or is about to.
+    Ended,
+    /// The child was stopped or removed while it came up, or did not come up.
+    Interrupted,
+    /// Another child has the name.
+    Taken,
 }
 
 /// Stops the supervisor's actor when the last handle is dropped.

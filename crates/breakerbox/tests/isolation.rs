@@ -2,13 +2,16 @@
 
 #![cfg(test)]
 
+use std::future::pending;
+use std::pin::pin;
 use std::sync::{Arc, Barrier};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
 use std::time::Duration;
 
 use breakerbox::{
-    Breaker, BreakerBox, BreakerConfig, CallError, CommandError, Counts, Event, Forced, Orphaned,
-    Override, State, TripPolicy, Window,
+    Breaker, BreakerBox, BreakerBoxSpec, BreakerConfig, CallError, CommandError, Counts, Event,
+    Forced, Orphaned, Override, State, TripPolicy, Window,
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::advance;
@@ -69,7 +72,7 @@ fn wait<const TEST: usize>(_: &Counts) -> bool {
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-static BARRIERS: [[Barrier; 2]; 4] = [const { [Barrier::new(2), Barrier::new(2)] }; 4];
+static BARRIERS: [[Barrier; 2]; 6] = [const { [Barrier::new(2), Barrier::new(2)] }; 6];
 
 #[test]
 fn r26_a_policy_that_does_not_answer_keeps_nobody_from_looking() {
@@ -139,6 +142,28 @@ fn r26_an_owner_that_was_deciding_when_it_was_given_up_decides_nothing() {
     );
     assert!(breaker.try_acquire().is_ok());
     assert!(assert_ready!(task::spawn(events.next()).poll()).is_none());
+}
+
+#[test]
+fn r18_an_owner_that_comes_back_tells_nothing_after_the_end() {
+    let place = Stuck::new::<4>();
+    let breaker = place.stuck.clone();
+    let mut events = [breaker.events(), place.breakers.events()];
+    place.runtime.block_on(place.breakers.remove("stuck"));
+    for events in &mut events {
+        let told = place.runtime.block_on(events.next());
+        assert!(matches!(told, Some(Event::Orphaned { .. })), "{told:?}");
+    }
+    assert!(assert_ready!(task::spawn(events[0].next()).poll()).is_none());
+    // Its policy answers, and the box ends.
+    drop(place);
+    for events in &mut events {
+        let told = assert_ready!(task::spawn(events.next()).poll());
+        let is_others = told
+            .as_ref()
+            .is_none_or(|event| event.breaker() == Some("other"));
+        assert!(is_others, "{told:?}");
+    }
 }
 
 #[test]
@@ -289,5 +314,48 @@ async fn r26_a_waker_that_panics_costs_nobody_else_a_wake_up() {
         assert_eq!(snapshot.incarnation, 1, "{wait:?}: the owner goes on");
         drop(first);
         breakers.shutdown().await;
+    }
+}
+
+/// Callers outside of tokio use no timers of a runtime that the user's code blocks.
+#[test]
+fn r26_an_owner_that_is_stuck_delays_no_caller_outside_of_tokio() {
+    let [asked, release] = &BARRIERS[5];
+    let breakers = BreakerBoxSpec::new("test").own_thread().start_blocking();
+    let breakers = breakers.unwrap();
+    let config = CONFIG.trip_on(TripPolicy::custom(wait::<5>));
+    let stuck = breakers.breaker_blocking("stuck", config).unwrap();
+    let brief = CONFIG.call_timeout(Duration::from_millis(1));
+    let other = breakers.breaker_blocking("other", brief).unwrap();
+    assert_eq!(fail(&stuck), Err(CallError::Failed("down")));
+    asked.wait();
+    let found = breakers.breaker_blocking("other", brief).unwrap();
+    assert_eq!(found.name(), "other");
+    let hangs = pending::<Result<(), &str>>();
+    let given_up = block_on(other.call(hangs));
+    assert!(matches!(given_up, Err(CallError::TimedOut(_))));
+    assert_eq!(block_on(stuck.reset()), Err(CommandError::Stuck));
+    release.wait();
+    block_on(breakers.shutdown());
+    // Nor do they need it once it has ended.
+    let given_up = block_on(other.call(pending::<Result<(), &str>>()));
+    assert!(matches!(given_up, Err(CallError::TimedOut(_))));
+}
+
+/// Waits for a future on this thread, outside of tokio.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(done) => return done,
+            Poll::Pending => thread::park(),
+        }
     }
 }

@@ -2,10 +2,11 @@
 
 #![cfg(test)]
 
+use std::error::Error;
 use std::future::pending;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, Weak, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use breakerbox::{
     Breaker, BreakerBox, BreakerBoxSpec, BreakerConfig, BreakerError, BreakerMessage, ChildSpec,
     Endpoint, Event, Orphaned, Outcome, Override, OwnedPermit, PoolConfig, State, Strategy,
-    SupervisorSpec, TripPolicy, WeakBreaker, Window,
+    SupervisorSpec, TripPolicy, Window,
 };
 use ractor::ActorRef;
 use tokio::runtime::{Builder, Runtime};
@@ -186,20 +187,21 @@ fn r27_looking_on_is_no_use() {
     let app = runtime();
     let spec = BreakerBoxSpec::new("test").maximum(1);
     let breakers = app.block_on(spec.start()).unwrap();
-    let is_over = AtomicBool::new(false);
+    let (is_over, last) = (AtomicBool::new(false), Mutex::new(None));
     thread::scope(|scope| {
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
                 let mut snapshots = task::spawn(breakers.snapshots());
                 assert!(snapshots.poll().is_ready());
                 drop(breakers.events());
+                drop(format!("{:?}", last.lock().unwrap()));
             }
         });
         let made: Result<Vec<_>, _> = (0..500)
             .map(|name| {
-                breakers
-                    .breaker_blocking(name.to_string(), CONFIG)
-                    .map(drop)
+                let made = breakers.breaker_blocking(name.to_string(), CONFIG)?;
+                *last.lock().unwrap() = Some(made.downgrade());
+                Ok::<_, BreakerError>(())
             })
             .collect();
         is_over.store(true, Ordering::Relaxed);
@@ -246,6 +248,72 @@ async fn r28_what_somebody_else_has_asked_for_is_not_taken_back() {
     turns(1_000).await;
     let answer = pool.call(|value| async move { Ok::<_, &str>(value) }).await;
     assert_eq!(answer, Ok(1));
+}
+
+/// The supervisor stops or removes a child while that comes up.
+#[tokio::test(start_paused = true)]
+async fn r28_what_is_stopped_while_it_is_made_costs_nobody_the_name() {
+    for is_removed in [false, true] {
+        for child in ["peer", "pool", "pool/a"] {
+            for steps in 0..12 {
+                let breakers = BreakerBox::start("test").await.unwrap();
+                let make = async || match child {
+                    "peer" => {
+                        let made = breakers.breaker("peer", CONFIG).await;
+                        made.err().map(|error| error.to_string())
+                    }
+                    _ => {
+                        let endpoints = [Endpoint::new("a", 1_u8)];
+                        let made = breakers.pool("pool", PoolConfig::new(), endpoints).await;
+                        made.err()
+                            .map(|error| format!("{error}: {:?}", error.source()))
+                    }
+                };
+                let mut made = task::spawn(make());
+                assert!(made.poll().is_pending());
+                turns(steps).await;
+                match is_removed {
+                    true => drop(breakers.supervisor().remove(child).await),
+                    false => drop(breakers.supervisor().stop(child).await),
+                }
+                let refused = loop {
+                    match made.poll() {
+                        Poll::Ready(refused) => break refused,
+                        Poll::Pending => yield_now().await,
+                    }
+                };
+                drop(made);
+                if let Some(error) = refused {
+                    assert!(!error.contains("has ended"), "{child} {steps}: {error}");
+                    assert_eq!(make().await, None, "{child} {steps}, after: {error}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r28_a_pool_that_is_given_up_is_waited_for_by_whoever_asks_next() {
+    for steps in 0..30 {
+        let breakers = BreakerBox::start("test").await.unwrap();
+        let make = || {
+            let endpoints = [Endpoint::new("a", 1_u8)];
+            breakers.pool("pool", PoolConfig::new(), endpoints)
+        };
+        let mut given_up = task::spawn(make());
+        let mut is_made = given_up.poll().is_ready();
+        turns(steps).await;
+        is_made = is_made || given_up.poll().is_ready();
+        if is_made {
+            assert!(steps > 0, "it is given up at least once");
+            break;
+        }
+        // Of another type, which this one is not wanted as.
+        assert!(breakers.find_pool::<String>("pool").is_none());
+        drop(given_up);
+        let again = make().await;
+        assert!(again.is_ok(), "after {steps} steps: {again:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -436,21 +504,24 @@ fn r40_a_breaker_that_is_removed_beside_verdicts_by_message_is_freed() {
             }
         }
     });
-    let mut gone = Vec::new();
+    let mut gone: Vec<Weak<str>> = Vec::new();
     for _ in 0..2_000 {
         let breaker = app.block_on(breakers.breaker("peer", CONFIG)).unwrap();
+        // The breaker keeps this for as long as there is anything of it.
+        let reason: Arc<str> = "test".into();
+        gone.push(Arc::downgrade(&reason));
+        let forced = breaker.force(Override::forced_closed(reason));
+        app.block_on(forced).unwrap();
         let permits = (0..200).map(|_| breaker.try_acquire_owned().unwrap());
         sender.send((breaker.actor(), permits.collect())).unwrap();
-        gone.push(breaker.downgrade());
         drop(breaker);
         drop(block_on(breakers.remove("peer")).unwrap());
     }
     drop(sender);
     caster.join().unwrap();
-    let is_left = |weak: &WeakBreaker| format!("{weak:?}").contains("peer");
     app.block_on(async {
         for _ in 0..100_000 {
-            gone.retain(is_left);
+            gone.retain(|reason| reason.strong_count() > 0);
             if gone.is_empty() {
                 return;
             }

@@ -5,16 +5,18 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::future::{pending, ready};
+use std::future::{pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
+use std::task::Poll;
 use std::time::Duration;
 
 use breakerbox::{
-    Backoff, Breaker, BreakerBox, BreakerConfig, Event, Failure, FailureKind, Outcome, Reason,
-    State, TripPolicy, Window,
+    Backoff, Breaker, BreakerBox, BreakerConfig, Event, Failure, FailureKind, Judgement, Outcome,
+    Ratio, Reason, State, TripPolicy, Window,
 };
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 use tokio::time::advance;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -219,8 +221,7 @@ async fn r11_an_opening_says_what_sort_of_failure_led_to_it() {
 #[tokio::test(start_paused = true)]
 async fn r11_an_opening_for_another_reason_blames_no_failure() {
     let breakers = BreakerBox::start("test").await.unwrap();
-    let slow =
-        TripPolicy::slow_rate(breakerbox::Ratio::percent(50), 2).or(TripPolicy::in_flight(3));
+    let slow = TripPolicy::slow_rate(Ratio::percent(50), 2).or(TripPolicy::in_flight(3));
     let config = CONFIG.slow_after(LIMIT / 2).trip_on(slow);
     for (reason, name) in [("slow", "slow"), ("in flight", "crowded")] {
         let breaker = breakers.breaker(name, config).await.unwrap();
@@ -289,4 +290,86 @@ async fn r40_a_breaker_that_is_in_use_warns_once_when_it_is_orphaned() {
         assert!(warnings.iter().all(|line| line.contains("peer")));
         drop(held);
     }
+}
+
+/// The user's own judgement, which panics when it is looked at.
+struct Broken;
+
+impl From<Broken> for Judgement {
+    fn from(_: Broken) -> Self {
+        panic!("on purpose");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r03_a_judgement_that_panics_is_a_failure_and_takes_no_place_along() {
+    let breakers = BreakerBox::start("test").await.unwrap();
+    let crowd = CONFIG.trip_on(TripPolicy::in_flight(50));
+    let breaker = breakers.breaker("peer", crowd).await.unwrap();
+    for _ in 0..2 {
+        let call = breaker.call_with(|_: &Result<(), ()>| Broken, ready(Ok(())));
+        assert!(AssertUnwindSafe(call).catch_unwind().await.is_err());
+        let permit = breaker.try_acquire().unwrap();
+        assert!(catch_unwind(AssertUnwindSafe(|| permit.settle(Broken))).is_err());
+    }
+    let snapshot = breaker.snapshot().await;
+    assert_eq!((snapshot.counts.failures, snapshot.in_flight), (4, Some(0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r12_a_call_that_has_panicked_is_made_once() {
+    let breakers = BreakerBox::start("test").await.unwrap();
+    let breaker = breakers.breaker("peer", CONFIG).await.unwrap();
+    let call = breaker.call(poll_fn(|_| -> Poll<Result<(), ()>> {
+        panic!("on purpose")
+    }));
+    let mut call = Box::pin(call);
+    for _ in 0..3 {
+        let polled = AssertUnwindSafe(call.as_mut()).catch_unwind().await;
+        assert!(polled.is_err());
+    }
+    assert_eq!(breaker.snapshot().await.counts.failures, 1);
+}
+
+/// A success that is slow may complete the evidence, and then no failure has.
+#[tokio::test(start_paused = true)]
+async fn r11_an_opening_blames_only_the_failure_that_it_is_about() {
+    let breakers = BreakerBox::start("test").await.unwrap();
+    let slow = TripPolicy::slow_rate(Ratio::percent(100), 50);
+    let of_two = TripPolicy::failure_rate(Ratio::percent(50), 2).or(slow);
+    let custom = TripPolicy::custom(|counts| counts.slow == 1).or(slow);
+    for (name, policy) in [("rate", of_two), ("custom", custom)] {
+        let config = CONFIG.slow_after(LIMIT / 2).trip_on(policy);
+        let breaker = breakers.breaker(name, config).await.unwrap();
+        let mut events = breaker.events();
+        breaker
+            .try_acquire()
+            .unwrap()
+            .settle(Failure::of(DNS))
+            .await;
+        let permit = breaker.try_acquire().unwrap();
+        advance(LIMIT).await;
+        permit.settle(Outcome::Success).await;
+        assert_eq!(breaker.state(), State::Open, "{name}");
+        let Some(Event::Changed { failure, .. }) = events.next().await else {
+            panic!("{name}: it opens");
+        };
+        assert_eq!(failure, None, "{name}: by a slow success");
+    }
+    // Both are entered before the owner asks about the first.
+    let first = TripPolicy::custom(|counts| counts.failures == 1);
+    let config = CONFIG.trip_on(first);
+    let breaker = breakers.breaker("first", config).await.unwrap();
+    let mut events = breaker.events();
+    let permits = [(); 2].map(|()| breaker.try_acquire().unwrap());
+    let texts = ["first", "second"].into_iter();
+    let settled = permits
+        .into_iter()
+        .zip(texts)
+        .map(|(permit, text)| permit.settle(Failure::new().text(text)));
+    join_all(settled.collect::<Vec<_>>()).await;
+    let Some(Event::Changed { failure, .. }) = events.next().await else {
+        panic!("it opens");
+    };
+    assert_eq!(failure.unwrap().text.as_deref(), Some("first"));
 }

@@ -24,6 +24,8 @@ pin_project! {
         // None once it has ended. Dropped before its permit.
         #[pin]
         future: Option<F>,
+        // Whether it was admitted: it never is a second time.
+        is_admitted: bool,
         limit: Option<Limit>,
         permit: Option<Permit<'a>>,
         undecided: Option<Box<Undecided<T, E>>>,
@@ -50,6 +52,7 @@ impl<'a, T, E, F, C> Call<'a, T, E, F, C> {
             breaker,
             classify: Some(classify),
             future: Some(future),
+            is_admitted: false,
             limit: None,
             permit: None,
             undecided: None,
@@ -76,6 +79,7 @@ where
         let future = future.expect("a call that has ended is not polled");
         let permit = match this.permit.take() {
             Some(permit) => permit,
+            None if *this.is_admitted => panic!("a call that has panicked is not polled"),
             None => match this.breaker.try_acquire() {
                 Ok(permit) => match this.breaker.call_timeout() {
                     None => permit,
@@ -93,6 +97,7 @@ where
                 }
             },
         };
+        *this.is_admitted = true;
         // The permit is in this frame while the future runs, so a panic drops it.
         let ended = match future.poll(context) {
             Poll::Ready(result) => Ok(result),

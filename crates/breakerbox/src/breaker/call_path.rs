@@ -74,6 +74,7 @@ pub(super) struct CallPath {
 #[derive(Debug)]
 pub(super) struct AskedQuestion {
     config: Arc<BreakerConfig>,
+    failure: Option<LastFailure>,
     question: Question,
 }
 
@@ -238,6 +239,9 @@ impl CallPath {
     ) -> Result<(), ConfigError> {
         let config = config.into();
         self.act(now, |ledger| {
+            if !ledger.has_owner() {
+                return Ok(());
+            }
             ledger.circuit_mut().reconfigure(Arc::clone(&config), now)?;
             self.config.publish(&config);
             ledger.add_news(News::Reconfigured);
@@ -265,9 +269,10 @@ impl CallPath {
     /// Takes the next question to a custom policy.
     pub(super) fn next_question(&self) -> Option<AskedQuestion> {
         lock::with(&self.ledger, |ledger| {
-            let question = ledger.questions.take()?;
+            let (question, failure) = ledger.questions.take()?;
             Some(AskedQuestion {
                 config: Arc::clone(ledger.circuit().config()),
+                failure,
                 question,
             })
         })
@@ -276,9 +281,7 @@ impl CallPath {
     /// Opens the breaker, because a custom policy has said so.
     pub(super) fn answer_open(&self, asked: &AskedQuestion, now: Instant) {
         self.act(now, |ledger| {
-            if ledger.owner == Owner::Expected {
-                ledger.circuit_mut().answer_open(&asked.question, now);
-            }
+            ledger.answer_open(&asked.question, asked.failure.as_ref(), now);
         });
     }
 

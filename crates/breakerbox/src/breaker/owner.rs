@@ -160,12 +160,19 @@ impl OwnerState {
     fn reset(&self) {
         let now = clock::now();
         let path = self.shared.call_path();
-        path.act(now, |ledger| ledger.circuit_mut().reset(now));
+        path.act(now, |ledger| {
+            if ledger.has_owner() {
+                ledger.circuit_mut().reset(now);
+            }
+        });
     }
 
     fn overrule(&self, word: Option<Override>) {
         let now = clock::now();
         self.shared.call_path().act(now, |ledger| {
+            if !ledger.has_owner() {
+                return;
+            }
             match word.clone() {
                 Some(word) => ledger.circuit_mut().force(word, now),
                 None => ledger.circuit_mut().release(now),

@@ -7,7 +7,6 @@ use std::thread::panicking;
 use std::time::Duration;
 
 use breakerbox_core::{Outcome, ProbeTime};
-use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::Shared;
@@ -84,6 +83,8 @@ impl<'a> Permit<'a> {
 
     #[inline(always)]
     fn record(&mut self, judgement: impl Into<Judgement>) -> Option<u64> {
+        // Converted first: the conversion may be the user's, and panic.
+        let judgement = judgement.into();
         self.shared.settle(self.ticket.take()?, judgement)
     }
 }
@@ -232,9 +233,7 @@ impl OwnedPermit {
         {
             packed.note_in_time();
         }
-        // Without a runtime there is nobody to watch the time.
         if let Some(time) = probe
-            && Handle::try_current().is_ok()
             && let Some(packed) = self.take()
         {
             let due = time.answer_counts_at();
@@ -266,6 +265,7 @@ impl OwnedPermit {
 
     #[inline]
     pub(super) fn record(&mut self, judgement: impl Into<Judgement>) -> Option<u64> {
+        let judgement = judgement.into();
         let packed = self.take()?;
         self.shared.settle(packed, judgement)
     }

@@ -9,6 +9,7 @@ use breakerbox_core::{
     Transition,
 };
 use ractor::ActorRef;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -210,6 +211,10 @@ impl Shared {
         // Otherwise there is no owner any more that could carry it out.
         let is_carried_out = self.call_path.carried_out() >= number;
         is_carried_out.then_some(()).ok_or(CommandError::Stopped)
+    }
+
+    pub(super) fn runtime(&self) -> &Handle {
+        self.context.runtime()
     }
 
     /// Makes a timer, or returns the panic of a runtime that has no timers.

@@ -27,6 +27,8 @@ impl StreamingProbe {
     pub(super) fn until(due: Instant, packed: PackedTicket, shared: Arc<Shared>) -> Self {
         let packed = Arc::new(Mutex::new(Some(packed)));
         let theirs = Arc::clone(&packed);
+        // The box's runtime has timers, whatever the caller has.
+        let runtime = shared.runtime().clone();
         let timer = async move {
             sleep_until(due.into()).await;
             if let Some(packed) = take(&theirs) {
@@ -35,7 +37,7 @@ impl StreamingProbe {
         };
         Self {
             ticket: packed,
-            _timer: AbortOnDrop::spawn(timer),
+            _timer: AbortOnDrop::spawn_on(&runtime, timer),
         }
     }
 

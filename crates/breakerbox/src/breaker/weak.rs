@@ -37,6 +37,7 @@ use crate::{BreakerBox, WeakBreakerBox};
 #[derive(Clone)]
 pub struct WeakBreaker {
     breakers: WeakBreakerBox,
+    name: Arc<str>,
     shared: Weak<Shared>,
 }
 
@@ -44,25 +45,31 @@ impl WeakBreaker {
     pub(super) fn new(breakers: &BreakerBox, shared: &Arc<Shared>) -> Self {
         Self {
             breakers: breakers.downgrade(),
+            name: Arc::clone(shared.name()),
             shared: Arc::downgrade(shared),
         }
     }
 
-    /// Returns the breaker, or None once it has been removed or retired, has lost its
-    /// owner for good, or its box has ended or has no handle left.
+    /// Returns the breaker's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the breaker.
+    ///
+    /// Returns None once the breaker has been removed or retired, has lost its owner for
+    /// good, or its box has ended or has no handle left.
     #[must_use]
     pub fn upgrade(&self) -> Option<Breaker> {
-        let breakers = self.breakers.upgrade()?;
-        let shared = self.shared.upgrade()?;
-        let is_there = breakers.holds(&shared);
-        is_there.then(|| Breaker::new(breakers, shared))
+        self.breakers.upgrade()?.find_this(&self.name, &self.shared)
     }
 }
 
 impl fmt::Debug for WeakBreaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shared = self.shared.upgrade();
-        let name = shared.as_ref().map(|shared| &**shared.name());
-        f.debug_struct("WeakBreaker").field("name", &name).finish()
+        f.debug_struct("WeakBreaker")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }

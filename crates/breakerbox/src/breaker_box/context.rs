@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use ractor::ActorRef;
 use tokio::runtime::Handle;
 
+use super::timers::Timers;
 use crate::BreakerMessage;
 use crate::breaker;
 use crate::bus::Bus;
@@ -18,6 +19,8 @@ pub(crate) struct BoxContext {
     /// The address of breakers that have lost their owner, once somebody asks for it.
     nobody: OnceLock<ActorRef<BreakerMessage>>,
     runtime: Handle,
+    /// The timers of callers outside of tokio, once there is such a caller.
+    timers: OnceLock<Timers>,
 }
 
 impl BoxContext {
@@ -26,6 +29,7 @@ impl BoxContext {
             events: Bus::new(),
             nobody: OnceLock::new(),
             runtime,
+            timers: OnceLock::new(),
         }
     }
 
@@ -39,17 +43,24 @@ impl BoxContext {
     }
 
     /// Returns the runtime that the box lives on.
-    pub(super) fn runtime(&self) -> &Handle {
+    pub(crate) fn runtime(&self) -> &Handle {
         &self.runtime
     }
 
-    /// Makes a timer on the current runtime, or on the box's if there is none.
+    /// Makes a timer: one of the runtime that this is called on or, outside of tokio, one
+    /// of a thread that does nothing else.
     ///
-    /// Making one on a runtime without timers panics. The panic is returned, so that
-    /// nobody takes it for the failure of a call.
+    /// A runtime without timers panics. The panic is returned, so that nobody takes it
+    /// for the failure of a call.
     pub(crate) fn timer<T>(&self, make: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
         let is_outside = Handle::try_current().is_err();
-        let _inside = is_outside.then(|| self.runtime.enter());
-        catch_unwind(AssertUnwindSafe(make))
+        catch_unwind(AssertUnwindSafe(|| {
+            let timers = is_outside.then(|| {
+                let start = || Timers::start().expect("a thread for timers can be started");
+                self.timers.get_or_init(start)
+            });
+            let _inside = timers.map(|timers| timers.runtime().enter());
+            make()
+        }))
     }
 }

@@ -14,6 +14,9 @@ pub enum BreakerError {
     Conflict(Arc<str>),
     /// The box holds this many breakers already, which is its maximum.
     Full(usize),
+    /// The breaker's owner was stopped or removed by the box's supervisor while the
+    /// breaker was being made; nothing is left of it.
+    Interrupted(Arc<str>),
     /// The box has ended.
     Stopped,
     /// A child of the box's supervisor that is not a breaker has this name.
@@ -28,6 +31,7 @@ impl Error for BreakerError {
             Self::Config(error) => Some(error),
             Self::Conflict(_)
             | Self::Full(_)
+            | Self::Interrupted(_)
             | Self::Stopped
             | Self::Taken(_)
             | Self::WouldBlock => None,
@@ -48,6 +52,10 @@ impl fmt::Display for BreakerError {
                 f,
                 "the box holds {maximum} breakers, its maximum, and each of them is in use \
                  or has verdicts to remember"
+            ),
+            Self::Interrupted(name) => write!(
+                f,
+                "the owner of the breaker {name:?} was stopped while it was made: ask again"
             ),
             Self::Stopped => f.write_str("the box has ended"),
             Self::Taken(name) => write!(

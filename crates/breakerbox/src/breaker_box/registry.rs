@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use breakerbox_core::BreakerConfig;
@@ -141,13 +141,9 @@ impl Registry {
             Some(Entry::There(_)) if wanted == Wanted::New => {
                 return Err(BreakerError::Taken(Arc::clone(name)));
             }
-            Some(Entry::There(resident)) => {
-                let shared = Arc::clone(&resident.breaker);
-                if *resident.declared != *config && *shared.config() != *config {
-                    return Err(BreakerError::Conflict(Arc::clone(name)));
-                }
-                self.note_use(name, now);
-                return Ok(Answer::Found(shared));
+            Some(Entry::There(_)) => {
+                let same = self.same(name, config, now);
+                return same.map(Answer::Found);
             }
             None => None,
         };
@@ -170,6 +166,35 @@ impl Registry {
         })
     }
 
+    /// Asks for a breaker that is there; returns None if it is to be made or waited for.
+    pub(super) fn ask_for_existing(
+        &mut self,
+        name: &str,
+        config: &BreakerConfig,
+        now: Instant,
+    ) -> Option<Result<Arc<Shared>, BreakerError>> {
+        let is_orphaned = self.resident(name)?.breaker.is_orphaned();
+        (!is_orphaned).then(|| self.same(name, config, now))
+    }
+
+    /// Returns the breaker of this name, which is there and has an owner, unless it was
+    /// made with another configuration.
+    fn same(
+        &mut self,
+        name: &str,
+        config: &BreakerConfig,
+        now: Instant,
+    ) -> Result<Arc<Shared>, BreakerError> {
+        let conflict = || BreakerError::Conflict(name.into());
+        let resident = self.resident(name).ok_or_else(conflict)?;
+        let shared = Arc::clone(&resident.breaker);
+        if *resident.declared != *config && *shared.config() != *config {
+            return Err(conflict());
+        }
+        self.note_use(name, now);
+        Ok(shared)
+    }
+
     /// Returns the breaker of this name, if it is there and has an owner.
     pub(super) fn find(&mut self, name: &str, now: Instant) -> Option<Arc<Shared>> {
         let resident = self.resident(name)?;
@@ -181,11 +206,19 @@ impl Registry {
         Some(shared)
     }
 
-    /// Reports whether this very breaker is there and has an owner.
-    pub(super) fn holds(&mut self, breaker: &Arc<Shared>, now: Instant) -> bool {
-        let name = breaker.name();
-        let is_it = |resident: &Resident| Arc::ptr_eq(&resident.breaker, breaker);
-        self.resident(name).is_some_and(is_it) && self.find(name, now).is_some()
+    /// Returns this very breaker, if it is there and has an owner.
+    pub(super) fn find_this(
+        &mut self,
+        name: &str,
+        breaker: &Weak<Shared>,
+        now: Instant,
+    ) -> Option<Arc<Shared>> {
+        let found = Arc::as_ptr(&self.resident(name)?.breaker);
+        // Without an upgrade, which would hold the breaker for a moment.
+        match std::ptr::eq(found, breaker.as_ptr()) {
+            true => self.find(name, now),
+            false => None,
+        }
     }
 
     /// Returns all breakers that are there, by name, even those without an owner.
@@ -203,7 +236,11 @@ impl Registry {
         declared: Arc<BreakerConfig>,
         owner: ChildKey,
         now: Instant,
-    ) -> Option<Leaving> {
+    ) -> Result<Option<Leaving>, BreakerError> {
+        let leaves = match self.taken > self.maximum {
+            true => Some(self.make_room(now)?),
+            false => None,
+        };
         let last_use = self.next_use(now);
         if self.may_be_full() {
             self.by_use.insert(last_use, breaker.clone());
@@ -218,8 +255,7 @@ impl Registry {
         };
         self.names
             .insert(Arc::clone(&change.name), Entry::There(resident));
-        let is_too_many = self.taken > self.maximum;
-        is_too_many.then(|| self.make_room(now).ok())?
+        Ok(leaves)
     }
 
     /// Lets the breaker of this name go, if there is one and `may_go` says so. While
@@ -285,8 +321,7 @@ impl Registry {
     ///
     /// Breakers are sorted by the last use that was known when each was last looked at,
     /// which is never later than the real one. So the search ends at the first known
-    /// use that is not before that of the best one found. A breaker that is held is in
-    /// use now.
+    /// use that is not before that of the best one found.
     fn make_room(&mut self, now: Instant) -> Result<Leaving, BreakerError> {
         let mut best: Option<(Use, Arc<str>)> = None;
         let mut used_later = Vec::new();
@@ -294,11 +329,11 @@ impl Registry {
             if best.as_ref().is_some_and(|(last_use, _)| last_use <= known) {
                 break;
             }
-            if breaker.is_in_use() {
-                used_later.push((*known, now));
-                continue;
-            }
-            let Some(idle_since) = breaker.idle_since(now) else {
+            let idle_since = match breaker.is_in_use() {
+                true => None,
+                false => breaker.idle_since(now),
+            };
+            let Some(idle_since) = idle_since else {
                 continue;
             };
             let last_use = (idle_since.max(known.0), known.1);

@@ -6,8 +6,8 @@ use breakerbox_core::BreakerConfig;
 use super::registry::{Change, Leaving};
 use super::{BreakerBox, BreakerError};
 use crate::breaker::{Housed, Owner, Shared};
-use crate::supervisor::ChildKey;
-use crate::{AddError, Breaker, ChildSpec, OnLimit, RestartIntensity, Shutdown, clock};
+use crate::supervisor::{ChildKey, NotAdded};
+use crate::{Breaker, ChildSpec, OnLimit, RestartIntensity, Shutdown, clock};
 
 /// The turn to make or remove the breaker of a name, which nobody else has.
 ///
@@ -41,19 +41,28 @@ impl Turn {
         let housed = Housed::new(Arc::new(shared.map_err(BreakerError::Config)?));
         let spec = owner_spec(&housed);
         let owner = spec.key();
-        let added = supervisor.add(spec).await;
-        added.map_err(|error| match error {
-            AddError::Duplicate { .. } => BreakerError::Taken(Arc::clone(name)),
-            _ => BreakerError::Stopped,
-        })?;
+        if let Err(error) = supervisor.add(spec).await {
+            return Err(match supervisor.why_not_added(error, name, &owner).await {
+                NotAdded::Ended => BreakerError::Stopped,
+                NotAdded::Interrupted => BreakerError::Interrupted(Arc::clone(name)),
+                NotAdded::Taken => BreakerError::Taken(Arc::clone(name)),
+            });
+        }
         // Made before the breaker is in the box, so that nobody finds it unused.
         let breaker = Breaker::new(self.breakers.clone(), Arc::clone(&housed));
-        let leaves = self
+        let key = owner.clone();
+        let arrived = self
             .breakers
-            .with_registry(|names| names.arrive(&self.change, housed, config, owner, clock::now()));
-        leaves
-            .into_iter()
-            .for_each(|leaving| self.breakers.see_off(leaving));
+            .with_registry(|names| names.arrive(&self.change, housed, config, key, clock::now()));
+        match arrived {
+            Ok(leaves) => leaves
+                .into_iter()
+                .for_each(|leaving| self.breakers.see_off(leaving)),
+            Err(full) => {
+                let _gone = supervisor.remove_this(name, &owner).await;
+                return Err(full);
+            }
+        }
         Ok(breaker)
     }
 

@@ -12,7 +12,7 @@ use tokio::net::lookup_host;
 use tokio::time::{sleep, sleep_until};
 
 use super::{Endpoint, Pool, PoolStartError, WeakPool};
-use crate::{AddError, CancellationToken, ChildSpec, clock, lock};
+use crate::{CancellationToken, ChildSpec, clock, lock};
 
 impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// Follows a stream of complete sets, each as in [`update`](Self::update).
@@ -42,13 +42,12 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         let pool = self.downgrade();
         let follow = ChildSpec::task(name.clone(), move |stop| run(pool.clone(), source(), stop));
         let followed = self.change(|pool| async move {
-            let follow = follow.backoff(AGAIN);
-            let key = follow.key();
-            let added = pool.breakers.supervisor().add(follow).await;
-            added.map_err(|error| match error {
-                AddError::Duplicate { .. } => PoolStartError::Taken(name.into()),
-                _ => PoolStartError::Stopped,
-            })?;
+            let follow = follow.backoff(AGAIN).side_by_side();
+            let (key, supervisor) = (follow.key(), pool.breakers.supervisor());
+            if let Err(error) = supervisor.add(follow).await {
+                let why = supervisor.why_not_added(error, &name, &key).await;
+                return Err(PoolStartError::of_child(why, &name));
+            }
             lock::with(&pool.shared.follower, |follower| *follower = Some(key));
             Ok(())
         });

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use breakerbox_core::ConfigError;
 
+use crate::supervisor::NotAdded;
 use crate::{BreakerError, clock};
 
 /// A call to a pool gave no value.
@@ -94,10 +95,24 @@ pub enum PoolStartError {
     Duplicate(Arc<str>),
     /// The update has no endpoint, which is more likely a mistake than a wish.
     Empty,
+    /// A child of the pool was stopped or removed meanwhile, by the box's supervisor or
+    /// because the pool was closed; nothing is left of what was asked for.
+    Interrupted(Arc<str>),
     /// The box has ended.
     Stopped,
     /// The box's supervisor has a child of this name.
     Taken(Arc<str>),
+}
+
+impl PoolStartError {
+    /// The error for a child of the pool that was not added.
+    pub(super) fn of_child(why: NotAdded, child: &str) -> Self {
+        match why {
+            NotAdded::Ended => Self::Stopped,
+            NotAdded::Interrupted => Self::Interrupted(child.into()),
+            NotAdded::Taken => Self::Taken(child.into()),
+        }
+    }
 }
 
 impl Error for PoolStartError {
@@ -105,7 +120,11 @@ impl Error for PoolStartError {
         match self {
             Self::Breaker(error) => Some(error),
             Self::Config(error) => Some(error),
-            Self::Duplicate(_) | Self::Empty | Self::Stopped | Self::Taken(_) => None,
+            Self::Duplicate(_)
+            | Self::Empty
+            | Self::Interrupted(_)
+            | Self::Stopped
+            | Self::Taken(_) => None,
         }
     }
 }
@@ -122,6 +141,10 @@ impl fmt::Display for PoolStartError {
             Self::Empty => {
                 f.write_str("the update has no endpoint: remove them by name if you mean it")
             }
+            Self::Interrupted(name) => write!(
+                f,
+                "the child {name:?} of the pool has been stopped or removed"
+            ),
             Self::Stopped => f.write_str("the box has ended"),
             Self::Taken(name) => write!(
                 f,

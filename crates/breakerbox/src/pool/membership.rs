@@ -13,7 +13,7 @@ use super::slot::Slot;
 use super::{Endpoint, Pool, PoolStartError, checker, discovery};
 use crate::breaker_box::Whole;
 use crate::supervisor::catch;
-use crate::{AddError, BreakerError, ChildSpec, CommandError, Restart, lock};
+use crate::{BreakerError, ChildSpec, CommandError, Restart, lock};
 
 impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// Adds an endpoint, whose share of the calls ramps up.
@@ -110,6 +110,8 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         if self.shared.is_closed.swap(true, Ordering::Relaxed) {
             return;
         }
+        let (name, shared) = (&self.shared.name, &self.shared);
+        let _turn = self.breakers.turn_of_old_pool(name, shared, true);
         let supervisor = self.breakers.supervisor();
         // Each error means that the child has been removed, or that the box has ended.
         let follower = lock::with(&self.shared.follower, Option::take);
@@ -122,8 +124,6 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
                 self.dismiss_without_owner(&endpoint).await;
             }
         }
-        self.breakers
-            .forget_pool(&self.shared.name, &self.shared, |_| true);
         if let Some(owner) = self.shared.owner.get() {
             let _gone = supervisor.remove_this(&self.shared.name, owner).await;
         }
@@ -204,7 +204,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         let admitted = |reply| PoolMessage::Admit(slot, spec, joins, reply);
         let Some(id) = self.tell(admitted).await else {
             self.breakers.remove_this(made.shared()).await;
-            return Err(PoolStartError::Stopped);
+            return Err(self.has_no_owner());
         };
         let checked = match is_checked {
             true => self.start_checks(id, &name).await,
@@ -224,7 +224,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         let spec = endpoint.spec;
         self.tell(|reply| PoolMessage::Adjust(id, spec, reply))
             .await
-            .ok_or(PoolStartError::Stopped)
+            .ok_or_else(|| self.has_no_owner())
     }
 
     async fn dismiss(&self, endpoint: &str) -> bool {
@@ -279,12 +279,12 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
             checker::run(Arc::clone(&shared), id, stop)
         });
         let check = check.restart(Restart::Transient).backoff(CHECK_AGAIN);
-        let key = check.key();
-        let added = self.breakers.supervisor().add(check).await;
-        added.map_err(|error| match error {
-            AddError::Duplicate { .. } => PoolStartError::Taken(self.check_name(endpoint).into()),
-            _ => PoolStartError::Stopped,
-        })?;
+        let (key, name) = (check.key(), self.check_name(endpoint));
+        let supervisor = self.breakers.supervisor();
+        if let Err(error) = supervisor.add(check.side_by_side()).await {
+            let why = supervisor.why_not_added(error, &name, &key).await;
+            return Err(PoolStartError::of_child(why, &name));
+        }
         if let Some(slot) = self.shared.slot(id) {
             slot.checker.get_or_init(|| key);
         }
@@ -299,6 +299,14 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
             .tell(|reply| PoolMessage::Assign(id, duty, reply))
             .await;
         told.is_some()
+    }
+
+    /// Returns the error of a command that the owner was not there for.
+    fn has_no_owner(&self) -> PoolStartError {
+        match self.breakers.supervisor().ends() {
+            true => PoolStartError::Stopped,
+            false => PoolStartError::Interrupted(Arc::clone(&self.shared.name)),
+        }
     }
 
     /// Asks the owner; returns None if there is none any more.

@@ -49,7 +49,7 @@ async fn r58_without_an_owner_a_change_is_refused_whole() {
     breakers.supervisor().remove("prices").await.unwrap();
     assert!(!pool.remove("north").await);
     assert!(breakers.find("prices/north").is_some(), "it still serves");
-    let stopped = Err(PoolStartError::Stopped);
+    let stopped = Err(PoolStartError::Interrupted("prices".into()));
     assert_eq!(pool.add(south.endpoint()).await, stopped);
     assert_eq!(pool.update([south.endpoint()]).await, stopped);
     assert!(breakers.find("prices/south").is_none());

@@ -17,7 +17,7 @@
 use std::time::{Duration, Instant};
 
 use breakerbox_core::{
-    Circuit, Generation, Notice, Outcome, Pace, Reason, Role, Ticket, TripReason, Wake,
+    Circuit, Generation, Notice, Outcome, Pace, Question, Reason, Role, Ticket, TripReason, Wake,
 };
 
 use super::CallPath;
@@ -117,7 +117,7 @@ impl Ledger {
         if let Some(last) = self.cut_by(path) {
             self.circuit.admitted(last, now);
         }
-        self.collect_transitions();
+        self.collect_transitions(None);
         if was_overridden && self.circuit.overriding().is_none() {
             self.add_news(News::Overridden(None));
         }
@@ -136,24 +136,54 @@ impl Ledger {
             return None;
         }
         self.last_verdict = now;
+        // What has changed before is not by this verdict.
+        self.collect_transitions(None);
         let outcome = judgement.outcome;
-        if let Outcome::Failure { kind, .. } = outcome
-            && ticket.notice().generation() == self.circuit.generation()
-        {
-            let text = judgement.text;
-            self.note_failure(LastFailure {
-                at: now,
-                kind,
-                text,
-            });
+        let failure = match outcome {
+            Outcome::Failure { kind, .. }
+                if ticket.notice().generation() == self.circuit.generation() =>
+            {
+                let text = judgement.text;
+                Some(LastFailure {
+                    at: now,
+                    kind,
+                    text,
+                })
+            }
+            _ => None,
+        };
+        let question = self.circuit.record(ticket, outcome, pace, now);
+        self.collect_transitions(failure.as_ref());
+        let asked = question.map(|question| self.questions.push(question, failure.clone()));
+        if let Some(failure) = failure {
+            self.note_failure(failure);
         }
-        let question = self.circuit.record(ticket, outcome, pace, now)?;
-        Some(self.questions.push(question))
+        asked
+    }
+
+    /// Opens the breaker because a custom policy has said so, unless there is no owner
+    /// any more to have asked it. `failure` is what it was asked about.
+    pub(super) fn answer_open(
+        &mut self,
+        question: &Question,
+        failure: Option<&LastFailure>,
+        now: Instant,
+    ) {
+        if self.has_owner() {
+            self.collect_transitions(None);
+            self.circuit.answer_open(question, now);
+            self.collect_transitions(failure);
+        }
+    }
+
+    /// Whether there is an owner, or will be one.
+    pub(in crate::breaker) fn has_owner(&self) -> bool {
+        self.owner == Owner::Expected
     }
 
     /// Publishes what holds from now on.
     pub(super) fn publish(&mut self, path: &CallPath, now: Instant) {
-        self.collect_transitions();
+        self.collect_transitions(None);
         if self.circuit.generation() != self.generation {
             self.generation = self.circuit.generation();
             let mark = path.start_generation(self.generation);
@@ -189,7 +219,10 @@ impl Ledger {
     }
 
     pub(in crate::breaker) fn add_news(&mut self, news: News) {
-        self.news.add(news);
+        // Nobody is there to tell it.
+        if self.has_owner() {
+            self.news.add(news);
+        }
     }
 
     pub(super) fn next_news(&mut self) -> Option<News> {
@@ -214,7 +247,9 @@ impl Ledger {
         }
     }
 
-    fn collect_transitions(&mut self) {
+    /// Takes what has changed into the news. `failure` is the verdict that led to it, if
+    /// that was one.
+    fn collect_transitions(&mut self, failure: Option<&LastFailure>) {
         while let Some(transition) = self.circuit.poll_transition() {
             let is_by_failure = matches!(
                 transition.reason,
@@ -225,8 +260,8 @@ impl Ledger {
                             | TripReason::FailureRate
                     )
             );
-            let failure = self.last_failure.clone().filter(|_| is_by_failure);
-            self.add_news(News::Changed(transition, failure));
+            let failure = failure.filter(|_| is_by_failure);
+            self.add_news(News::Changed(transition, failure.cloned().map(Box::new)));
         }
     }
 

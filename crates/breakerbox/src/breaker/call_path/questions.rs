@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use breakerbox_core::Question;
 
+use crate::LastFailure;
+
 /// The questions that wait for the owner.
 ///
 /// They are bounded, whatever the policy's pace: beyond so many, the newest
@@ -15,25 +17,26 @@ pub(super) struct Questions {
     made: u64,
     /// The number of the last one that the owner took, or that is void.
     taken: u64,
-    waiting: VecDeque<(u64, Question)>,
+    waiting: VecDeque<(u64, Question, Option<LastFailure>)>,
 }
 
 impl Questions {
-    /// Adds a question and returns its number, counted from 1.
-    pub(super) fn push(&mut self, question: Question) -> u64 {
+    /// Adds a question, and the failure that it is about, if it is about one. Returns
+    /// its number, counted from 1.
+    pub(super) fn push(&mut self, question: Question, failure: Option<LastFailure>) -> u64 {
         self.made += 1;
         if self.waiting.len() == MOST_WAITING {
             self.waiting.pop_back();
         }
-        self.waiting.push_back((self.made, question));
+        self.waiting.push_back((self.made, question, failure));
         self.made
     }
 
     /// Takes the oldest question; it is never asked twice.
-    pub(super) fn take(&mut self) -> Option<Question> {
-        let (number, question) = self.waiting.pop_front()?;
+    pub(super) fn take(&mut self) -> Option<(Question, Option<LastFailure>)> {
+        let (number, question, failure) = self.waiting.pop_front()?;
         self.taken = number;
-        Some(question)
+        Some((question, failure))
     }
 
     /// Returns the number up to which no question is left to ask.
