@@ -198,7 +198,7 @@ impl BreakerBox {
         config: BreakerConfig,
     ) -> Result<Breaker, BreakerError> {
         let (breakers, name) = (self.clone(), name.into());
-        // Which the box's runtime is not needed for.
+        // A breaker that is there is found without the box's runtime, which may be stuck.
         let ask = |names: &mut Registry| names.ask_for_existing(&name, &config, clock::now());
         if let Some(existing) = self.with_registry(ask) {
             return existing.map(|shared| Breaker::new(breakers, shared));

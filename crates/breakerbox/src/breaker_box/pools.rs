@@ -62,11 +62,13 @@ impl PoolTurn {
 impl Drop for PoolTurn {
     fn drop(&mut self) {
         self.breakers.with_pools(|inner| {
-            let is_own = |entry: &Entry| matches!(entry, Entry::Busy { number, .. } if *number == self.number);
-            if inner.names.get(&self.name).is_some_and(is_own) {
+            if let Some(Entry::Busy { number, .. }) = inner.names.get(&self.name)
+                && *number == self.number
+            {
                 inner.names.remove(&self.name);
             }
         });
+        // This wakes the user's code, which may ask the box at once.
         self.done.cancel();
     }
 }
