@@ -48,6 +48,20 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Returns whether failures are the evidence for it.
+    #[must_use]
+    pub const fn is_by_failure(self) -> bool {
+        match self {
+            Self::ProbeFailed => true,
+            Self::Tripped(trip) => !matches!(trip, TripReason::InFlight | TripReason::SlowRate),
+            Self::OpenElapsed
+            | Self::ProbeOverdue
+            | Self::ProbeSlow
+            | Self::ProbesSucceeded
+            | Self::Reset => false,
+        }
+    }
+
     /// The name on the wire, such as `probe_failed` or `consecutive_failures`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

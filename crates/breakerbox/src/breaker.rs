@@ -48,8 +48,8 @@ pub use weak::WeakBreaker;
 /// Once the box has been shut down, or the breaker removed from it, it admits or
 /// rejects as [`BreakerConfig::orphaned`] says, and its snapshot tells so.
 ///
-/// What is a child of the box's own tree holds a [`WeakBreaker`]: a strong one there
-/// would keep the tree alive from within, until somebody calls
+/// A child of the box's own tree holds a [`WeakBreaker`]: a strong handle there would
+/// keep the tree alive from within, until somebody calls
 /// [`shutdown`](BreakerBox::shutdown).
 ///
 /// Whether a call may pass is answered from what the actor has published, never
@@ -101,8 +101,7 @@ impl Breaker {
     ///
     /// When `future` does: that is a failure, and the panic goes on. With a
     /// [`call_timeout`](BreakerConfig::call_timeout) also on a tokio runtime without
-    /// timers, which judges nothing; outside of tokio the timers of the box's runtime
-    /// are used.
+    /// timers, which judges nothing; outside of tokio the box has timers of its own.
     ///
     /// # Cancel safety
     ///
@@ -436,7 +435,7 @@ impl Breaker {
         self.shared.reconfigure(Arc::new(config)).await
     }
 
-    /// A handle that keeps neither the box nor the breaker.
+    /// Returns a handle that keeps neither the box nor the breaker alive.
     #[must_use]
     pub fn downgrade(&self) -> WeakBreaker {
         WeakBreaker::new(&self.breakers, &self.shared)

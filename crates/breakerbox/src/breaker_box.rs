@@ -14,6 +14,7 @@ use crate::{
     Snapshot, StartError, Supervisor, SupervisorSpec, clock, lock,
 };
 
+mod change;
 mod context;
 mod error;
 mod home;

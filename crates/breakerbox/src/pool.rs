@@ -372,7 +372,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         self.shared.memory.latest()
     }
 
-    /// A handle that keeps neither the pool nor its box.
+    /// Returns a handle that keeps neither the pool nor its box alive.
     #[must_use]
     pub fn downgrade(&self) -> WeakPool<T> {
         WeakPool::new(self)

@@ -3,10 +3,8 @@
 #![cfg(test)]
 
 use std::future::pending;
-use std::pin::pin;
 use std::sync::{Arc, Barrier};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread;
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use breakerbox::{
@@ -16,6 +14,11 @@ use breakerbox::{
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::advance;
 use tokio_test::{assert_ready, task};
+
+#[path = "support/outside.rs"]
+mod outside;
+
+use outside::block_on;
 
 const CONFIG: BreakerConfig = BreakerConfig::new()
     .window(Window::unbounded())
@@ -340,22 +343,4 @@ fn r26_an_owner_that_is_stuck_delays_no_caller_outside_of_tokio() {
     // Nor do they need it once it has ended.
     let given_up = block_on(other.call(pending::<Result<(), &str>>()));
     assert!(matches!(given_up, Err(CallError::TimedOut(_))));
-}
-
-/// Waits for a future on this thread, outside of tokio.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    struct Unpark(thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(done) => return done,
-            Poll::Pending => thread::park(),
-        }
-    }
 }

@@ -4,23 +4,24 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::future::pending;
+use std::future::{pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use breakerbox::{
-    Breaker, BreakerBox, BreakerBoxSpec, BreakerConfig, BreakerError, CallError, CheckError,
-    ChildSpec, CommandError, Endpoint, Event, HealthCheck, Orphaned, PoolConfig, RejectReason,
-    StartError, State, TripPolicy, Window,
+    Backoff, Breaker, BreakerBox, BreakerBoxSpec, BreakerConfig, BreakerError, BreakerMessage,
+    CallError, CheckError, ChildSpec, CommandError, Endpoint, Event, HealthCheck, Orphaned,
+    PoolConfig, RejectReason, StartError, State, TripPolicy, Window,
 };
 use futures_util::stream;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::time::{advance, timeout};
 use tokio_test::task;
 
 /// Opens on the second failure in a row; rejects without an owner.
@@ -64,6 +65,7 @@ async fn until(mut holds: impl FnMut() -> bool) {
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);
+const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
 async fn r40_a_breaker_keeps_its_box() {
@@ -587,6 +589,8 @@ fn r40_where_there_are_no_timers_a_call_panics_and_judges_nothing() {
     });
     let without_timers = Builder::new_current_thread().build().unwrap();
     let never = || pending::<Result<(), &str>>();
+    // Without a limit of its own.
+    let (actor, endpoint) = (breaker.actor(), pool.breaker("a").unwrap());
     for panics in [
         catch_unwind(AssertUnwindSafe(|| {
             let _panics = without_timers.block_on(async { breaker.call(never()).await });
@@ -598,6 +602,11 @@ fn r40_where_there_are_no_timers_a_call_panics_and_judges_nothing() {
         catch_unwind(AssertUnwindSafe(|| {
             let _panics = without_timers.block_on(async { pool.call(|_| never()).await });
         })),
+        // It would answer, but nobody could tell when it has not.
+        catch_unwind(AssertUnwindSafe(|| {
+            let asked = endpoint.ask(&actor, BreakerMessage::Inspect, HOUR);
+            let _panics = without_timers.block_on(async { asked.await.map(drop) });
+        })),
     ] {
         assert!(panics.is_err());
     }
@@ -607,10 +616,37 @@ fn r40_where_there_are_no_timers_a_call_panics_and_judges_nothing() {
     drop(call);
     let counts = home.block_on(breaker.snapshot()).counts;
     assert_eq!(counts.failures, 0, "a call that could not be made");
-    let endpoint = pool.breaker("a").unwrap();
     let counts = home.block_on(endpoint.snapshot()).counts;
     assert_eq!(counts.failures, 0);
     let mut waits = task::spawn(breaker.reset());
     assert!(waits.poll().is_pending());
     drop(waits);
+}
+
+/// Whoever reads the answer is outside of tokio, where nobody watches the time.
+#[test]
+fn r06_a_streaming_probe_outside_of_tokio_is_settled_halfway_to_its_deadline() {
+    let mut home = Builder::new_current_thread();
+    let home = home.enable_all().start_paused(true).build().unwrap();
+    let config = CONFIG
+        .open_for(Backoff::fixed(SECOND))
+        .probes(1)
+        .probe_deadline(HOUR);
+    let (breaker, probe) = home.block_on(async {
+        let breaker = new_box().await.breaker("peer", config).await.unwrap();
+        open(&breaker).await;
+        advance(SECOND).await;
+        let probe = breaker.try_acquire_owned().unwrap();
+        (breaker, probe)
+    });
+    let begun = probe.call_streaming(|_: &Result<&str, ()>| None, ready(Ok("head")));
+    let Poll::Ready(Ok((_, Some(permit)))) = task::spawn(begun).poll() else {
+        panic!("its answer has begun");
+    };
+    home.block_on(async {
+        advance(HOUR * 3 / 4).await;
+        until(|| breaker.state() == State::Closed).await;
+    });
+    drop(permit);
+    assert_eq!(breaker.state(), State::Closed);
 }

@@ -22,6 +22,11 @@ use tokio::task::yield_now;
 use tokio::time::advance;
 use tokio_test::task;
 
+#[path = "support/outside.rs"]
+mod outside;
+
+use outside::block_on;
+
 /// Opens on the second failure in a row.
 const CONFIG: BreakerConfig = BreakerConfig::new()
     .window(Window::rolling(Duration::from_secs(10), 10))
@@ -433,24 +438,6 @@ fn r19_a_name_is_one_thread_s_at_a_time() {
         made.expect("there is room, or room is made");
     }
     assert_eq!(block_on(breakers.snapshots()).len(), 2);
-}
-
-/// Waits for a future on this thread, outside of tokio.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    struct Unpark(thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(done) => return done,
-            Poll::Pending => thread::park(),
-        }
-    }
 }
 
 /// Each change ends, with an answer, however it meets the end of its box.

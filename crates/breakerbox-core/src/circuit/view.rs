@@ -102,8 +102,8 @@ impl Circuit {
         self.openings_remembered()
     }
 
-    /// Whether it could be forgotten, and made anew when it is asked for, without
-    /// losing anything that counts.
+    /// Returns whether it could be forgotten, and made again on request, without losing
+    /// anything that counts.
     ///
     /// While Closed that is what is in the window, past openings that are still
     /// remembered, and the ramp; a HalfOpen breaker has nothing that is worth keeping

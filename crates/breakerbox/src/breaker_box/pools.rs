@@ -2,9 +2,8 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use tokio_util::sync::CancellationToken;
-
 use super::BreakerBox;
+use super::change::{Change, Changes};
 use crate::guarded::Guarded;
 use crate::lock;
 
@@ -16,16 +15,13 @@ pub(super) struct Pools {
 
 #[derive(Default)]
 struct Inner {
-    changes: u64,
+    changes: Changes,
     names: BTreeMap<Arc<str>, Entry>,
 }
 
 enum Entry {
     /// The pool comes or goes; whoever asks for the name waits.
-    Busy {
-        done: CancellationToken,
-        number: u64,
-    },
+    Busy(Change),
     There {
         /// Whether anybody has asked for it since it was made.
         is_wanted: bool,
@@ -41,9 +37,7 @@ pub(crate) type AnyShared = Arc<dyn Any + Send + Sync>;
 /// Its end frees the name, unless a pool has come.
 pub(crate) struct PoolTurn {
     breakers: BreakerBox,
-    done: CancellationToken,
-    name: Arc<str>,
-    number: u64,
+    change: Change,
 }
 
 impl PoolTurn {
@@ -54,7 +48,7 @@ impl PoolTurn {
             shared,
         };
         self.breakers.with_pools(|inner| {
-            inner.names.insert(Arc::clone(&self.name), there);
+            inner.names.insert(Arc::clone(&self.change.name), there);
         });
     }
 }
@@ -62,14 +56,14 @@ impl PoolTurn {
 impl Drop for PoolTurn {
     fn drop(&mut self) {
         self.breakers.with_pools(|inner| {
-            if let Some(Entry::Busy { number, .. }) = inner.names.get(&self.name)
-                && *number == self.number
+            if let Some(Entry::Busy(change)) = inner.names.get(&self.change.name)
+                && change.is(&self.change)
             {
-                inner.names.remove(&self.name);
+                inner.names.remove(&self.change.name);
             }
         });
         // This wakes the user's code, which may ask the box at once.
-        self.done.cancel();
+        self.change.done.cancel();
     }
 }
 
@@ -78,12 +72,12 @@ impl BreakerBox {
     pub(crate) async fn turn_of_new_pool(&self, name: &Arc<str>) -> Option<PoolTurn> {
         loop {
             let busy = self.with_pools(|inner| match inner.names.get(name) {
-                Some(Entry::Busy { done, .. }) => Err(Some(done.clone())),
+                Some(Entry::Busy(change)) => Err(Some(change.done.clone())),
                 Some(Entry::There { .. }) => Err(None),
                 None => Ok(inner.begin(name)),
             });
             match busy {
-                Ok((number, done)) => return Some(self.pool_turn(name, number, done)),
+                Ok(change) => return Some(self.pool_turn(change)),
                 Err(None) => return None,
                 Err(Some(done)) => Guarded::new(done.cancelled()).await,
             }
@@ -105,10 +99,9 @@ impl BreakerBox {
             {
                 Some(inner.begin(name))
             }
-            Entry::There { .. } | Entry::Busy { .. } => None,
+            Entry::There { .. } | Entry::Busy(_) => None,
         });
-        let (number, done) = begun?;
-        Some(self.pool_turn(name, number, done))
+        Some(self.pool_turn(begun?))
     }
 
     /// Returns what the pool of this name shares, if that is an `S`.
@@ -119,16 +112,14 @@ impl BreakerBox {
                 *is_wanted = true;
                 Some(shared)
             }
-            Entry::Busy { .. } => None,
+            Entry::Busy(_) => None,
         })
     }
 
-    fn pool_turn(&self, name: &Arc<str>, number: u64, done: CancellationToken) -> PoolTurn {
+    fn pool_turn(&self, change: Change) -> PoolTurn {
         PoolTurn {
             breakers: self.clone(),
-            done,
-            name: Arc::clone(name),
-            number,
+            change,
         }
     }
 
@@ -139,14 +130,10 @@ impl BreakerBox {
 
 impl Inner {
     /// Begins a change of a name, whatever has it.
-    fn begin(&mut self, name: &Arc<str>) -> (u64, CancellationToken) {
-        self.changes += 1;
-        let (number, done) = (self.changes, CancellationToken::new());
-        let busy = Entry::Busy {
-            done: done.clone(),
-            number,
-        };
-        self.names.insert(Arc::clone(name), busy);
-        (number, done)
+    fn begin(&mut self, name: &Arc<str>) -> Change {
+        let change = self.changes.begin(name);
+        self.names
+            .insert(Arc::clone(name), Entry::Busy(change.clone()));
+        change
     }
 }

@@ -20,6 +20,7 @@ use breakerbox_core::BreakerConfig;
 use tokio_util::sync::CancellationToken;
 
 use super::BreakerError;
+use super::change::{Change, Changes};
 use crate::breaker::{Housed, Shared};
 use crate::supervisor::ChildKey;
 
@@ -28,7 +29,7 @@ use crate::supervisor::ChildKey;
 pub(super) struct Registry {
     /// The breakers that are there, by their last use; empty without a maximum.
     by_use: BTreeMap<Use, Housed>,
-    changes: u64,
+    changes: Changes,
     /// The configuration that the last breaker was made with: most are made alike.
     last_declared: Option<Arc<BreakerConfig>>,
     maximum: usize,
@@ -44,15 +45,6 @@ enum Entry {
     Coming(Change),
     Going(Change),
     There(Resident),
-}
-
-/// A change of a name, to be ended by whoever has begun it and by nobody else.
-#[derive(Clone, Debug)]
-pub(super) struct Change {
-    /// The token that is cancelled once the change is done, for those that wait.
-    pub(super) done: CancellationToken,
-    pub(super) name: Arc<str>,
-    number: u64,
 }
 
 #[derive(Debug)]
@@ -110,7 +102,7 @@ impl Registry {
     pub(super) fn new(maximum: usize) -> Self {
         Self {
             by_use: BTreeMap::new(),
-            changes: 0,
+            changes: Changes::default(),
             last_declared: None,
             maximum,
             names: BTreeMap::new(),
@@ -154,7 +146,7 @@ impl Registry {
         };
         // The remains of a former breaker.
         let _dead = self.take_out(name);
-        let change = self.next_change(name);
+        let change = self.changes.begin(name);
         let coming = Entry::Coming(change.clone());
         self.names.insert(Arc::clone(name), coming);
         self.taken += 1;
@@ -286,8 +278,8 @@ impl Registry {
     /// Ends a change, which frees the name unless a breaker has come by it.
     pub(super) fn end(&mut self, change: &Change) {
         match self.names.get(&change.name) {
-            Some(Entry::Coming(current)) if current.number == change.number => self.taken -= 1,
-            Some(Entry::Going(current)) if current.number == change.number => {}
+            Some(Entry::Coming(current)) if current.is(change) => self.taken -= 1,
+            Some(Entry::Going(current)) if current.is(change) => {}
             _ => return,
         }
         self.names.remove(&change.name);
@@ -359,7 +351,7 @@ impl Registry {
             return None;
         };
         let name = Arc::clone(name);
-        let change = self.next_change(&name);
+        let change = self.changes.begin(&name);
         let going = Entry::Going(change.clone());
         let Some(Entry::There(resident)) = self.names.insert(name, going) else {
             unreachable!("it was there");
@@ -416,15 +408,6 @@ impl Registry {
     fn next_use(&mut self, now: Instant) -> Use {
         self.uses += 1;
         (now, self.uses)
-    }
-
-    fn next_change(&mut self, name: &Arc<str>) -> Change {
-        self.changes += 1;
-        Change {
-            done: CancellationToken::new(),
-            name: Arc::clone(name),
-            number: self.changes,
-        }
     }
 }
 

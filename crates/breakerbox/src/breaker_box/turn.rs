@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use breakerbox_core::BreakerConfig;
 
-use super::registry::{Change, Leaving};
+use super::change::Change;
+use super::registry::Leaving;
 use super::{BreakerBox, BreakerError};
 use crate::breaker::{Housed, Owner, Shared};
 use crate::supervisor::{ChildKey, NotAdded};

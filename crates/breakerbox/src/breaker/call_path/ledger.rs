@@ -16,9 +16,7 @@
 
 use std::time::{Duration, Instant};
 
-use breakerbox_core::{
-    Circuit, Generation, Notice, Outcome, Pace, Question, Reason, Role, Ticket, TripReason, Wake,
-};
+use breakerbox_core::{Circuit, Generation, Notice, Outcome, Pace, Question, Role, Ticket, Wake};
 
 use super::CallPath;
 use super::commands::Commands;
@@ -251,16 +249,7 @@ impl Ledger {
     /// that was one.
     fn collect_transitions(&mut self, failure: Option<&LastFailure>) {
         while let Some(transition) = self.circuit.poll_transition() {
-            let is_by_failure = matches!(
-                transition.reason,
-                Reason::ProbeFailed
-                    | Reason::Tripped(
-                        TripReason::ConsecutiveFailures
-                            | TripReason::Custom
-                            | TripReason::FailureRate
-                    )
-            );
-            let failure = failure.filter(|_| is_by_failure);
+            let failure = failure.filter(|_| transition.reason.is_by_failure());
             self.add_news(News::Changed(transition, failure.cloned().map(Box::new)));
         }
     }
