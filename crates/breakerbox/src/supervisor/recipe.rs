@@ -11,7 +11,7 @@ pub(super) struct Recipe<F: ?Sized> {
     make: Mutex<Option<Arc<F>>>,
 }
 
-impl<F: ?Sized> Recipe<F> {
+impl<F: ?Sized + Send + Sync + 'static> Recipe<F> {
     pub(super) const fn new(make: Arc<F>) -> Self {
         Self {
             make: Mutex::new(Some(make)),
@@ -25,6 +25,7 @@ impl<F: ?Sized> Recipe<F> {
 
     pub(super) fn discard(&self) {
         let make = lock::with(&self.make, Option::take);
-        catch::drop_of(make);
+        // This may be the supervisor's actor, and the drop may block.
+        catch::drop_apart(make);
     }
 }
