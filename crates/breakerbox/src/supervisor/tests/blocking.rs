@@ -328,6 +328,10 @@ async fn r35_a_recipe_whose_drop_blocks_its_thread_leaves_the_supervisor_respons
     removed.entered.notified().await;
     let answer = soon(supervisor.stop("fine")).await;
     assert_eq!(answer, Ok(Departure::Stopped));
+    for trap in [&refused, &removed] {
+        let is_given_up = trap.is_given_up.load(Ordering::SeqCst);
+        assert!(!is_given_up, "it blocks for as long as it is not released");
+    }
     drop((release_refused, release_removed));
 }
 
