@@ -25,6 +25,7 @@
 
 mod auto_shutdown;
 mod child;
+mod children;
 mod command;
 mod directive;
 mod exit;
@@ -41,8 +42,9 @@ mod state;
 mod strategy;
 #[cfg(test)]
 mod tests;
+mod work;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
 pub use auto_shutdown::AutoShutdown;
@@ -55,8 +57,8 @@ pub use policy::{ChildPolicy, Restart};
 pub use strategy::Strategy;
 
 use crate::Dice;
+use children::Children;
 use limit::Limit;
-use plan::Plan;
 use record::Record;
 use stage::Stage;
 use state::State;
@@ -99,12 +101,11 @@ use state::State;
 pub struct Supervision {
     added: u64,
     auto_shutdown: AutoShutdown,
+    children: Children,
     dice: Dice,
     directives: VecDeque<Directive>,
     latest: Option<Instant>,
     limit: Limit,
-    plan: Option<Plan>,
-    records: BTreeMap<ChildId, Record>,
     stage: Stage,
     strategy: Strategy,
     waits: BTreeSet<(Instant, ChildId)>,
@@ -119,12 +120,11 @@ impl Supervision {
         Self {
             added: 0,
             auto_shutdown: AutoShutdown::Never,
+            children: Children::none(),
             dice: Dice::seeded(seed),
             directives: VecDeque::new(),
             latest: None,
             limit: Limit::new(intensity, OnLimit::Escalate),
-            plan: None,
-            records: BTreeMap::new(),
             stage: Stage::Assembling,
             strategy,
             waits: BTreeSet::new(),
@@ -154,7 +154,7 @@ impl Supervision {
         if let Stage::Assembling = self.stage {
             let before = ChildId::new(self.added);
             self.stage = Stage::Booting { before };
-            self.plan = Some(Plan::start(self.records.keys().copied()));
+            self.children.plan_boot();
             self.proceed(now);
         }
     }
@@ -162,22 +162,17 @@ impl Supervision {
     /// An incarnation is up.
     pub fn started(&mut self, child: ChildId, incarnation: Incarnation, now: Instant) {
         let now = self.advance(now);
-        let Some(record) = self.records.get_mut(&child) else {
-            return;
-        };
-        if record.is_starting(incarnation) {
-            record.came_up(now);
-            if let Some(plan) = &mut self.plan {
-                plan.came_up(child);
-            }
-            self.go_on(now);
+        let record = self.children.get(child);
+        if record.is_some_and(|record| record.is_starting(incarnation)) {
+            self.children.change(child, |record| record.came_up(now));
+            self.proceed(now);
         }
     }
 
     /// An incarnation ended, could not be started, or has been stopped.
     pub fn exited(&mut self, child: ChildId, incarnation: Incarnation, exit: Exit, now: Instant) {
         let now = self.advance(now);
-        let Some(record) = self.records.get(&child) else {
+        let Some(record) = self.children.get(child) else {
             return;
         };
         if record.incarnation() != incarnation {
@@ -188,12 +183,10 @@ impl Supervision {
             State::Starting | State::Up => self.lost(child, exit, now),
             State::EndingIncarnation => self.incarnation_ended(child, exit, now),
             State::Stopping(why) => self.stopped(child, why, exit, now),
-            State::StoppingToStart(why) => {
+            State::StoppingToStart(why) if self.stage.is_stopping() => {
                 self.stopped(child, why, exit, now);
-                if !self.stage.is_stopping() {
-                    self.start_in_turn(child, now);
-                }
             }
+            State::StoppingToStart(why) => self.stopped_to_start(child, why, exit, now),
             State::BackingOff { .. }
             | State::Down(_)
             | State::Held(_)
@@ -229,7 +222,7 @@ impl Supervision {
     /// How a child does, or `None` once it is forgotten.
     #[must_use]
     pub fn status(&self, child: ChildId) -> Option<&ChildStatus> {
-        self.records.get(&child).map(Record::status)
+        self.children.get(child).map(Record::status)
     }
 
     /// Whether every child of the boot is up.
@@ -250,16 +243,8 @@ impl Supervision {
         latest
     }
 
-    /// Does what became possible, when any child may have changed.
-    fn proceed(&mut self, now: Instant) {
-        if let Some(plan) = &mut self.plan {
-            plan.look_at_all();
-        }
-        self.go_on(now);
-    }
-
     /// Does what became possible with the last input.
-    fn go_on(&mut self, now: Instant) {
+    fn proceed(&mut self, now: Instant) {
         match self.stage {
             Stage::Assembling => {}
             Stage::Booting { .. } | Stage::Running => self.follow_plan(now),
@@ -269,8 +254,7 @@ impl Supervision {
 
     /// Asks for a child's next incarnation.
     fn start(&mut self, child: ChildId, now: Instant) {
-        if let Some(record) = self.records.get_mut(&child) {
-            let incarnation = record.begin(now);
+        if let Some(incarnation) = self.children.change(child, |record| record.begin(now)) {
             self.directives
                 .push_back(Directive::Start { child, incarnation });
         }
@@ -278,10 +262,7 @@ impl Supervision {
 
     /// Asks for the end of an incarnation whose child stays.
     fn end_incarnation(&mut self, child: ChildId, now: Instant) {
-        if let Some(record) = self.records.get_mut(&child) {
-            record.relax(now);
-            record.enter(State::EndingIncarnation, now);
-            let incarnation = record.incarnation();
+        if let Some(incarnation) = self.leave(child, State::EndingIncarnation, now) {
             self.directives
                 .push_back(Directive::EndIncarnation { child, incarnation });
         }
@@ -290,43 +271,59 @@ impl Supervision {
     /// Asks for a child's end, whatever it is doing.
     fn stop_for(&mut self, child: ChildId, why: Ending, now: Instant) {
         self.forget_wait(child);
-        if let Some(record) = self.records.get_mut(&child) {
-            record.relax(now);
-            record.enter(State::Stopping(why), now);
-            let incarnation = record.incarnation();
+        if let Some(incarnation) = self.leave(child, State::Stopping(why), now) {
             self.directives
                 .push_back(Directive::Stop { child, incarnation });
         }
     }
 
+    /// Begins to end its incarnation, and returns which that is.
+    fn leave(&mut self, child: ChildId, ending: State, now: Instant) -> Option<Incarnation> {
+        self.children.change(child, |record| {
+            record.relax(now);
+            record.enter(ending, now);
+            record.incarnation()
+        })
+    }
+
     /// A child that was asked to stop has done so.
     fn stopped(&mut self, child: ChildId, why: Ending, exit: Exit, now: Instant) {
-        if let Some(record) = self.records.get_mut(&child) {
-            record.stopped(why, exit, now);
-            if !record.is_worth_keeping(why) && !self.stage.is_stopping() {
-                self.records.remove(&child);
-            }
-            self.say_ended(child, why);
+        let is_kept = self.children.change(child, |record| {
+            record.stopped(why, exit, State::Down(why), now);
+            record.is_worth_keeping(why)
+        });
+        if is_kept == Some(false) && !self.stage.is_stopping() {
+            self.children.remove(child);
         }
+        self.stage.went_down(child);
+        self.say_ended(child, why);
+    }
+
+    /// A child that was asked to stop, and then to start again, has stopped.
+    ///
+    /// Nor does it leave a plan that waits for it.
+    fn stopped_to_start(&mut self, child: ChildId, why: Ending, exit: Exit, now: Instant) {
+        self.children.change(child, |record| {
+            record.stopped(why, exit, State::Queued, now);
+        });
+        self.say_ended(child, why);
+        self.start_in_turn(child, now);
     }
 
     fn forget_wait(&mut self, child: ChildId) {
-        let state = self.records.get(&child).map(Record::state);
+        let state = self.children.state(child);
         if let Some(until) = state.and_then(State::until) {
             self.waits.remove(&(until, child));
         }
     }
 
     fn enter(&mut self, child: ChildId, state: State, now: Instant) {
-        if let Some(record) = self.records.get_mut(&child) {
-            record.enter(state, now);
-        }
+        self.children
+            .change(child, |record| record.enter(state, now));
     }
 
     fn note(&mut self, child: ChildId, exit: Exit) {
-        if let Some(record) = self.records.get_mut(&child) {
-            record.note(exit);
-        }
+        self.children.change(child, |record| record.note(exit));
     }
 
     fn say_ended(&mut self, child: ChildId, why: Ending) {

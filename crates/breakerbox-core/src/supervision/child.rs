@@ -1,15 +1,21 @@
+use std::cmp::Ordering;
 use std::fmt;
 use std::time::Instant;
 
-use super::Exit;
+use super::{Exit, work};
 
 /// Which child of one supervision; never used for a second one.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct ChildId {
     added: u64,
 }
 
 impl ChildId {
+    pub(super) const FIRST: Self = Self { added: 0 };
+
+    /// One that is after all others, as no supervision lives long enough for it.
+    pub(super) const LAST: Self = Self { added: u64::MAX };
+
     pub(super) const fn new(added: u64) -> Self {
         Self { added }
     }
@@ -17,6 +23,19 @@ impl ChildId {
     #[cfg(test)]
     pub(super) const fn number(self) -> u64 {
         self.added
+    }
+}
+
+impl Ord for ChildId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        work::count();
+        self.added.cmp(&other.added)
+    }
+}
+
+impl PartialOrd for ChildId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

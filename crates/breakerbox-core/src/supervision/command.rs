@@ -22,7 +22,7 @@ impl Supervision {
         }
         let child = ChildId::new(self.added);
         self.added += 1;
-        self.records.insert(child, Record::new(policy, now));
+        self.children.insert(child, Record::new(policy, now));
         self.start_in_turn(child, now);
         Some(child)
     }
@@ -32,20 +32,18 @@ impl Supervision {
     /// It may be in any phase. A group that restarts goes on without it.
     pub fn remove(&mut self, child: ChildId, now: Instant) -> bool {
         let now = self.advance(now);
-        let Some(record) = self.records.get_mut(&child) else {
+        let Some(state) = self.children.state(child) else {
             return false;
         };
-        match record.state() {
-            State::Down(_) => {
-                self.records.remove(&child);
-            }
+        match state {
+            State::Down(_) => self.children.remove(child),
             State::Queued => {
-                self.records.remove(&child);
+                self.children.remove(child);
                 self.say_ended(child, Ending::Removed);
             }
             State::Stopping(Ending::ShutDown) => {}
             State::Stopping(_) | State::StoppingToStart(_) => {
-                record.enter(State::Stopping(Ending::Removed), now);
+                self.enter(child, State::Stopping(Ending::Removed), now);
             }
             _ => self.stop_for(child, Ending::Removed, now),
         }
@@ -64,7 +62,7 @@ impl Supervision {
     /// the supervision is stopping.
     pub fn restart(&mut self, child: ChildId, now: Instant) -> bool {
         let now = self.advance(now);
-        let Some(record) = self.records.get_mut(&child) else {
+        let Some(record) = self.children.get(child) else {
             return false;
         };
         if self.stage.is_stopping() {
@@ -72,10 +70,10 @@ impl Supervision {
         }
         match record.state() {
             State::Stopping(why) if !record.is_worth_keeping(why) => return false,
-            State::Stopping(why) => record.enter(State::StoppingToStart(why), now),
+            State::Stopping(why) => self.enter(child, State::StoppingToStart(why), now),
             State::Down(_) => self.start_in_turn(child, now),
             State::BackingOff { .. } | State::Held(_) | State::Paused { .. } => {
-                record.end_pause(now);
+                self.children.change(child, |record| record.end_pause(now));
                 self.forget_wait(child);
                 self.start_after_wait(child, now);
             }
@@ -96,20 +94,20 @@ impl Supervision {
     /// False for an unknown child and one that is about to be forgotten.
     pub fn stop(&mut self, child: ChildId, now: Instant) -> bool {
         let now = self.advance(now);
-        let Some(record) = self.records.get_mut(&child) else {
+        let Some(state) = self.children.state(child) else {
             return false;
         };
-        match record.state() {
+        match state {
             State::Stopping(Ending::Removed | Ending::StartFailed) => return false,
             State::Stopping(Ending::GaveUp | Ending::ShutDown)
             | State::Down(Ending::GaveUp | Ending::ShutDown | Ending::Stopped) => {}
-            State::Down(_) => record.enter(State::Down(Ending::Stopped), now),
+            State::Down(_) => self.enter(child, State::Down(Ending::Stopped), now),
             State::Queued => {
-                record.enter(State::Down(Ending::Stopped), now);
+                self.enter(child, State::Down(Ending::Stopped), now);
                 self.say_ended(child, Ending::Stopped);
             }
             State::Stopping(_) | State::StoppingToStart(_) => {
-                record.enter(State::Stopping(Ending::Stopped), now);
+                self.enter(child, State::Stopping(Ending::Stopped), now);
             }
             _ => self.stop_for(child, Ending::Stopped, now),
         }
@@ -119,23 +117,21 @@ impl Supervision {
 
     /// Starts a child that is not there, as soon as it is its turn.
     pub(super) fn start_in_turn(&mut self, child: ChildId, now: Instant) {
-        let Some(record) = self.records.get_mut(&child) else {
-            return;
-        };
-        match &mut self.plan {
-            None if !matches!(self.stage, Stage::Assembling) => self.start(child, now),
-            None => record.enter(State::Queued, now),
-            Some(_) if self.strategy == Strategy::OneForOne => self.start(child, now),
-            Some(plan) => {
-                plan.insert(child);
-                record.enter(State::Queued, now);
+        match self.stage {
+            Stage::Assembling => self.enter(child, State::Queued, now),
+            _ if self.strategy == Strategy::OneForOne || self.children.plan().is_idle() => {
+                self.start(child, now);
+            }
+            _ => {
+                self.enter(child, State::Queued, now);
+                self.children.take_in(child);
             }
         }
     }
 
     /// Starts a child that waited, unless its group has to wait for others.
     pub(super) fn start_after_wait(&mut self, child: ChildId, now: Instant) {
-        if self.plans(child) {
+        if self.children.is_planned(child) {
             self.enter(child, State::Held(Wait::None), now);
         } else {
             self.start(child, now);
@@ -143,7 +139,6 @@ impl Supervision {
     }
 
     fn group_ends(&self, child: ChildId) -> bool {
-        let plan = self.plan.as_ref();
-        plan.is_some_and(|plan| plan.is_stopping() && plan.contains(child))
+        self.children.plan().is_stopping() && self.children.is_planned(child)
     }
 }

@@ -24,17 +24,17 @@ impl Supervision {
     /// An incarnation is gone that nobody had asked to end.
     pub(super) fn lost(&mut self, child: ChildId, exit: Exit, now: Instant) {
         let joins = self.joins(child, &exit);
-        let Some(record) = self.records.get_mut(&child) else {
-            return;
-        };
-        let wants_another = record.wants_another(&exit);
-        record.relax(now);
-        record.note(exit);
+        let wants_another = self.children.change(child, |record| {
+            let wants_another = record.wants_another(&exit);
+            record.relax(now);
+            record.note(exit);
+            wants_another
+        });
         if self.stage.is_stopping() {
             self.stop_for(child, Ending::ShutDown, now);
         } else if joins {
-            self.restart_group(child, Wait::None, now);
-        } else if wants_another {
+            self.restart_lost(child, Wait::None, now);
+        } else if wants_another == Some(true) {
             self.failed(child, now);
         } else {
             self.end_by_itself(child, Ending::Finished, now);
@@ -43,18 +43,23 @@ impl Supervision {
 
     /// The child and then the supervision charge a failure.
     fn failed(&mut self, child: ChildId, now: Instant) {
-        let Some(record) = self.records.get_mut(&child) else {
+        let dice = &mut self.dice;
+        let charged = self
+            .children
+            .change(child, |record| record.charge(dice, now));
+        let Some((failure, own)) = charged else {
             return;
         };
-        let (failure, own) = record.charge(&mut self.dice, now);
         let verdict = match own {
             Verdict::Bearable => self.limit.charge(failure, &mut self.dice),
             exceeded => exceeded,
         };
         match verdict {
             Verdict::Bearable => {
-                let wait = record.wait(&mut self.dice);
-                self.restart_lost(child, wait, now);
+                let dice = &mut self.dice;
+                if let Some(wait) = self.children.change(child, |record| record.wait(dice)) {
+                    self.restart_lost(child, wait, now);
+                }
             }
             Verdict::Escalate => self.escalate(child, now),
             Verdict::Pause(wait) => self.restart_lost(child, Wait::Pause(wait), now),
@@ -85,15 +90,10 @@ impl Supervision {
     }
 
     fn shuts_down_after(&self, child: ChildId) -> bool {
-        let Some(record) = self.records.get(&child) else {
-            return false;
-        };
-        let is_left = |(id, other): (&ChildId, &Record)| {
-            *id != child && other.is_significant() && !other.state().is_leaving()
-        };
-        record.is_significant()
+        let record = self.children.get(child);
+        record.is_some_and(Record::is_significant)
             && match self.auto_shutdown {
-                AutoShutdown::AllSignificant => !self.records.iter().any(is_left),
+                AutoShutdown::AllSignificant => self.children.significant_beside(child) == 0,
                 AutoShutdown::AnySignificant => true,
                 AutoShutdown::Never => false,
             }

@@ -7,130 +7,167 @@
 //! next step after every input: the last child that runs is ended; when none
 //! does, the waits begin; when they are over, the first child is started.
 //!
+//! To look at every child for each answer would make the restart of a group
+//! quadratic. So the plan is told whenever a child changes, and keeps the
+//! children sorted by what it has to know of them.
+//!
 //! # Invariants
 //!
 //! 1. No child of the group is started before all of it is down.
 //! 2. At most one child is being started or ended by the plan.
 //! 3. A child leaves the plan once it is up, or down to stay, so a later failure
 //!    brings down again only those that share it.
+//! 4. Each child is where [`Plan::place`] says; one that is down to stay is
+//!    nowhere.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::ChildId;
-use super::record::Record;
-use super::state::State;
+use super::state::{State, Wait};
+use super::{ChildId, Ending};
 
-/// A boot, or the restart of a group.
+/// A boot, the restart of a group, or neither.
 #[derive(Debug)]
 pub(super) struct Plan {
-    children: BTreeSet<ChildId>,
-    others: Others,
     part: Part,
+    places: BTreeSet<(Place, ChildId)>,
 }
 
 impl Plan {
-    /// Starts these children, of which none runs.
-    pub(super) fn start(children: impl Iterator<Item = ChildId>) -> Self {
+    pub(super) const fn idle() -> Self {
         Self {
-            children: children.collect(),
-            others: Others::MayBeChanging,
-            part: Part::Starting,
+            part: Part::Idle,
+            places: BTreeSet::new(),
         }
     }
 
-    /// Stops these children before it goes on.
-    pub(super) const fn stop(children: BTreeSet<ChildId>) -> Self {
-        Self {
-            children,
-            others: Others::MayBeChanging,
-            part: Part::Stopping,
-        }
+    /// Begins with the start of its children, of which none runs.
+    pub(super) const fn begin_to_start(&mut self) {
+        self.part = Part::Starting;
     }
 
-    /// Begins anew, with these children and those it has not started yet.
-    pub(super) fn restart(&mut self, children: BTreeSet<ChildId>) {
-        self.children.extend(children);
+    /// Begins again, with the end of its children.
+    pub(super) const fn begin_to_stop(&mut self) {
         self.part = Part::Stopping;
     }
 
-    /// Starts this one too, in its turn.
-    pub(super) fn insert(&mut self, child: ChildId) {
-        self.children.insert(child);
+    /// Gives up whatever it was about to do.
+    pub(super) const fn abandon(&mut self) {
+        self.part = Part::Idle;
     }
 
-    pub(super) fn contains(&self, child: ChildId) -> bool {
-        self.children.contains(&child)
-    }
-
-    pub(super) fn children(&self) -> impl Iterator<Item = ChildId> {
-        self.children.iter().copied()
-    }
-
-    /// This one is up, so the plan has no more to do with it once it starts.
-    pub(super) fn came_up(&mut self, child: ChildId) {
-        if self.part == Part::Starting {
-            self.children.remove(&child);
-        }
-    }
-
-    /// Something happened to a child that need not be the next in turn.
-    pub(super) const fn look_at_all(&mut self) {
-        self.others = Others::MayBeChanging;
+    pub(super) const fn is_idle(&self) -> bool {
+        matches!(self.part, Part::Idle)
     }
 
     /// Whether it still stops children, so that a further failure is no news.
-    pub(super) fn is_stopping(&self) -> bool {
-        self.part == Part::Stopping
+    pub(super) const fn is_stopping(&self) -> bool {
+        matches!(self.part, Part::Stopping)
+    }
+
+    /// Whether a child at this place is one of its own.
+    pub(super) fn contains(&self, place: Option<Place>) -> bool {
+        !self.is_idle() && place.is_some_and(|place| place != Place::Outside)
+    }
+
+    /// Where a child in this state belongs, by whether it is the plan's own.
+    pub(super) const fn place(&self, is_planned: bool, state: State) -> Option<Place> {
+        let place = match state {
+            State::Down(Ending::Finished) if self.is_stopping() => Place::Finished,
+            State::Down(Ending::Finished) => Place::Outside,
+            State::Down(_) => return None,
+            // Once the plan starts, it has no more to do with one that is up.
+            State::Up if !self.is_stopping() => Place::Outside,
+            State::Starting | State::Up => Place::Running,
+            State::EndingIncarnation | State::Stopping(_) | State::StoppingToStart(_) => {
+                Place::Ending
+            }
+            State::Held(Wait::Backoff(_) | Wait::Pause(_)) => Place::ToWait,
+            State::BackingOff { .. } | State::Paused { .. } => Place::Waiting,
+            State::Held(Wait::None) | State::Queued => Place::Ready,
+        };
+        Some(if is_planned { place } else { Place::Outside })
+    }
+
+    /// Notes that a child has another place now.
+    pub(super) fn moved(&mut self, child: ChildId, from: Option<Place>, to: Option<Place>) {
+        if let Some(from) = from {
+            self.places.remove(&(from, child));
+        }
+        if let Some(to) = to {
+            self.places.insert((to, child));
+        }
+    }
+
+    /// The children at a place that were not added before `first`, in order.
+    pub(super) fn at(
+        &self,
+        place: Place,
+        first: ChildId,
+    ) -> impl DoubleEndedIterator<Item = ChildId> {
+        let children = self.places.range((place, first)..=(place, ChildId::LAST));
+        children.map(|&(_, child)| child)
     }
 
     /// What is to be done now; asked again after each step and each input.
-    pub(super) fn next(&mut self, records: &BTreeMap<ChildId, Record>) -> Step {
+    pub(super) fn next(&mut self) -> Step {
         match self.part {
-            Part::Stopping => self.stop_last(records),
-            Part::Waiting if self.states(records).any(is_waiting) => Step::Await,
-            Part::Waiting | Part::Starting => self.start_first(records),
+            Part::Idle => Step::Nothing,
+            Part::Stopping => self.stop_last(),
+            Part::Starting => self.start_first(),
         }
     }
 
-    fn stop_last(&mut self, records: &BTreeMap<ChildId, Record>) -> Step {
-        for child in self.children.iter().rev() {
-            match records.get(child).map(Record::state) {
-                Some(state) if state.is_running() => return Step::End(*child),
-                Some(state) if state.is_ending() => return Step::Await,
-                _ => {}
+    fn stop_last(&mut self) -> Step {
+        match (self.last(Place::Running), self.last(Place::Ending)) {
+            (None, None) => {
+                self.part = Part::Starting;
+                Step::BeginWaits
+            }
+            (Some(running), ending) if ending < Some(running) => Step::End(running),
+            _ => Step::Await,
+        }
+    }
+
+    fn start_first(&mut self) -> Step {
+        let awaited = [Place::Ending, Place::Running, Place::Waiting];
+        if awaited.into_iter().any(|place| self.first(place).is_some()) {
+            return Step::Await;
+        }
+        match self.first(Place::Ready) {
+            Some(child) => Step::Start(child),
+            None => {
+                self.part = Part::Idle;
+                Step::Nothing
             }
         }
-        self.part = Part::Waiting;
-        Step::BeginWaits
     }
 
-    /// Looks at the first child alone, unless something happened to another one:
-    /// a boot of ten thousand must not look at all of them at each start.
-    fn start_first(&mut self, records: &BTreeMap<ChildId, Record>) -> Step {
-        self.part = Part::Starting;
-        if self.others == Others::MayBeChanging {
-            let is_there = |child: &ChildId| records.get(child).map(Record::state);
-            self.children
-                .retain(|child| is_there(child).is_some_and(is_left));
-            if self.states(records).any(State::is_changing) {
-                return Step::Await;
-            }
-            self.others = Others::Settled;
-        }
-        while let Some(child) = self.children.first().copied() {
-            match records.get(&child).map(Record::state) {
-                Some(state) if state.is_changing() => return Step::Await,
-                Some(state) if is_left(state) => return Step::Start(child),
-                _ => self.children.pop_first(),
-            };
-        }
-        Step::Finish
+    fn first(&self, place: Place) -> Option<ChildId> {
+        self.at(place, ChildId::FIRST).next()
     }
 
-    fn states(&self, records: &BTreeMap<ChildId, Record>) -> impl Iterator<Item = State> {
-        let records = self.children.iter().filter_map(|child| records.get(child));
-        records.map(Record::state)
+    fn last(&self, place: Place) -> Option<ChildId> {
+        self.at(place, ChildId::FIRST).next_back()
     }
+}
+
+/// What a plan has to know of a child.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Place {
+    /// It is on its way down.
+    Ending,
+    /// It had finished, and is to start again with its group.
+    Finished,
+    /// It is not of the plan, and the next group restart may take it in.
+    Outside,
+    /// It may be started.
+    Ready,
+    /// It is starting or up.
+    Running,
+    /// It begins to wait when the group is down.
+    ToWait,
+    /// It waits.
+    Waiting,
 }
 
 /// What a plan asks for.
@@ -142,33 +179,17 @@ pub(super) enum Step {
     BeginWaits,
     /// End this one, which is the last that runs.
     End(ChildId),
-    /// It is done.
-    Finish,
+    /// Nothing, as there is no plan, or it has done all that it was made for.
+    Nothing,
     /// Start this one.
     Start(ChildId),
-}
-
-/// What is known of the children that are not the next in turn.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Others {
-    MayBeChanging,
-    /// None is between two states.
-    Settled,
 }
 
 /// The parts of a plan, one after another.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Part {
+    Idle,
     Stopping,
-    Waiting,
+    /// It starts its children, once none of them waits.
     Starting,
-}
-
-fn is_waiting(state: State) -> bool {
-    state.until().is_some()
-}
-
-/// Whether it is still to be started, or awaited.
-fn is_left(state: State) -> bool {
-    !matches!(state, State::Down(_) | State::Up)
 }

@@ -1,9 +1,10 @@
 use std::time::{Duration, Instant};
 
 use super::limit::{Failure, Limit, Verdict};
+use super::plan::Place;
 use super::policy::Significance;
 use super::state::{State, Wait};
-use super::{ChildPolicy, ChildStatus, Ending, Exit, Incarnation, Restart};
+use super::{ChildPolicy, ChildStatus, Ending, Exit, Incarnation, Restart, work};
 use crate::Dice;
 
 /// What a supervision knows of one child.
@@ -13,6 +14,8 @@ pub(super) struct Record {
     failing: u32,
     limit: Option<Limit>,
     past: Past,
+    /// Where it stands with the plan.
+    place: Option<Place>,
     policy: ChildPolicy,
     state: State,
     status: ChildStatus,
@@ -25,14 +28,24 @@ impl Record {
             failing: 0,
             limit: limit.map(|(intensity, on_limit)| Limit::new(intensity, on_limit)),
             past: Past::Nothing,
+            place: None,
             policy,
             state: State::Queued,
             status: ChildStatus::new(now),
         }
     }
 
-    pub(super) const fn state(&self) -> State {
+    pub(super) fn state(&self) -> State {
+        work::count();
         self.state
+    }
+
+    pub(super) const fn place(&self) -> Option<Place> {
+        self.place
+    }
+
+    pub(super) const fn move_to(&mut self, place: Option<Place>) {
+        self.place = place;
     }
 
     pub(super) const fn status(&self) -> &ChildStatus {
@@ -49,6 +62,11 @@ impl Record {
 
     pub(super) fn is_significant(&self) -> bool {
         self.policy.significance == Significance::Significant
+    }
+
+    /// Whether it is significant, and neither down nor about to be.
+    pub(super) fn stays_significant(&self) -> bool {
+        self.is_significant() && !self.state.is_leaving()
     }
 
     pub(super) fn is_not_down(&self) -> bool {
@@ -129,12 +147,12 @@ impl Record {
         }
     }
 
-    /// Notes that it is down, and how, where its end was not already an exit.
-    pub(super) fn stopped(&mut self, why: Ending, exit: Exit, now: Instant) {
+    /// Notes that it has stopped, and how, where its end was not already an exit.
+    pub(super) fn stopped(&mut self, why: Ending, exit: Exit, then: State, now: Instant) {
         if let Ending::Removed | Ending::ShutDown | Ending::Stopped = why {
             self.note(exit);
         }
-        self.enter(State::Down(why), now);
+        self.enter(then, now);
     }
 
     /// Whether it is still shown once it is down.

@@ -21,49 +21,49 @@ impl Supervision {
             return;
         }
         self.stage = Stage::Stopping {
-            left: self.records.keys().copied().collect(),
+            left: self.children.ids().collect(),
             under_way: BTreeSet::new(),
         };
-        self.plan = None;
+        self.children.abandon_plan();
         self.waits.clear();
         self.proceed(now);
     }
 
     /// Stops the last child that is left, and so on, as far as those under way allow.
     pub(super) fn stop_next(&mut self, now: Instant) {
-        let Stage::Stopping { under_way, .. } = &mut self.stage else {
-            return;
-        };
-        let is_up = |child: &ChildId| self.records.get(child).is_some_and(Record::is_not_down);
-        under_way.retain(is_up);
-        while let Stage::Stopping { left, under_way } = &mut self.stage
-            && let Some(&child) = left.last()
-        {
-            let Some(record) = self.records.get(&child).filter(|it| it.is_not_down()) else {
-                left.pop();
-                continue;
-            };
-            // Those under way are alike: one that shares nothing is there alone.
-            let others_share = |other| self.records.get(other).is_some_and(Record::shares_its_end);
-            let may_join = under_way.first().is_none_or(|other| {
-                under_way.len() < MOST_AT_ONCE && others_share(other) && record.shares_its_end()
-            });
-            if !may_join {
-                return;
-            }
-            let state = record.state();
-            left.pop();
-            match state {
-                State::Queued => self.never_begun(child, now),
-                State::Stopping(_) | State::StoppingToStart(_) => {
-                    under_way.insert(child);
-                }
-                _ => {
-                    under_way.insert(child);
-                    self.stop_for(child, Ending::ShutDown, now);
-                }
-            }
+        while let Some(child) = self.next_to_stop() {
+            self.stop_in_turn(child, now);
         }
+    }
+
+    /// Takes the last child that is left and not down, if its turn has come.
+    fn next_to_stop(&mut self) -> Option<ChildId> {
+        let Stage::Stopping { left, under_way } = &mut self.stage else {
+            return None;
+        };
+        let is_down = |child: &ChildId| !self.children.get(*child).is_some_and(Record::is_not_down);
+        while left.pop_if(|child| is_down(child)).is_some() {}
+        let shares = |child| {
+            let record = self.children.get(child);
+            record.is_some_and(Record::shares_its_end)
+        };
+        // Those under way are alike: one that shares nothing is there alone.
+        let has_turn = |child| {
+            under_way.first().is_none_or(|other| {
+                under_way.len() < MOST_AT_ONCE && shares(*other) && shares(child)
+            })
+        };
+        left.pop_if(|child| has_turn(*child))
+    }
+
+    fn stop_in_turn(&mut self, child: ChildId, now: Instant) {
+        match self.children.state(child) {
+            None | Some(State::Down(_)) => return,
+            Some(State::Queued) => return self.never_begun(child, now),
+            Some(State::Stopping(_) | State::StoppingToStart(_)) => {}
+            Some(_) => self.stop_for(child, Ending::ShutDown, now),
+        }
+        self.stage.goes_down(child);
     }
 
     fn never_begun(&mut self, child: ChildId, now: Instant) {

@@ -15,7 +15,7 @@ pub(super) enum Stage {
     Stopping {
         /// Those that are yet to be stopped; the last one stops first.
         left: Vec<ChildId>,
-        /// Those that have been asked to stop and may not be down.
+        /// Those that have been asked to stop and are not down.
         under_way: BTreeSet<ChildId>,
     },
 }
@@ -23,6 +23,20 @@ pub(super) enum Stage {
 impl Stage {
     pub(super) const fn is_stopping(&self) -> bool {
         matches!(self, Self::Stopping { .. })
+    }
+
+    /// Notes that this one has been asked to stop and is not down.
+    pub(super) fn goes_down(&mut self, child: ChildId) {
+        if let Self::Stopping { under_way, .. } = self {
+            under_way.insert(child);
+        }
+    }
+
+    /// Notes that one of those that were asked to stop is down.
+    pub(super) fn went_down(&mut self, child: ChildId) {
+        if let Self::Stopping { under_way, .. } = self {
+            under_way.remove(&child);
+        }
     }
 
     pub(super) fn boots(&self, child: ChildId) -> bool {

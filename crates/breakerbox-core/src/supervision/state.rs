@@ -48,22 +48,9 @@ impl State {
         }
     }
 
-    /// Whether it is between two of them: asked to start, to end or to stop.
-    pub(super) const fn is_changing(self) -> bool {
-        matches!(self, Self::Starting) || self.is_ending()
-    }
-
-    pub(super) const fn is_ending(self) -> bool {
-        matches!(self.phase(), Phase::Stopping)
-    }
-
     /// Whether it is down, or about to be, and does not come back by itself.
     pub(super) const fn is_leaving(self) -> bool {
         matches!(self, Self::Down(_) | Self::Stopping(_))
-    }
-
-    pub(super) const fn is_running(self) -> bool {
-        matches!(self, Self::Starting | Self::Up)
     }
 }
 

@@ -13,12 +13,14 @@ pub enum Strategy {
 }
 
 impl Strategy {
-    /// Whether the failure of one child restarts another with it.
-    pub(super) fn restarts(self, sibling: ChildId, failed: ChildId) -> bool {
+    /// The first of those that the failure of a child restarts; the others follow it.
+    ///
+    /// `None` where it is restarted alone.
+    pub(super) const fn first_restarted(self, failed: ChildId) -> Option<ChildId> {
         match self {
-            Self::OneForAll => true,
-            Self::OneForOne => sibling == failed,
-            Self::RestForOne => sibling >= failed,
+            Self::OneForAll => Some(ChildId::FIRST),
+            Self::OneForOne => None,
+            Self::RestForOne => Some(failed),
         }
     }
 }

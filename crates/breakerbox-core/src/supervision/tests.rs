@@ -1,6 +1,7 @@
 mod auto_shutdown;
 mod boot;
 mod command;
+mod costs;
 mod group;
 mod harness;
 mod histories;
