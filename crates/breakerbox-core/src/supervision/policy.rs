@@ -56,7 +56,16 @@ impl ChildPolicy {
         self
     }
 
-    /// At the end of all it may stop beside neighbours of which the same is true.
+    /// Lets it stop at the same time as its neighbours, when all are shut down.
+    ///
+    /// Children are stopped one after another, in reverse order, because a later
+    /// one may need an earlier one until it is down. Where that is not so, as in a
+    /// set of connections, one that takes long to stop need not delay the others:
+    /// children that were added one after another and all stop side by side are
+    /// stopped together, at most 1,000 at a time. They still wait for those behind
+    /// them, and those ahead wait for them.
+    ///
+    /// The restart of a group is not concerned.
     pub const fn side_by_side(mut self) -> Self {
         self.is_side_by_side = true;
         self

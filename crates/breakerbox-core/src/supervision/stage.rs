@@ -25,6 +25,14 @@ impl Stage {
         matches!(self, Self::Stopping { .. })
     }
 
+    /// Takes the last one that is yet to be stopped.
+    pub(super) fn pop_left(&mut self) -> Option<ChildId> {
+        match self {
+            Self::Stopping { left, .. } => left.pop(),
+            Self::Assembling | Self::Booting { .. } | Self::Running => None,
+        }
+    }
+
     /// Notes that this one has been asked to stop and is not down.
     pub(super) fn goes_down(&mut self, child: ChildId) {
         if let Self::Stopping { under_way, .. } = self {

@@ -187,6 +187,15 @@ impl ChildSpec {
         self
     }
 
+    /// Lets it stop at the same time as its neighbours, when its supervisor ends.
+    ///
+    /// One that takes long, or is stuck, then delays none of the neighbours of which
+    /// the same is true; see [`ChildPolicy::side_by_side`].
+    pub fn side_by_side(mut self) -> Self {
+        self.policy = self.policy.side_by_side();
+        self
+    }
+
     /// How it is stopped; within 5 seconds unless set, as in OTP.
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.shutdown = shutdown;
@@ -212,13 +221,6 @@ impl ChildSpec {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// At the end of its supervisor it stops beside neighbours of which the same is
-    /// true, so one that is stuck delays none of them.
-    pub(crate) fn side_by_side(mut self) -> Self {
-        self.policy = self.policy.side_by_side();
-        self
     }
 
     /// Calls `hook` once, when it is certain that the child stays down.

@@ -186,6 +186,15 @@ const HISTORIES: &[History] = &[
         town.input(Supervision::shutdown);
         town.answer_all();
     }),
+    ("a shutdown at once, in the middle of one", |town| {
+        town.boot();
+        town.input(Supervision::shutdown);
+        for _ in 0..town.size / 2 {
+            town.answer_next();
+        }
+        town.input(Supervision::shutdown_at_once);
+        town.answer_all();
+    }),
     ("a shutdown while each crashes", |town| {
         town.boot();
         town.input(Supervision::shutdown);
