@@ -9,7 +9,7 @@
 //!
 //! 1. A child has at most one incarnation that was started and not yet ended: a
 //!    [`Directive::Start`] is followed by that incarnation's exit before the
-//!    next one is asked for.
+//!    next one is asked for, also where it was stuck in between.
 //! 2. What is said of another than the current incarnation changes nothing.
 //! 3. A failure is charged when it happens, not when the restart is due. One
 //!    that happens while its group is being stopped is part of the failure that
@@ -17,11 +17,17 @@
 //! 4. Once the supervision stops, it asks for no more starts.
 //! 5. Every child that was added ends in one [`Directive::Ended`], once it was
 //!    removed, stopped, given up, finished or shut down. There is another one
-//!    only after its group or [`Supervision::restart`] took it up again.
+//!    only after its group or [`Supervision::restart`] took it up again, and for
+//!    each command that stops or removes it while it is stuck.
 //! 6. There is at most one restart of a group at a time. It ends its children in
 //!    reverse order, one after another; none is started before all are down and
 //!    have waited; then they start in order, each once the one before is up.
-//! 7. Children are shut down in reverse order, one after another.
+//! 7. Children are shut down in reverse order, one after another, but for those
+//!    that stop side by side, and unless the time for it is over.
+//! 8. Nobody waits for the end of a child that is stuck: it counts as down. Only
+//!    its own next incarnation does, and in a group those behind it.
+//! 9. A child that is not known any more was [`Directive::Forgotten`], after its
+//!    end was told, and when nothing was left of it.
 
 mod auto_shutdown;
 mod child;
@@ -40,6 +46,7 @@ mod shutdown;
 mod stage;
 mod state;
 mod strategy;
+mod stuck;
 #[cfg(test)]
 mod tests;
 mod work;
@@ -181,12 +188,23 @@ impl Supervision {
         match record.state() {
             State::Starting if record.was_never_up() => self.never_started(child, exit, now),
             State::Starting | State::Up => self.lost(child, exit, now),
-            State::EndingIncarnation => self.incarnation_ended(child, exit, now),
+            State::EndingIncarnation | State::StuckIncarnation => {
+                self.incarnation_ended(child, exit, now);
+            }
             State::Stopping(why) => self.stopped(child, why, exit, now),
             State::StoppingToStart(why) if self.stage.is_stopping() => {
                 self.stopped(child, why, exit, now);
             }
-            State::StoppingToStart(why) => self.stopped_to_start(child, why, exit, now),
+            State::StoppingToStart(why) => {
+                self.say_ended(child, why);
+                self.start_once_gone(child, why, exit, now);
+            }
+            State::Stuck(why) => self.gone(child, why, exit, now),
+            State::StuckToStart(why) if self.stage.is_stopping() => {
+                self.gone(child, why, exit, now);
+                self.never_begun(child, now);
+            }
+            State::StuckToStart(why) => self.start_once_gone(child, why, exit, now),
             State::BackingOff { .. }
             | State::Down(_)
             | State::Held(_)
@@ -288,25 +306,29 @@ impl Supervision {
 
     /// A child that was asked to stop has done so.
     fn stopped(&mut self, child: ChildId, why: Ending, exit: Exit, now: Instant) {
+        self.stage.went_down(child);
+        self.say_ended(child, why);
+        self.gone(child, why, exit, now);
+    }
+
+    /// Nothing is left of a child that was stopped, and whose end was told.
+    fn gone(&mut self, child: ChildId, why: Ending, exit: Exit, now: Instant) {
         let is_kept = self.children.change(child, |record| {
             record.stopped(why, exit, State::Down(why), now);
             record.is_worth_keeping(why)
         });
         if is_kept == Some(false) && !self.stage.is_stopping() {
-            self.children.remove(child);
+            self.forget(child);
         }
-        self.stage.went_down(child);
-        self.say_ended(child, why);
     }
 
-    /// A child that was asked to stop, and then to start again, has stopped.
+    /// Nothing is left of a child that is to start again.
     ///
-    /// Nor does it leave a plan that waits for it.
-    fn stopped_to_start(&mut self, child: ChildId, why: Ending, exit: Exit, now: Instant) {
+    /// It is not down in between, or it would leave a plan that waits for it.
+    fn start_once_gone(&mut self, child: ChildId, why: Ending, exit: Exit, now: Instant) {
         self.children.change(child, |record| {
             record.stopped(why, exit, State::Queued, now);
         });
-        self.say_ended(child, why);
         self.start_in_turn(child, now);
     }
 
@@ -324,6 +346,11 @@ impl Supervision {
 
     fn note(&mut self, child: ChildId, exit: Exit) {
         self.children.change(child, |record| record.note(exit));
+    }
+
+    fn forget(&mut self, child: ChildId) {
+        self.children.remove(child);
+        self.directives.push_back(Directive::Forgotten { child });
     }
 
     fn say_ended(&mut self, child: ChildId, why: Ending) {

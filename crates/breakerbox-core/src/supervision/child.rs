@@ -83,6 +83,8 @@ pub enum Phase {
     Paused,
     /// It was asked to stop.
     Stopping,
+    /// It was stopped and still blocks its thread.
+    Stuck,
     /// It ended; nothing but its group or a command starts it again.
     Down,
 }
@@ -95,6 +97,7 @@ impl fmt::Display for Phase {
             Self::BackingOff => "backing off",
             Self::Paused => "paused",
             Self::Stopping => "stopping",
+            Self::Stuck => "stuck",
             Self::Down => "down",
         })
     }

@@ -132,7 +132,10 @@ impl Children {
             return;
         };
         let from = record.place();
-        let to = self.plan.place(is_planned, record.state());
+        let to = match record.is_about_to_be_forgotten() {
+            true => None,
+            false => self.plan.place(is_planned, record.state()),
+        };
         if from != to {
             record.move_to(to);
             self.plan.moved(child, from, to);

@@ -29,17 +29,21 @@ impl Supervision {
 
     /// Stops a child and forgets it; false when there is no such child.
     ///
-    /// It may be in any phase. A group that restarts goes on without it.
+    /// It may be in any phase. A group that restarts goes on without it. One that is
+    /// stuck is forgotten once it is gone.
     pub fn remove(&mut self, child: ChildId, now: Instant) -> bool {
         let now = self.advance(now);
         let Some(state) = self.children.state(child) else {
             return false;
         };
         match state {
-            State::Down(_) => self.children.remove(child),
+            State::Down(_) => self.forget(child),
             State::Queued => {
-                self.children.remove(child);
                 self.say_ended(child, Ending::Removed);
+                self.forget(child);
+            }
+            State::Stuck(_) | State::StuckToStart(_) => {
+                self.end_stuck(child, Ending::Removed, now);
             }
             State::Stopping(Ending::ShutDown) => {}
             State::Stopping(_) | State::StoppingToStart(_) => {
@@ -56,7 +60,7 @@ impl Supervision {
     /// From a backoff, a pause or down it starts at once, without the rest of
     /// its wait; what it has failed before is not forgotten. Up or starting, its
     /// incarnation is ended in place and the next one follows. Stopping, it is
-    /// started once it is down. While its group restarts it keeps its turn.
+    /// started once it is down; stuck, once it is gone. While its group restarts it keeps its turn.
     ///
     /// False for an unknown child, one that is about to be forgotten, and when
     /// the supervision is stopping.
@@ -69,8 +73,11 @@ impl Supervision {
             return false;
         }
         match record.state() {
-            State::Stopping(why) if !record.is_worth_keeping(why) => return false,
+            State::Stopping(why) | State::Stuck(why) if !record.is_worth_keeping(why) => {
+                return false;
+            }
             State::Stopping(why) => self.enter(child, State::StoppingToStart(why), now),
+            State::Stuck(why) => self.enter(child, State::StuckToStart(why), now),
             State::Down(_) => self.start_in_turn(child, now),
             State::BackingOff { .. } | State::Held(_) | State::Paused { .. } => {
                 self.children.change(child, |record| record.end_pause(now));
@@ -80,7 +87,11 @@ impl Supervision {
             // Its group is about to end it and start it again.
             State::Starting | State::Up if self.group_ends(child) => {}
             State::Starting | State::Up => self.end_incarnation(child, now),
-            State::EndingIncarnation | State::Queued | State::StoppingToStart(_) => {}
+            State::EndingIncarnation
+            | State::Queued
+            | State::StoppingToStart(_)
+            | State::StuckIncarnation
+            | State::StuckToStart(_) => {}
         }
         self.proceed(now);
         true
@@ -98,10 +109,17 @@ impl Supervision {
             return false;
         };
         match state {
-            State::Stopping(Ending::Removed | Ending::StartFailed) => return false,
+            State::Stopping(Ending::Removed | Ending::StartFailed)
+            | State::Stuck(Ending::Removed | Ending::StartFailed) => return false,
             State::Stopping(Ending::GaveUp | Ending::ShutDown)
             | State::Down(Ending::GaveUp | Ending::ShutDown | Ending::Stopped) => {}
             State::Down(_) => self.enter(child, State::Down(Ending::Stopped), now),
+            State::Stuck(why @ (Ending::GaveUp | Ending::ShutDown)) => {
+                self.end_stuck(child, why, now);
+            }
+            State::Stuck(_) | State::StuckToStart(_) => {
+                self.end_stuck(child, Ending::Stopped, now);
+            }
             State::Queued => {
                 self.enter(child, State::Down(Ending::Stopped), now);
                 self.say_ended(child, Ending::Stopped);

@@ -14,8 +14,8 @@ pub enum Directive {
     },
     /// End this incarnation, or its start, but keep the child and its address.
     ///
-    /// Answer with `exited` once nothing of it runs. An exit that was under way
-    /// is an answer too.
+    /// Answer with `exited` once nothing of it runs, or with `stuck` when it has had
+    /// its time. An exit that was under way is an answer too.
     EndIncarnation {
         /// The child whose next incarnation follows.
         child: ChildId,
@@ -24,7 +24,8 @@ pub enum Directive {
     },
     /// End this incarnation, or its start, and all that is left of the child.
     ///
-    /// Answer with `exited` once nothing of it runs, also where it is long gone.
+    /// Answer with `exited` once nothing of it runs, also where it is long gone, or
+    /// with `stuck` when it has had its time; then `exited` follows that.
     /// It takes the place of an `EndIncarnation` that was not answered yet, and
     /// of an exit that was not reported: then this alone is to be answered, so
     /// that nobody takes the child for gone too early.
@@ -49,12 +50,17 @@ pub enum Directive {
         /// The child that ended.
         child: ChildId,
     },
-    /// The child is down and nothing is left of it.
+    /// The child is down, or stuck and counts as down.
     Ended {
         /// The child that ended.
         child: ChildId,
         /// Why it is not restarted.
         why: Ending,
+    },
+    /// Nothing is left of the child, and it is not known any more.
+    Forgotten {
+        /// The child that was removed, or not worth keeping.
+        child: ChildId,
     },
 }
 

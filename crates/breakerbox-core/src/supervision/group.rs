@@ -73,7 +73,11 @@ impl Supervision {
     /// All of a group is down: now its waits count, and who had finished joins.
     fn begin_waits(&mut self, now: Instant) {
         for child in self.children.planned_at(Place::Finished) {
-            self.enter(child, State::Queued, now);
+            let then = match self.children.state(child) {
+                Some(State::Stuck(why)) => State::StuckToStart(why),
+                _ => State::Queued,
+            };
+            self.enter(child, then, now);
         }
         for child in self.children.planned_at(Place::ToWait) {
             if let Some(State::Held(wait)) = self.children.state(child) {

@@ -72,9 +72,14 @@ impl Plan {
     /// Where a child in this state belongs, by whether it is the plan's own.
     pub(super) const fn place(&self, is_planned: bool, state: State) -> Option<Place> {
         let place = match state {
-            State::Down(Ending::Finished) if self.is_stopping() => Place::Finished,
-            State::Down(Ending::Finished) => Place::Outside,
-            State::Down(_) => return None,
+            State::Down(Ending::Finished) | State::Stuck(Ending::Finished) => {
+                if self.is_stopping() {
+                    Place::Finished
+                } else {
+                    Place::Outside
+                }
+            }
+            State::Down(_) | State::Stuck(_) => return None,
             // Once the plan starts, it has no more to do with one that is up.
             State::Up if !self.is_stopping() => Place::Outside,
             State::Starting | State::Up => Place::Running,
@@ -84,6 +89,7 @@ impl Plan {
             State::Held(Wait::Backoff(_) | Wait::Pause(_)) => Place::ToWait,
             State::BackingOff { .. } | State::Paused { .. } => Place::Waiting,
             State::Held(Wait::None) | State::Queued => Place::Ready,
+            State::StuckIncarnation | State::StuckToStart(_) => Place::Stuck,
         };
         Some(if is_planned { place } else { Place::Outside })
     }
@@ -133,12 +139,13 @@ impl Plan {
         if awaited.into_iter().any(|place| self.first(place).is_some()) {
             return Step::Await;
         }
-        match self.first(Place::Ready) {
-            Some(child) => Step::Start(child),
-            None => {
+        match (self.first(Place::Ready), self.first(Place::Stuck)) {
+            (None, None) => {
                 self.part = Part::Idle;
                 Step::Nothing
             }
+            (Some(ready), stuck) if stuck.is_none_or(|stuck| ready < stuck) => Step::Start(ready),
+            _ => Step::Await,
         }
     }
 
@@ -164,6 +171,8 @@ pub(super) enum Place {
     Ready,
     /// It is starting or up.
     Running,
+    /// It is stuck, so the group is stopped without it, and its start waits for it.
+    Stuck,
     /// It begins to wait when the group is down.
     ToWait,
     /// It waits.

@@ -69,8 +69,14 @@ impl Record {
         self.is_significant() && !self.state.is_leaving()
     }
 
-    pub(super) fn is_not_down(&self) -> bool {
-        !matches!(self.state, State::Down(_))
+    /// Whether nobody has to wait for its end.
+    pub(super) const fn is_down(&self) -> bool {
+        matches!(self.state, State::Down(_) | State::Stuck(_))
+    }
+
+    /// Whether it goes when nothing of it is left.
+    pub(super) const fn is_about_to_be_forgotten(&self) -> bool {
+        matches!(self.state, State::Stuck(why) if !self.is_worth_keeping(why))
     }
 
     /// Whether it stops beside its neighbours.

@@ -16,7 +16,7 @@ impl Supervision {
     /// Neighbours that stop [side by side](ChildPolicy::side_by_side) are stopped
     /// together, at most 1,000 at a time: once one is down, the next is asked.
     ///
-    /// A second shutdown does nothing.
+    /// It does not wait for children that are stuck. A second shutdown does nothing.
     pub fn shutdown(&mut self, now: Instant) {
         let now = self.advance(now);
         self.begin_to_shut_down();
@@ -59,7 +59,7 @@ impl Supervision {
         let Stage::Stopping { left, under_way } = &mut self.stage else {
             return None;
         };
-        let is_down = |child: &ChildId| !self.children.get(*child).is_some_and(Record::is_not_down);
+        let is_down = |child: &ChildId| self.children.get(*child).is_none_or(Record::is_down);
         while left.pop_if(|child| is_down(child)).is_some() {}
         let shares = |child| {
             let record = self.children.get(child);
@@ -76,15 +76,18 @@ impl Supervision {
 
     fn stop_in_turn(&mut self, child: ChildId, now: Instant) {
         match self.children.state(child) {
-            None | Some(State::Down(_)) => return,
+            None | Some(State::Down(_) | State::Stuck(_)) => return,
             Some(State::Queued) => return self.never_begun(child, now),
+            Some(State::StuckToStart(_)) => {
+                return self.end_stuck(child, Ending::ShutDown, now);
+            }
             Some(State::Stopping(_) | State::StoppingToStart(_)) => {}
             Some(_) => self.stop_for(child, Ending::ShutDown, now),
         }
         self.stage.goes_down(child);
     }
 
-    fn never_begun(&mut self, child: ChildId, now: Instant) {
+    pub(super) fn never_begun(&mut self, child: ChildId, now: Instant) {
         self.enter(child, State::Down(Ending::ShutDown), now);
         self.say_ended(child, Ending::ShutDown);
     }

@@ -23,6 +23,12 @@ pub(super) enum State {
     Stopping(Ending),
     /// It was asked to stop, and then to start again.
     StoppingToStart(Ending),
+    /// It counts as down, but its thread is blocked still.
+    Stuck(Ending),
+    /// Its incarnation was asked to end and blocks its thread; the next one follows.
+    StuckIncarnation,
+    /// It is stuck, and starts again once it is gone.
+    StuckToStart(Ending),
     Down(Ending),
 }
 
@@ -36,6 +42,7 @@ impl State {
             Self::EndingIncarnation | Self::Stopping(_) | Self::StoppingToStart(_) => {
                 Phase::Stopping
             }
+            Self::Stuck(_) | Self::StuckIncarnation | Self::StuckToStart(_) => Phase::Stuck,
             Self::Down(_) => Phase::Down,
         }
     }
@@ -50,7 +57,7 @@ impl State {
 
     /// Whether it is down, or about to be, and does not come back by itself.
     pub(super) const fn is_leaving(self) -> bool {
-        matches!(self, Self::Down(_) | Self::Stopping(_))
+        matches!(self, Self::Down(_) | Self::Stopping(_) | Self::Stuck(_))
     }
 }
 

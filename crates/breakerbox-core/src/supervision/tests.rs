@@ -10,6 +10,7 @@ mod model;
 mod pause;
 mod restart;
 mod shutdown;
+mod stuck;
 mod table;
 
 use std::time::{Duration, Instant};

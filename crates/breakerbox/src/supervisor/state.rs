@@ -237,6 +237,7 @@ impl SupervisorState {
             Directive::GaveUp { child } => self.give_up(child),
             Directive::Escalate { child } => self.escalate(child),
             Directive::Ended { child, why } => self.ended(child, why),
+            Directive::Forgotten { child } => self.forget(child),
         }
     }
 
@@ -282,9 +283,6 @@ impl SupervisorState {
         if self.maximum.is_some() && matches!(why, Ending::Finished | Ending::GaveUp) {
             // It has left the set.
             self.supervision.remove(child, clock::now());
-        }
-        if self.supervision.status(child).is_none() {
-            self.forget(child);
         }
     }
 

@@ -168,6 +168,27 @@ const HISTORIES: &[History] = &[
             town.answer_all();
         }
     }),
+    ("a group of which all are stuck", |town| {
+        town.boot();
+        town.crash(town.last());
+        for _ in 0..town.size {
+            town.get_stuck_next();
+        }
+        for child in town.reversed() {
+            town.crash(child);
+        }
+        town.answer_all();
+    }),
+    ("a shutdown in which each gets stuck", |town| {
+        town.boot();
+        town.input(Supervision::shutdown);
+        while !town.directives.is_empty() {
+            town.get_stuck_next();
+        }
+        for child in town.children.clone() {
+            town.crash(child);
+        }
+    }),
     ("an end of each significant one", |town| {
         town.boot();
         for child in town.children.clone() {
@@ -312,6 +333,17 @@ impl Town {
                 | Directive::Stop { child, incarnation },
             ) => self.input(|it, now| it.exited(child, incarnation, Exit::Normal, now)),
             Some(_) | None => {}
+        }
+    }
+
+    /// Whoever is asked to end next has had its time for that.
+    fn get_stuck_next(&mut self) {
+        if let Some(
+            Directive::EndIncarnation { child, incarnation }
+            | Directive::Stop { child, incarnation },
+        ) = self.directives.pop_front()
+        {
+            self.input(|it, now| it.stuck(child, incarnation, now));
         }
     }
 

@@ -5,6 +5,8 @@ use super::*;
 /// In texts the children are `a`, `b`, `c` in the order in which they were added
 /// and `start b2` starts the second incarnation of `b`.
 pub(super) struct Harness {
+    /// Those that were said to be forgotten, which is checked and not repeated.
+    pub(super) forgotten: BTreeSet<ChildId>,
     pub(super) now: Instant,
     pub(super) supervision: Supervision,
 }
@@ -19,8 +21,11 @@ impl Harness {
     }
 
     pub(super) fn around(supervision: Supervision) -> Self {
-        let now = epoch();
-        Self { now, supervision }
+        Self {
+            forgotten: BTreeSet::new(),
+            now: epoch(),
+            supervision,
+        }
     }
 
     /// A generous supervision with children that are all up.
@@ -75,6 +80,12 @@ impl Harness {
     /// It ended normally, by itself or as it was asked to.
     pub(super) fn end(&mut self, child: ChildId) {
         self.exit(child, Exit::Normal);
+    }
+
+    /// Its time to end is over, and something of it is left.
+    pub(super) fn stuck(&mut self, child: ChildId) {
+        let incarnation = self.incarnation(child);
+        self.supervision.stuck(child, incarnation, self.now);
     }
 
     pub(super) fn remove(&mut self, child: ChildId) -> bool {
@@ -167,8 +178,17 @@ impl Harness {
     }
 
     pub(super) fn take_directives(&mut self) -> Vec<(ChildId, String)> {
-        let directives = std::iter::from_fn(|| self.supervision.poll_directive());
-        directives.map(text).collect()
+        let mut texts = Vec::new();
+        while let Some(directive) = self.supervision.poll_directive() {
+            match directive {
+                Directive::Forgotten { child } => {
+                    assert_eq!(self.phase(child), None, "{child:?} is known");
+                    assert!(self.forgotten.insert(child), "{child:?} twice");
+                }
+                other => texts.push(text(other)),
+            }
+        }
+        texts
     }
 
     /// What was asked for, without saying of whom.
@@ -196,6 +216,7 @@ fn text(directive: Directive) -> (ChildId, String) {
         Directive::Ended { child, why } => (child, format!("ended {why}")),
         Directive::Escalate { child } => (child, "escalate".to_owned()),
         Directive::GaveUp { child } => (child, "gave up".to_owned()),
+        Directive::Forgotten { .. } => unreachable!("it is not repeated"),
         Directive::Start { child, incarnation } => (child, format!("start {incarnation}")),
         Directive::Stop { child, incarnation } => (child, format!("stop {incarnation}")),
     }

@@ -216,6 +216,8 @@ impl Both {
         for who in 0..self.children() {
             let phase = self.harness.phase(ChildId::new(who as u64));
             assert_eq!(phase, self.model.phase(who), "the phase of {who}");
+            let is_forgotten = self.harness.forgotten.contains(&ChildId::new(who as u64));
+            assert_eq!(is_forgotten, phase.is_none(), "whether {who} is forgotten");
             if phase.is_some_and(|phase| phase != Phase::Down) {
                 self.ended.remove(&who);
             }

@@ -24,6 +24,9 @@ enum Given {
     Paused,
     Stopping,
     StoppingToStart,
+    Stuck,
+    StuckIncarnation,
+    StuckToStart,
     Down,
 }
 
@@ -36,6 +39,7 @@ enum Input {
     Shutdown,
     Started,
     Stopped,
+    Stuck,
 }
 
 /// A child in this state, in a supervision that has nothing else to do for it.
@@ -80,6 +84,18 @@ fn given_in(given: Given) -> (Harness, ChildId) {
         }
         Stopping => assert!(harness.stop(child)),
         StoppingToStart => assert!(harness.stop(child) && harness.restart(child)),
+        Stuck => {
+            assert!(harness.stop(child));
+            harness.stuck(child);
+        }
+        StuckIncarnation => {
+            assert!(harness.restart(child));
+            harness.stuck(child);
+        }
+        StuckToStart => {
+            assert!(harness.stop(child) && harness.restart(child));
+            harness.stuck(child);
+        }
         Down => {
             assert!(harness.stop(child));
             harness.end(child);
@@ -98,6 +114,7 @@ fn feed(harness: &mut Harness, child: ChildId, input: Input) {
         Input::Shutdown => harness.shutdown(),
         Input::Started => harness.start(child),
         Input::Stopped => assert!(harness.stop(child)),
+        Input::Stuck => harness.stuck(child),
     }
 }
 
@@ -115,7 +132,7 @@ fn seen(harness: &mut Harness, child: ChildId) -> String {
         .join(", ")
 }
 
-const INPUTS: [Input; 7] = [
+const INPUTS: [Input; 8] = [
     Input::Crashed,
     Input::Deadline,
     Input::Removed,
@@ -123,10 +140,11 @@ const INPUTS: [Input; 7] = [
     Input::Shutdown,
     Input::Started,
     Input::Stopped,
+    Input::Stuck,
 ];
 
 /// The answers to the inputs above, in their order.
-const TABLE: &[(Given, [&str; 7])] = &[
+const TABLE: &[(Given, [&str; 8])] = &[
     (
         Given::Queued,
         [
@@ -137,6 +155,7 @@ const TABLE: &[(Given, [&str; 7])] = &[
             "down, ended shut down",
             "starting",
             "down, ended stopped",
+            "starting",
         ],
     ),
     (
@@ -149,6 +168,7 @@ const TABLE: &[(Given, [&str; 7])] = &[
             "stopping, stop 1",
             "up",
             "stopping, stop 1",
+            "starting",
         ],
     ),
     (
@@ -161,6 +181,7 @@ const TABLE: &[(Given, [&str; 7])] = &[
             "stopping, stop 2",
             "up",
             "stopping, stop 2",
+            "starting",
         ],
     ),
     (
@@ -173,6 +194,7 @@ const TABLE: &[(Given, [&str; 7])] = &[
             "stopping, stop 1",
             "up",
             "stopping, stop 1",
+            "up",
         ],
     ),
     (
@@ -185,6 +207,7 @@ const TABLE: &[(Given, [&str; 7])] = &[
             "stopping, stop 1",
             "stopping",
             "stopping, stop 1",
+            "stuck",
         ],
     ),
     (
@@ -197,6 +220,7 @@ const TABLE: &[(Given, [&str; 7])] = &[
             "backing off",
             "backing off",
             "stopping, stop 1",
+            "backing off",
         ],
     ),
     (
@@ -209,6 +233,7 @@ const TABLE: &[(Given, [&str; 7])] = &[
             "stopping, stop 1",
             "backing off",
             "stopping, stop 1",
+            "backing off",
         ],
     ),
     (
@@ -221,6 +246,7 @@ const TABLE: &[(Given, [&str; 7])] = &[
             "stopping, stop 2",
             "paused",
             "stopping, stop 2",
+            "paused",
         ],
     ),
     (
@@ -233,6 +259,7 @@ const TABLE: &[(Given, [&str; 7])] = &[
             "stopping",
             "stopping",
             "stopping",
+            "stuck, ended stopped",
         ],
     ),
     (
@@ -245,6 +272,46 @@ const TABLE: &[(Given, [&str; 7])] = &[
             "stopping",
             "stopping",
             "stopping",
+            "stuck, ended stopped",
+        ],
+    ),
+    (
+        Given::Stuck,
+        [
+            "down",
+            "stuck",
+            "stuck, ended removed",
+            "stuck",
+            "stuck",
+            "stuck",
+            "stuck, ended stopped",
+            "stuck",
+        ],
+    ),
+    (
+        Given::StuckIncarnation,
+        [
+            "starting, start 2",
+            "stuck",
+            "stopping, stop 1",
+            "stuck",
+            "stopping, stop 1",
+            "stuck",
+            "stopping, stop 1",
+            "stuck",
+        ],
+    ),
+    (
+        Given::StuckToStart,
+        [
+            "starting, start 2",
+            "stuck",
+            "stuck, ended removed",
+            "stuck",
+            "stuck, ended shut down",
+            "stuck",
+            "stuck, ended stopped",
+            "stuck",
         ],
     ),
     (
@@ -254,6 +321,7 @@ const TABLE: &[(Given, [&str; 7])] = &[
             "down",
             "gone",
             "starting, start 2",
+            "down",
             "down",
             "down",
             "down",

@@ -31,10 +31,6 @@ impl SupervisorState {
             managed.remove_replies.push(reply);
         }
         self.supervision.remove(child, clock::now());
-        // For one that was down already there is no directive.
-        if self.supervision.status(child).is_none() {
-            self.forget(child);
-        }
     }
 
     pub(super) fn remove_this(
