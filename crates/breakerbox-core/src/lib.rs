@@ -58,8 +58,8 @@ pub use roster::{
 pub use standing::{Admission, Beside, InFlight, Look, Orphaned, Standing, Wake};
 pub use state::{Generation, State};
 pub use supervision::{
-    AutoShutdown, ChildId, ChildPolicy, ChildStatus, Directive, Ending, Exit, Incarnation, OnLimit,
-    Phase, Restart, RestartIntensity, Strategy, Supervision,
+    AutoShutdown, ChildId, ChildPolicy, ChildStatus, Directive, Ending, Exit, ExitText,
+    Incarnation, OnLimit, Phase, Restart, RestartIntensity, Strategy, Supervision,
 };
 pub use tally::{Fuse, Streak, Tally};
 pub use ticket::{Notice, Role, Ticket};

@@ -57,7 +57,7 @@ use std::time::Instant;
 pub use auto_shutdown::AutoShutdown;
 pub use child::{ChildId, ChildStatus, Incarnation, Phase};
 pub use directive::{Directive, Ending};
-pub use exit::Exit;
+pub use exit::{Exit, ExitText};
 pub use intensity::RestartIntensity;
 pub use limit::OnLimit;
 pub use policy::{ChildPolicy, Restart};

@@ -50,7 +50,7 @@ pub use breaker::{Breaker, BreakerMessage, Decision, OwnedPermit, Permit, Snapsh
 pub use breaker_box::{BreakerBox, BreakerBoxSpec, BreakerError, WeakBreakerBox};
 pub use breakerbox_core::{
     Abandoned, ActiveOverride, AutoShutdown, Backoff, BreakerConfig, Budget, CheckPlan,
-    ChildStatus, ConfigError, Counts, Ejection, Ending, EndpointStatus, Exit, Failback,
+    ChildStatus, ConfigError, Counts, Ejection, Ending, EndpointStatus, Exit, ExitText, Failback,
     FailureKind, Forced, Generation, Health, Hedge, Incarnation, OnLimit, Orphaned, Outcome,
     Override, Phase, PoolConfig, Ramp, Ratio, Reason, RejectReason, Repeat, Restart,
     RestartIntensity, Selection, State, Strategy, Sums, TierLoad, Tiering, Transition, TripPolicy,

@@ -1,22 +1,44 @@
+mod text;
+
 use std::fmt;
+
+pub use text::ExitText;
 
 /// How an incarnation of a child ended.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Exit {
     /// It returned an error.
-    Error(String),
+    Error(ExitText),
     /// It could not be started: an error, a panic or its start timeout.
-    InitFailed(String),
+    InitFailed(ExitText),
     /// It was killed, so it could not end as it wanted to.
     Killed,
     /// It ended by itself, or as it was asked to.
     Normal,
     /// It panicked.
-    Panicked(String),
+    Panicked(ExitText),
 }
 
 impl Exit {
+    /// The exit of an incarnation that returned an error, which says this.
+    #[must_use]
+    pub fn error(text: impl Into<ExitText>) -> Self {
+        Self::Error(text.into())
+    }
+
+    /// The exit of an incarnation that could not be started, for this reason.
+    #[must_use]
+    pub fn init_failed(text: impl Into<ExitText>) -> Self {
+        Self::InitFailed(text.into())
+    }
+
+    /// The exit of an incarnation that panicked with this message.
+    #[must_use]
+    pub fn panicked(text: impl Into<ExitText>) -> Self {
+        Self::Panicked(text.into())
+    }
+
     /// Whether a transient child is to be restarted after it; all but `Normal`.
     ///
     /// Killed is abnormal, as it is in OTP: whoever kills a child did not find

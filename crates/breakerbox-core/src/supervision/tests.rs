@@ -2,6 +2,7 @@ mod auto_shutdown;
 mod boot;
 mod command;
 mod costs;
+mod exit;
 mod group;
 mod harness;
 mod histories;

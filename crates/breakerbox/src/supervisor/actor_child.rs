@@ -38,7 +38,7 @@ where
             request.after(shell.wait_ended()).await?;
         }
         let make = self.make.get().ok_or(Exit::Killed)?;
-        let (actor, arguments) = catch::call(|| make()).map_err(Exit::InitFailed)?;
+        let (actor, arguments) = catch::call(|| make()).map_err(Exit::init_failed)?;
         match running {
             Some(shell) => shell.restart(actor, arguments, request).await,
             None => self.spawn_shell(actor, arguments, request).await,
@@ -151,8 +151,8 @@ fn exit_of(error: SpawnErr) -> Exit {
     match error {
         SpawnErr::StartupFailed(error) => match error.downcast::<StartFailed>() {
             Ok(failed) => failed.0,
-            Err(other) => Exit::InitFailed(other.to_string()),
+            Err(other) => Exit::init_failed(other.to_string()),
         },
-        other => Exit::InitFailed(other.to_string()),
+        other => Exit::init_failed(other.to_string()),
     }
 }

@@ -20,8 +20,8 @@ pub(super) async fn hook<T, E: fmt::Display>(
     let with_text = async { hook.await.map_err(|error| error.to_string()) };
     match AssertUnwindSafe(with_text).catch_unwind().await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(Exit::Error(error)),
-        Err(panic) => Err(Exit::Panicked(text_of(panic))),
+        Ok(Err(error)) => Err(Exit::error(error)),
+        Err(panic) => Err(Exit::panicked(text_of(panic))),
     }
 }
 

@@ -97,8 +97,7 @@ impl StartRequest {
     /// Two never overlap; but who waits without a bound fails without a trace.
     pub(super) async fn after<T>(&self, gone: impl Future<Output = T>) -> Result<T, Exit> {
         let waited = tokio::time::timeout(self.start_timeout, gone).await;
-        waited.map_err(|_late| {
-            Exit::InitFailed("its former incarnation is stuck in blocking code".to_owned())
-        })
+        waited
+            .map_err(|_late| Exit::init_failed("its former incarnation is stuck in blocking code"))
     }
 }

@@ -44,7 +44,7 @@ impl SupervisorChild {
             request.after(former.gone()).await?;
         }
         let make = self.make.get().ok_or(Exit::Killed)?;
-        let spec = catch::call(|| make()).map_err(Exit::InitFailed)?;
+        let spec = catch::call(|| make()).map_err(Exit::init_failed)?;
         spec.refuse_duplicates().map_err(init_failed)?;
         // A start that blocked its thread may have been given up meanwhile.
         tokio::task::yield_now().await;
@@ -128,7 +128,7 @@ fn spawn(spec: SupervisorSpec, request: &StartRequest) -> Result<(Supervisor, Bo
     let arguments = SupervisorArguments::new(spec, sender).below(&request.events);
     let published = Arc::clone(arguments.publisher.published());
     let spawned = ActorRuntime::spawn_instant(None, SupervisorActor, arguments);
-    let (actor, _task) = spawned.map_err(|error| Exit::InitFailed(error.to_string()))?;
+    let (actor, _task) = spawned.map_err(|error| Exit::init_failed(error.to_string()))?;
     Ok((Supervisor::child_of_another(actor, published), booted))
 }
 
@@ -148,7 +148,7 @@ async fn stop(supervisor: &Supervisor, shutdown: Shutdown) -> StopResult {
 /// What a supervisor's end is for the one above.
 fn exit_of(end: End) -> Exit {
     match end {
-        End::Escalated { child, exit } => Exit::Error(format!("its child {child:?} {exit}")),
+        End::Escalated { child, exit } => Exit::error(format!("its child {child:?} {exit}")),
         End::Finished { .. } | End::ShutDown => Exit::Normal,
         End::Killed => Exit::Killed,
     }
@@ -159,7 +159,7 @@ fn exit_of(end: End) -> Exit {
     reason = "it is what a Result hands over"
 )]
 fn init_failed(error: StartError) -> Exit {
-    Exit::InitFailed(error.to_string())
+    Exit::init_failed(error.to_string())
 }
 
 impl StopResult {

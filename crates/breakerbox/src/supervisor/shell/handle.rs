@@ -176,7 +176,7 @@ impl<A: Actor> ShellHandle<A> {
         let mut guard = self.slot.lock().await;
         if self.slot.is_closed() {
             let closed = "its shell ended while it started";
-            return Err(Exit::InitFailed(closed.to_owned()));
+            return Err(Exit::init_failed(closed));
         }
         self.slot.interrupt().clear();
         request.notifier.started(request.incarnation);
@@ -231,5 +231,5 @@ impl<A: Actor> CurrentShell<A> {
 
 /// The exit of an incarnation that did not come up in time.
 pub(crate) fn start_timed_out(timeout: Duration) -> Exit {
-    Exit::InitFailed(format!("it did not start within {timeout:?}"))
+    Exit::init_failed(format!("it did not start within {timeout:?}"))
 }

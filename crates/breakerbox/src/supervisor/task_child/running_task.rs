@@ -116,7 +116,7 @@ async fn exit_of(task: JoinHandle<Result<(), Exit>>) -> Exit {
     match task.await.map_err(JoinError::try_into_panic) {
         Ok(Ok(())) => Exit::Normal,
         Ok(Err(exit)) => exit,
-        Err(Ok(panic)) => Exit::Panicked(catch::text_of(panic)),
+        Err(Ok(panic)) => Exit::panicked(catch::text_of(panic)),
         Err(Err(_aborted)) => Exit::Killed,
     }
 }
@@ -145,7 +145,7 @@ fn set_ended(
 fn not_started(exit: &Exit) -> Exit {
     match exit {
         Exit::Error(text) | Exit::Panicked(text) => Exit::InitFailed(text.clone()),
-        Exit::Normal => Exit::InitFailed("it ended before it said that it was up".to_owned()),
+        Exit::Normal => Exit::init_failed("it ended before it said that it was up"),
         other => other.clone(),
     }
 }

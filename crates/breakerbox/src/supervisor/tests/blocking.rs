@@ -215,7 +215,7 @@ async fn r33_a_child_whose_former_incarnation_blocks_fails_to_start() {
     });
     let stuck = "its former incarnation is stuck in blocking code";
     for (restarted, name) in soon(join_all(restarts)).await.into_iter().zip(names) {
-        let (child, exit) = (name.to_owned(), Exit::InitFailed(stuck.to_owned()));
+        let (child, exit) = (name.to_owned(), Exit::InitFailed(stuck.into()));
         assert_eq!(restarted, Err(RestartError::Failed { child, exit }));
     }
     let mut events = supervisor.events();

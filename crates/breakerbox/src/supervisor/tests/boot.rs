@@ -170,7 +170,7 @@ async fn r30_a_start_that_panics_when_it_is_dropped_has_timed_out() {
         script.child("late").start_timeout(SECOND)
     };
     let child = "late".to_owned();
-    let exit = Exit::InitFailed("it did not start within 1s".to_owned());
+    let exit = Exit::InitFailed("it did not start within 1s".into());
     let restarting = supervise([late_from(2)]).await;
     let restarted = restarting.restart("late").await.unwrap_err();
     let failed = RestartError::Failed {

@@ -51,10 +51,10 @@ async fn r38_a_task_is_a_child_like_any_other() {
 /// R38: how a task ends is how the child exited, and its restart type decides.
 #[tokio::test(start_paused = true)]
 async fn r38_the_end_of_a_task_is_an_exit() {
-    let panicked = |text: &str| Exit::Panicked(text.to_owned());
+    let panicked = |text: &str| Exit::Panicked(text.into());
     let cases = [
         (End::Return, Exit::Normal, false),
-        (End::Fail, Exit::Error("failed".to_owned()), true),
+        (End::Fail, Exit::Error("failed".into()), true),
         (End::Panic, panicked("panicked"), true),
         (End::PanicInDrop, panicked("panicked when dropped"), true),
     ];
@@ -126,7 +126,7 @@ async fn r30_a_task_that_never_says_that_it_is_up_fails_at_its_timeout() {
     });
     let began = tokio::time::Instant::now();
     let start = spec([silent.start_timeout(3 * SECOND)]).start();
-    let exit = Exit::InitFailed("it did not start within 3s".to_owned());
+    let exit = Exit::InitFailed("it did not start within 3s".into());
     let child = "silent".to_owned();
     assert_eq!(start.await.unwrap_err(), StartError::Child { child, exit });
     assert_eq!(began.elapsed().as_secs(), 3);
@@ -292,7 +292,7 @@ async fn r33_a_start_that_blocks_its_thread_delays_the_next_one() {
     let supervisor = supervise([]).await;
     let mut events = supervisor.events();
     supervisor.add(task).await.unwrap();
-    let timed_out = Exit::InitFailed("it did not start within 2s".to_owned());
+    let timed_out = Exit::InitFailed("it did not start within 2s".into());
     let is_late = |event: &SupervisorEvent| matches!(event, SupervisorEvent::Exited { exit, .. } if *exit == timed_out);
     until(&mut events, is_late).await;
     assert_eq!(log.incarnations.load(Ordering::SeqCst), 2);
@@ -428,6 +428,6 @@ fn ending(end: End, log: &Arc<Log>) -> ChildSpec {
 fn start_failed(text: &str) -> StartError {
     StartError::Child {
         child: "task".to_owned(),
-        exit: Exit::InitFailed(text.to_owned()),
+        exit: Exit::InitFailed(text.into()),
     }
 }
