@@ -27,12 +27,11 @@ impl Supervision {
     /// Then it is charged to nobody: two children that fail at the same time are
     /// one failure of the group. One that dies while the group starts is a
     /// further failure, or the group would be started for ever.
-    pub(super) fn joins(&self, child: ChildId, exit: &Exit) -> bool {
-        let Some(record) = self.children.get(child) else {
-            return false;
-        };
-        let is_restarted = self.children.is_planned(child) && !record.is_temporary();
-        self.children.plan().is_stopping() && (is_restarted || record.wants_another(exit))
+    pub(super) fn joins(&self, child: ChildId, wants_another: bool) -> bool {
+        let record = self.children.get(child);
+        let is_temporary = record.is_some_and(Record::is_temporary);
+        let is_restarted = self.children.is_planned(child) && !is_temporary;
+        self.children.plan().is_stopping() && (is_restarted || wants_another)
     }
 
     /// An incarnation was ended in place, and the next one follows.

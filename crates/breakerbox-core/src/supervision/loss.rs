@@ -23,22 +23,28 @@ impl Supervision {
 
     /// An incarnation is gone that nobody had asked to end.
     pub(super) fn lost(&mut self, child: ChildId, exit: Exit, now: Instant) {
-        let joins = self.joins(child, &exit);
-        let wants_another = self.children.change(child, |record| {
-            let wants_another = record.wants_another(&exit);
-            record.relax(now);
-            record.note(exit);
-            wants_another
-        });
         if self.stage.is_stopping() {
-            self.stop_for(child, Ending::ShutDown, now);
-        } else if joins {
+            self.note_loss(child, exit, now);
+            return self.stop_for(child, Ending::ShutDown, now);
+        }
+        let record = self.children.get(child);
+        // Asked once, as that may run the user's code.
+        let wants_another = record.is_some_and(|record| record.wants_another(&exit));
+        self.note_loss(child, exit, now);
+        if self.joins(child, wants_another) {
             self.restart_lost(child, Wait::None, now);
-        } else if wants_another == Some(true) {
+        } else if wants_another {
             self.failed(child, now);
         } else {
             self.end_by_itself(child, Ending::Finished, now);
         }
+    }
+
+    fn note_loss(&mut self, child: ChildId, exit: Exit, now: Instant) {
+        self.children.change(child, |record| {
+            record.relax(now);
+            record.note(exit);
+        });
     }
 
     /// The child and then the supervision charge a failure.

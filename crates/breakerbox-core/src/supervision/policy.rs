@@ -1,3 +1,4 @@
+use std::panic::catch_unwind;
 use std::time::Duration;
 
 use super::{Exit, OnLimit, RestartIntensity};
@@ -34,6 +35,7 @@ pub struct ChildPolicy {
     pub(super) is_side_by_side: bool,
     pub(super) limit: Option<(RestartIntensity, OnLimit)>,
     pub(super) restart: Restart,
+    pub(super) restart_if: Option<RestartIf>,
     pub(super) significance: Significance,
 }
 
@@ -46,6 +48,7 @@ impl ChildPolicy {
             is_side_by_side: false,
             limit: None,
             restart: Restart::Permanent,
+            restart_if: None,
             significance: Significance::Ordinary,
         }
     }
@@ -54,6 +57,30 @@ impl ChildPolicy {
     pub const fn restart(mut self, restart: Restart) -> Self {
         self.restart = restart;
         self
+    }
+
+    /// Restarts it after an abnormal exit only if `is_worth_it` says so of that.
+    ///
+    /// A restart type looks at the kind of an exit alone, but some errors are the
+    /// same next time, such as a wrong password. After one for which the answer is
+    /// no, the child is done, as a transient child is that ends normally: its end is
+    /// [`Ending::Finished`](super::Ending::Finished), nobody is charged, and only its
+    /// group or a command starts it again.
+    ///
+    /// It is not asked where nothing depends on the answer: after normal exits, of
+    /// [temporary](Restart::Temporary) children, when a first incarnation does not
+    /// come up, and while the children are being stopped. The supervisor calls it, so
+    /// it must not block. A panic in it counts as yes.
+    pub const fn restart_if(mut self, is_worth_it: fn(&Exit) -> bool) -> Self {
+        self.restart_if = Some(RestartIf { is_worth_it });
+        self
+    }
+
+    /// Whether the child is to be restarted after an exit that nobody asked for.
+    pub(super) fn wants_another(&self, exit: &Exit) -> bool {
+        let is_worth_it = |restart_if: RestartIf| restart_if.is_worth_it(exit);
+        self.restart.wants_another(exit)
+            && (!exit.is_abnormal() || self.restart_if.is_none_or(is_worth_it))
     }
 
     /// Lets it stop at the same time as its neighbours, when all are shut down.
@@ -122,6 +149,28 @@ impl ChildPolicy {
 impl Default for ChildPolicy {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// The user's word on which abnormal exits are worth a restart.
+///
+/// Two are equal when they are the same function, which the compiler may merge with
+/// another one of the same code.
+#[derive(Clone, Copy, Debug, Eq)]
+pub(super) struct RestartIf {
+    is_worth_it: fn(&Exit) -> bool,
+}
+
+impl RestartIf {
+    /// A panic must not take down the supervisor, and with it all other children.
+    fn is_worth_it(self, exit: &Exit) -> bool {
+        catch_unwind(|| (self.is_worth_it)(exit)).unwrap_or(true)
+    }
+}
+
+impl PartialEq for RestartIf {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::fn_addr_eq(self.is_worth_it, other.is_worth_it)
     }
 }
 

@@ -92,8 +92,8 @@ impl Record {
         self.past != Past::Up
     }
 
-    pub(super) const fn wants_another(&self, exit: &Exit) -> bool {
-        self.policy.restart.wants_another(exit)
+    pub(super) fn wants_another(&self, exit: &Exit) -> bool {
+        self.policy.wants_another(exit)
     }
 
     pub(super) fn enter(&mut self, state: State, now: Instant) {

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use breakerbox_core::{Backoff, ChildPolicy, Ending, OnLimit, Restart, RestartIntensity};
+use breakerbox_core::{Backoff, ChildPolicy, Ending, Exit, OnLimit, Restart, RestartIntensity};
 use futures_util::{FutureExt, TryFutureExt};
 use ractor::Actor;
 use tokio_util::sync::CancellationToken;
@@ -154,6 +154,27 @@ impl ChildSpec {
     /// After which exits it is restarted; [`Restart::Permanent`] unless set.
     pub fn restart(mut self, restart: Restart) -> Self {
         self.policy = self.policy.restart(restart);
+        self
+    }
+
+    /// Restarts it after an abnormal exit only if `is_worth_it` says so of that.
+    ///
+    /// See [`ChildPolicy::restart_if`] for when it is asked, and what follows.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use breakerbox::{CancellationToken, ChildSpec, Exit};
+    ///
+    /// async fn log_in(stop: CancellationToken) -> Result<(), String> {
+    ///     Err("wrong password".to_owned())
+    /// }
+    ///
+    /// let session = ChildSpec::task("session", log_in)
+    ///     .restart_if(|exit| !matches!(exit, Exit::Error(text) if text.contains("password")));
+    /// ```
+    pub fn restart_if(mut self, is_worth_it: fn(&Exit) -> bool) -> Self {
+        self.policy = self.policy.restart_if(is_worth_it);
         self
     }
 

@@ -83,3 +83,87 @@ fn r32_jitter_comes_from_the_seed() {
     assert_eq!(wait(1), wait(1));
     assert_ne!(wait(1), wait(2));
 }
+
+/// R32: which exits are asked about, what the answer does, and who is charged.
+#[test]
+fn r32_an_exit_that_is_not_worth_a_restart_is_an_end_and_charged_to_nobody() {
+    let hopeless = |exit: &Exit| !matches!(exit, Exit::Error(text) if text.contains("hopeless"));
+    let (permanent, transient) = (Restart::Permanent, Restart::Transient);
+    let table = [
+        (permanent, Exit::error("hopeless"), "stop 1"),
+        (permanent, Exit::error("passing"), "start 2"),
+        (permanent, Exit::Killed, "start 2"),
+        (permanent, Exit::Normal, "start 2"),
+        (transient, Exit::error("hopeless"), "stop 1"),
+        (transient, Exit::error("passing"), "start 2"),
+        (transient, Exit::Normal, "stop 1"),
+        (Restart::Temporary, Exit::error("passing"), "stop 1"),
+    ];
+    for (restart, exit, said) in table {
+        let once = RestartIntensity::new(1, 1_000 * SECOND);
+        let mut harness = Harness::new(once);
+        let policy = ChildPolicy::new().restart(restart).restart_if(hopeless);
+        let child = harness.up(policy);
+        harness.exit(child, exit.clone());
+        assert_eq!(harness.take_text(), said, "{restart:?} {exit}");
+        let status = harness.supervision.status(child).unwrap();
+        assert_eq!(status.last_exit, Some(exit.clone()));
+        if said == "stop 1" {
+            harness.end(child);
+            assert_eq!(harness.take_text(), "ended finished");
+            // The one restart that is allowed was not used up.
+            let other = harness.up(ChildPolicy::new());
+            harness.crash(other);
+            assert_eq!(harness.take_text(), "start 2", "{restart:?} {exit}");
+        }
+    }
+}
+
+/// R32: nobody is asked about an exit that was asked for, or changes nothing.
+#[test]
+fn r32_only_exits_that_nobody_asked_for_are_asked_about() {
+    let policy = ChildPolicy::new().restart_if(panics);
+    let mut harness = Harness::new(GENEROUS);
+    let [restarted, stopped, failed] = [(); 3].map(|()| harness.up(policy));
+    assert!(harness.restart(restarted) && harness.stop(stopped));
+    harness.crash(restarted);
+    harness.crash(stopped);
+    harness.shutdown();
+    harness.crash(failed);
+    assert_eq!(ASKED.get(), 0);
+}
+
+/// R32: it is asked once, and its panic takes nobody down.
+#[test]
+fn r32_a_panic_about_an_exit_restarts_the_child() {
+    for strategy in [Strategy::OneForAll, Strategy::OneForOne] {
+        let policy = ChildPolicy::new().restart_if(panics);
+        let (mut harness, [child]) = Harness::group(strategy, [policy]);
+        ASKED.set(0);
+        harness.crash(child);
+        assert_eq!(ASKED.get(), 1, "{strategy:?}");
+        assert_eq!(harness.said(), "start a2");
+    }
+}
+
+/// R32: one that is done starts again with its group, as one that had finished.
+#[test]
+fn r32_an_exit_that_is_not_worth_a_restart_spares_the_group() {
+    let policies = [ChildPolicy::new(), ChildPolicy::new().restart_if(|_| false)];
+    let (mut harness, [a, b]) = Harness::group(Strategy::OneForAll, policies);
+    harness.crash(b);
+    harness.end(b);
+    assert_eq!(harness.said(), "stop b1, b ended finished");
+    harness.crash(a);
+    assert_eq!(harness.run_to_rest(), "start a2, start b2");
+}
+
+thread_local! {
+    static ASKED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
+/// Cannot tell, and counts how often it was asked.
+fn panics(exit: &Exit) -> bool {
+    ASKED.set(ASKED.get() + 1);
+    panic!("it was asked about {exit:?}")
+}
