@@ -58,6 +58,17 @@ pub(super) enum Answer {
     StopChild,
 }
 
+impl Answer {
+    pub(super) const fn of_a_child(self) -> &'static str {
+        match self {
+            Self::Bear => "a failure within a child's limit",
+            Self::Escalate => "an escalation by a child's limit",
+            Self::Pause(_) => "a pause by a child's limit",
+            Self::StopChild => "a child given up by its limit",
+        }
+    }
+}
+
 impl Meter {
     pub(super) const fn new(bound: Bound) -> Self {
         Self {
