@@ -24,10 +24,10 @@
 //!    have waited; then they start in order, each once the one before is up.
 //! 7. Children are shut down in reverse order, one after another, but for those
 //!    that stop side by side, and unless the time for it is over.
-//! 8. Nobody waits for the end of a child that is stuck: it counts as down. Only
-//!    its own next incarnation does, and in a group those behind it.
-//! 9. A child that is not known any more was [`Directive::Forgotten`], after its
-//!    end was told, and when nothing was left of it.
+//! 8. A child that is stuck counts as down. Only its own next incarnation waits
+//!    until it is gone, and with it those behind it in the restart of their group.
+//! 9. A child is forgotten once nothing of it is left and its end was reported, and
+//!    a [`Directive::Forgotten`] says so.
 
 mod auto_shutdown;
 mod child;
@@ -177,6 +177,8 @@ impl Supervision {
     }
 
     /// An incarnation ended, could not be started, or has been stopped.
+    ///
+    /// Nothing of it is left. If something is, [`stuck`](Self::stuck) says so first.
     pub fn exited(&mut self, child: ChildId, incarnation: Incarnation, exit: Exit, now: Instant) {
         let now = self.advance(now);
         let Some(record) = self.children.get(child) else {

@@ -1,3 +1,5 @@
+//! The children of a supervision, and what is known of all of them at once.
+
 use std::collections::BTreeMap;
 
 use super::ChildId;
@@ -5,11 +7,11 @@ use super::plan::{Place, Plan};
 use super::record::Record;
 use super::state::State;
 
-/// The children of a supervision, and what there is to know of all of them.
+/// The records of all children, and what follows from all of them together.
 ///
-/// A question about all children is answered without looking at each: the plan
-/// and the count of significant children are kept up to date by
-/// [`change`](Self::change), which is the only way to a record.
+/// No question about all children looks at each of them. The plan and the number
+/// of significant children answer it, and [`change`](Self::change) keeps those up to
+/// date, as the only way to a record.
 #[derive(Debug)]
 pub(super) struct Children {
     plan: Plan,
@@ -35,7 +37,7 @@ impl Children {
         self.get(child).map(Record::state)
     }
 
-    /// All of them, in the order in which they were added.
+    /// The ids of all children, in the order in which they were added.
     pub(super) fn ids(&self) -> impl Iterator<Item = ChildId> {
         self.records.keys().copied()
     }
@@ -48,13 +50,13 @@ impl Children {
         &mut self.plan
     }
 
-    /// Whether the plan has still to do with this one.
+    /// Returns whether the plan still has to do with a child.
     pub(super) fn is_planned(&self, child: ChildId) -> bool {
         let record = self.get(child);
         record.is_some_and(|record| self.plan.contains(record.place()))
     }
 
-    /// How many significant children there are beside this one, and stay.
+    /// Counts the significant children beside this one that stay.
     pub(super) fn significant_beside(&self, child: ChildId) -> usize {
         let record = self.get(child);
         self.significant - usize::from(record.is_some_and(Record::stays_significant))
@@ -107,7 +109,7 @@ impl Children {
         self.settle(child, true);
     }
 
-    /// The plan's children at a place, in order.
+    /// The children at a place of the plan, in order.
     pub(super) fn planned_at(&self, place: Place) -> Vec<ChildId> {
         self.plan.at(place, ChildId::FIRST).collect()
     }
@@ -127,6 +129,7 @@ impl Children {
         }
     }
 
+    /// Moves a child to the place where its state belongs.
     fn settle(&mut self, child: ChildId, is_planned: bool) {
         let Some(record) = self.records.get_mut(&child) else {
             return;

@@ -50,14 +50,14 @@ pub enum Directive {
         /// The child that ended.
         child: ChildId,
     },
-    /// The child is down, or stuck and counts as down.
+    /// The child is down, or it is stuck and counts as down.
     Ended {
         /// The child that ended.
         child: ChildId,
         /// Why it is not restarted.
         why: Ending,
     },
-    /// Nothing is left of the child, and it is not known any more.
+    /// The child is not known any more, and nothing of it is left.
     Forgotten {
         /// The child that was removed, or not worth keeping.
         child: ChildId,

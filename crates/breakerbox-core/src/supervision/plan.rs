@@ -50,7 +50,7 @@ impl Plan {
         self.part = Part::Stopping;
     }
 
-    /// Gives up whatever it was about to do.
+    /// Gives up whatever was still to be done.
     pub(super) const fn abandon(&mut self) {
         self.part = Part::Idle;
     }
@@ -64,12 +64,12 @@ impl Plan {
         matches!(self.part, Part::Stopping)
     }
 
-    /// Whether a child at this place is one of its own.
+    /// Returns whether a child at this place is one of the plan's own.
     pub(super) fn contains(&self, place: Option<Place>) -> bool {
         !self.is_idle() && place.is_some_and(|place| place != Place::Outside)
     }
 
-    /// Where a child in this state belongs, by whether it is the plan's own.
+    /// Returns where a child in this state belongs, by whether it is the plan's own.
     pub(super) const fn place(&self, is_planned: bool, state: State) -> Option<Place> {
         let place = match state {
             State::Down(Ending::Finished) | State::Stuck(Ending::Finished) => {
@@ -94,7 +94,7 @@ impl Plan {
         Some(if is_planned { place } else { Place::Outside })
     }
 
-    /// Notes that a child has another place now.
+    /// Moves a child from one place to another.
     pub(super) fn moved(&mut self, child: ChildId, from: Option<Place>, to: Option<Place>) {
         if let Some(from) = from {
             self.places.remove(&(from, child));

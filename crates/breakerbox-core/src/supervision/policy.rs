@@ -76,7 +76,7 @@ impl ChildPolicy {
         self
     }
 
-    /// Whether the child is to be restarted after an exit that nobody asked for.
+    /// Returns whether the child is restarted after an exit that nobody asked for.
     pub(super) fn wants_another(&self, exit: &Exit) -> bool {
         let is_worth_it = |restart_if: RestartIf| restart_if.is_worth_it(exit);
         self.restart.wants_another(exit)
@@ -162,7 +162,7 @@ pub(super) struct RestartIf {
 }
 
 impl RestartIf {
-    /// A panic must not take down the supervisor, and with it all other children.
+    /// Asks the user's function, whose panic must not take down the supervisor.
     fn is_worth_it(self, exit: &Exit) -> bool {
         catch_unwind(|| (self.is_worth_it)(exit)).unwrap_or(true)
     }

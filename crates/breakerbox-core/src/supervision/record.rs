@@ -64,17 +64,17 @@ impl Record {
         self.policy.significance == Significance::Significant
     }
 
-    /// Whether it is significant, and neither down nor about to be.
+    /// Returns whether it is significant, and neither down nor about to be.
     pub(super) fn stays_significant(&self) -> bool {
         self.is_significant() && !self.state.is_leaving()
     }
 
-    /// Whether nobody has to wait for its end.
+    /// Returns whether nobody has to wait for its end.
     pub(super) const fn is_down(&self) -> bool {
         matches!(self.state, State::Down(_) | State::Stuck(_))
     }
 
-    /// Whether it goes when nothing of it is left.
+    /// Returns whether it is forgotten once nothing of it is left.
     pub(super) const fn is_about_to_be_forgotten(&self) -> bool {
         matches!(self.state, State::Stuck(why) if !self.is_worth_keeping(why))
     }

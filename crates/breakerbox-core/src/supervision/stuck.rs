@@ -2,26 +2,27 @@
 
 use std::time::Instant;
 
+#[cfg(doc)]
+use super::Directive;
 use super::state::State;
 use super::{ChildId, Ending, Incarnation, Supervision};
 
 impl Supervision {
     /// An incarnation has had its time to end, and something of it is left.
     ///
-    /// It is said in place of [`exited`](Self::exited), as the answer to a
-    /// [`Directive::Stop`](super::Directive::Stop) or a
-    /// [`Directive::EndIncarnation`](super::Directive::EndIncarnation); anywhere
-    /// else it changes nothing. `exited` is to be said once nothing is left.
+    /// This takes the place of [`exited`](Self::exited) as the answer to a
+    /// [`Directive::Stop`] or a [`Directive::EndIncarnation`]; at any other time it
+    /// changes nothing. `exited` follows once nothing of the incarnation is left.
     ///
-    /// Nobody waits for a stuck child. One that was stopped counts as down, so its
-    /// end is told; but it is known, and its name is taken, until it is gone, even
-    /// where it is to be forgotten. A group is stopped without it, and a shutdown
-    /// is over without it.
+    /// Nobody waits for the end of a stuck child. One that was stopped counts as
+    /// down, so a [`Directive::Ended`] reports it at once. The child stays known
+    /// until it is gone, even if it is forgotten then, so nobody takes its name. A
+    /// group is stopped without it, and a shutdown is over without it.
     ///
-    /// Nothing is started beside it. What would start it is remembered until it is
-    /// gone: a [`restart`](Self::restart), or its turn in the restart of its group,
-    /// where those behind it wait, too. A child that is stopped or removed meanwhile
-    /// keeps nobody waiting, and its end is told at once, and once more.
+    /// Nothing starts beside it. A [`restart`](Self::restart) waits until it is gone.
+    /// So does its turn in the restart of its group, and the children behind it wait
+    /// for their turn. `stop` and `remove` end that: each is answered by another
+    /// `Ended` at once, and the group goes on without the child.
     pub fn stuck(&mut self, child: ChildId, incarnation: Incarnation, now: Instant) {
         let now = self.advance(now);
         let record = self.children.get(child);
@@ -43,7 +44,7 @@ impl Supervision {
         self.proceed(now);
     }
 
-    /// A child that is stuck counts as down from now on, for this reason.
+    /// Counts a stuck child as down, for this reason.
     pub(super) fn end_stuck(&mut self, child: ChildId, why: Ending, now: Instant) {
         self.enter(child, State::Stuck(why), now);
         self.say_ended(child, why);

@@ -2,7 +2,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// What an exit says in words, cut to a length that can be kept.
+/// The text of an exit, cut to a length that can be kept.
 ///
 /// An error may print a megabyte, and an exit is kept by its child's status, by
 /// every listener and by whoever waits for a reply. So at most 1,024 bytes of a text

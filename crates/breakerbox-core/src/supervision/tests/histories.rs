@@ -90,7 +90,7 @@ impl Kind {
 }
 
 /// What the histories have to come upon.
-const ALL: [&str; 31] = [
+const ALL: [&str; 32] = [
     "a child given up by its limit",
     "a child given up by its limit, in a set",
     "a child stuck at the end",
@@ -104,6 +104,7 @@ const ALL: [&str; 31] = [
     "a restart of a stuck child, in a set",
     "a stop of a stuck child",
     "a stop of a stuck child, in a set",
+    "a stuck child gone before its turn to stop",
     "an escalation by a child's limit",
     "an escalation by a child's limit, in a set",
     "an exit not worth a restart",

@@ -107,6 +107,7 @@ impl Model {
             }
             Life::Stuck(_, true) if over => {
                 kid.life = Life::Down("shut down");
+                self.met.push("a stuck child gone before its turn to stop");
                 self.say(who, "ended shut down");
             }
             Life::Stuck(why, again) => self.is_gone(who, why, again),

@@ -175,7 +175,20 @@ impl<'a> Both<'a> {
 
     /// Shuts down; the last child is asked to stop first, and all are accounted for.
     pub(super) fn wind_down(&mut self, shutdown: Input) {
+        // Of those that are stuck, some are to start again, and gone before their turn.
+        let stuck: Vec<_> = self
+            .stuck
+            .iter()
+            .copied()
+            .filter(|it| it % 2 == 0)
+            .collect();
+        for who in &stuck {
+            self.feed(*who, Input::Restarted);
+        }
         self.feed(0, shutdown);
+        for who in stuck {
+            self.feed(who, Input::Crashed);
+        }
         while !self.harness.supervision.is_over() {
             let phases = (0..self.children()).rev();
             let stopping = |who: &usize| {
