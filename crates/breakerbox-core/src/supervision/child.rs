@@ -83,7 +83,7 @@ pub enum Phase {
     Paused,
     /// It was asked to stop.
     Stopping,
-    /// It was stopped and still blocks its thread.
+    /// It was asked to end or to stop, has had its time, and still blocks its thread.
     Stuck,
     /// It ended; nothing but its group or a command starts it again.
     Down,

@@ -58,6 +58,8 @@ pub enum Directive {
         why: Ending,
     },
     /// The child is not known any more, and nothing of it is left.
+    ///
+    /// A supervision that stops keeps its children, so that they can be looked at.
     Forgotten {
         /// The child that was removed, or not worth keeping.
         child: ChildId,

@@ -17,7 +17,9 @@
 //! 2. At most one child is being started or ended by the plan.
 //! 3. A child leaves the plan once it is up, or down to stay, so a later failure
 //!    brings down again only those that share it.
-//! 4. Each child is where [`Plan::place`] says; one that is down to stay is
+//! 4. A child that is stuck keeps no other from being ended, and those behind it
+//!    from being started.
+//! 5. Each child is where [`Plan::place`] says; one that is down to stay is
 //!    nowhere.
 
 use std::collections::BTreeSet;
@@ -72,13 +74,12 @@ impl Plan {
     /// Returns where a child in this state belongs, by whether it is the plan's own.
     pub(super) const fn place(&self, is_planned: bool, state: State) -> Option<Place> {
         let place = match state {
-            State::Down(Ending::Finished) | State::Stuck(Ending::Finished) => {
-                if self.is_stopping() {
-                    Place::Finished
-                } else {
-                    Place::Outside
-                }
+            State::Down(Ending::Finished) | State::Stuck(Ending::Finished)
+                if self.is_stopping() =>
+            {
+                Place::Finished
             }
+            State::Down(Ending::Finished) | State::Stuck(Ending::Finished) => Place::Outside,
             State::Down(_) | State::Stuck(_) => return None,
             // Once the plan starts, it has no more to do with one that is up.
             State::Up if !self.is_stopping() => Place::Outside,

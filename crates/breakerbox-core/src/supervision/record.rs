@@ -57,7 +57,7 @@ impl Record {
     }
 
     pub(super) fn is_starting(&self, incarnation: Incarnation) -> bool {
-        self.state == State::Starting && self.incarnation() == incarnation
+        self.state() == State::Starting && self.incarnation() == incarnation
     }
 
     pub(super) fn is_significant(&self) -> bool {
@@ -66,17 +66,17 @@ impl Record {
 
     /// Returns whether it is significant, and neither down nor about to be.
     pub(super) fn stays_significant(&self) -> bool {
-        self.is_significant() && !self.state.is_leaving()
+        self.is_significant() && !self.state().is_leaving()
     }
 
     /// Returns whether nobody has to wait for its end.
-    pub(super) const fn is_down(&self) -> bool {
-        matches!(self.state, State::Down(_) | State::Stuck(_))
+    pub(super) fn is_down(&self) -> bool {
+        matches!(self.state(), State::Down(_) | State::Stuck(_))
     }
 
     /// Returns whether it is forgotten once nothing of it is left.
-    pub(super) const fn is_about_to_be_forgotten(&self) -> bool {
-        matches!(self.state, State::Stuck(why) if !self.is_worth_keeping(why))
+    pub(super) fn is_about_to_be_forgotten(&self) -> bool {
+        matches!(self.state(), State::Stuck(why) if !self.is_worth_keeping(why))
     }
 
     /// Whether it stops beside its neighbours.
@@ -189,7 +189,7 @@ impl Record {
     }
 
     fn uptime(&self, now: Instant) -> Duration {
-        match self.state {
+        match self.state() {
             State::Up => now.saturating_duration_since(self.status.since),
             _ => Duration::ZERO,
         }
