@@ -26,6 +26,7 @@ mod event;
 mod failure;
 mod guarded;
 mod lifecycle;
+mod lifo_slot;
 mod lock;
 mod moment;
 mod pool;

@@ -33,13 +33,15 @@
 //! | file | holds |
 //! |---|---|
 //! | `actor`, `message` | the ractor actor, and what it is sent |
+//! | `inbox`, `notifier` | what it is told of its children, and by whom |
 //! | `state`, `timer` | its state: feeds the `Supervision`, carries out directives |
-//! | `managed_child` | one child: the task that starts or stops it, who waits for it |
-//! | `latest_lock` | keeps a child's tasks from overlapping |
+//! | `managed_child` | one child: what it was asked for, and who waits for it |
 //! | `down_hook` | called once, when it is certain that a child stays down |
 //! | `published` | what handles read without asking the actor |
 //! | `runnable` | what can be started and stopped |
-//! | `actor_child`, `supervisor_child`, `task_child` | a ractor actor, a supervisor, an async function as such |
+//! | `actor_child` | a ractor actor as such |
+//! | `tasked`, `latest_lock` | what a task starts and stops, one task at a time |
+//! | `supervisor_child`, `task_child` | a supervisor and an async function as such |
 //! | `recipe` | what makes a child's incarnations, until there are to be none |
 //! | `current` | the latest incarnation of a child without a shell |
 //!
@@ -48,35 +50,37 @@
 //! | file | holds |
 //! |---|---|
 //! | `shell` | the actor that callers talk to; passes callbacks on |
-//! | `shell/slot` | the place of the incarnation, locked while a callback runs |
+//! | `shell/life` | from one incarnation to the next |
 //! | `shell/incarnation` | the user's actor and its state |
-//! | `shell/handle` | the supervisor's side: restart in a shell, stop a shell |
-//! | `shell/interrupt` | ends a callback that takes too long |
+//! | `shell/control`, `shell/bell` | what the supervisor has ordered; how an idle shell learns of it |
+//! | `shell/handle` | the supervisor's side |
+//! | `shell/waiting` | what was taken from the mailbox and waits for an incarnation |
 //! | `shell/linked` | ends the actors that an incarnation had linked |
-//! | `notifier`, `catch` | reports to the supervisor; turns panics into exits |
-//! | `lifo_slot` | wakes another thread before the user's code may block this one |
+//! | `catch` | turns errors and panics into exits |
+//! | `watchdog` | minds the others while the user's code blocks a thread |
 //!
 //! # From a crash to the restart
 //!
 //! 1. A shell runs a callback of the user's actor by `catch::hook`, which turns
 //!    the error or panic into an [`Exit`](breakerbox_core::Exit).
-//! 2. The shell takes the incarnation out of the slot, drops it, stops the actors
-//!    that it had linked, and sends `Exited` by its notifier. The next message
-//!    waits in the shell until the slot is filled.
+//! 2. The shell drops the incarnation, ends the actors that it had linked, leaves
+//!    `Exited` in the supervisor's inbox, and waits for an order.
 //! 3. The supervisor's state tells the `Supervision`, which answers with a
 //!    directive: `Start` now, or at a deadline, or `GaveUp`, or `Escalate`.
-//! 4. On `Start` the managed child spawns a task, which makes a new actor and has
-//!    the shell's handle run its `pre_start`, send `Started`, run its `post_start`
-//!    and put it into the slot.
-//! 5. The slot is marked as filled, and the waiting message is handled.
+//! 4. On `Start` the managed child orders the shell to run the next incarnation.
+//!    Where that takes a while, it orders it to wait among its messages instead:
+//!    the shell then keeps those that it takes out, and a `stop` reaches it.
+//! 5. The shell makes a new actor, runs its `pre_start`, leaves `Started`, runs its
+//!    `post_start`, and goes on with the messages.
 //!
 //! A group's siblings, and a child that is restarted by command, did not fail: on
-//! `EndIncarnation` the shell's handle empties the slot from outside. It waits for
-//! the callback that runs, interrupts it when its time is over, runs `post_stop`,
-//! and reports the exit; the rest is as above from step 3.
+//! `EndIncarnation` the shell is ordered to end its incarnation. It waits for the
+//! callback that runs, drops that when its time is over, runs `post_stop`, and
+//! leaves `Exited`; the rest is as above from step 3.
 //!
-//! Where the shell itself ended, by a stop, drain or kill, ractor tells the
-//! supervisor. Its state takes that as the exit, and step 4 spawns a new shell.
+//! Where the shell itself ended, by a stop, drain or kill, the last thing that is
+//! dropped of it leaves `ShellEnded`. The state takes that as the exit, and in step 4
+//! a new shell is spawned.
 
 mod actor;
 mod actor_child;
@@ -89,8 +93,8 @@ mod current;
 mod down_hook;
 mod error;
 mod event;
+mod inbox;
 mod latest_lock;
-pub(crate) mod lifo_slot;
 mod managed_child;
 mod message;
 mod notifier;
@@ -105,9 +109,11 @@ mod spec;
 mod state;
 mod supervisor_child;
 mod task_child;
+mod tasked;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod watchdog;
 
 use std::fmt;
 use std::sync::Arc;

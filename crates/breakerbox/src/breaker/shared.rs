@@ -20,7 +20,7 @@ use super::{BreakerMessage, Snapshot};
 use crate::breaker_box::BoxContext;
 use crate::event::{Event, Told};
 use crate::guarded::Guarded;
-use crate::supervisor::lifo_slot;
+use crate::lifo_slot;
 use crate::{CommandError, Events, Judgement, LastFailure, Rejected, clock, lock};
 
 /// The state that a breaker's owner and its callers share.

@@ -11,9 +11,8 @@ use super::{ChildSpec, StartError, SupervisorSpec};
 /// The ractor actor of a supervisor.
 ///
 /// It passes what it receives to the [`Supervision`] and carries out the
-/// directives. While it serves, it never waits for a child, a timer or a reply;
-/// whatever takes time is a task that reports back by a [`SupervisorMessage`].
-/// Only `post_stop` waits: for one child after another.
+/// directives. It never waits for a child, a timer or a reply: whatever takes time
+/// reports to the [`Inbox`](super::inbox::Inbox). In `post_stop` that is all it reads.
 pub(super) struct SupervisorActor;
 
 #[cfg_attr(feature = "async-trait", ractor::async_trait)]
@@ -40,17 +39,15 @@ impl Actor for SupervisorActor {
         Ok(())
     }
 
-    /// Queues a shell's end behind what the shell reported before it.
+    /// Shells report to the inbox; of what ractor tells of them, only how often counts.
     async fn handle_supervisor_evt(
         &self,
-        myself: ActorRef<SupervisorMessage>,
+        _: ActorRef<SupervisorMessage>,
         event: SupervisionEvent,
-        _: &mut SupervisorState,
+        state: &mut SupervisorState,
     ) -> Result<(), ActorProcessingErr> {
-        if let SupervisionEvent::ActorFailed(shell, _)
-        | SupervisionEvent::ActorTerminated(shell, ..) = event
-        {
-            let _myself_stopping = myself.cast(SupervisorMessage::ShellEnded(shell.get_id()));
+        if let SupervisionEvent::ActorStarted(_) = event {
+            state.saw_shell();
         }
         Ok(())
     }

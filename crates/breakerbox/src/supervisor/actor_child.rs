@@ -1,124 +1,179 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use breakerbox_core::Exit;
+use breakerbox_core::{Exit, Incarnation};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use ractor::{Actor, ActorCell, ActorId, SpawnErr};
+use ractor::{Actor, ActorCell};
+use tokio::time::Instant;
 
 use super::recipe::Recipe;
-use super::runnable::{Runnable, StartRequest, StopResult};
-use super::shell::{CurrentShell, FirstIncarnation, Shell, Slot, StartFailed, start_timed_out};
-use super::{ChildKind, Departure, Shutdown, catch};
+use super::runnable::{EndRequest, Runnable, StartRequest, StopResult, former_is_stuck};
+use super::shell::{Former, Make, Ordered, ShellHandle, StartOrder};
+use super::{ChildKind, Departure};
+use crate::lock;
 
 /// A child that is a ractor actor, made anew for each incarnation.
-pub(super) struct ActorChild<A: Actor, F> {
-    current: Arc<CurrentShell<A>>,
-    make: Recipe<F>,
+pub(super) struct ActorChild<A: Actor> {
+    make: Recipe<Make<A>>,
+    shells: Mutex<Shells<A>>,
 }
 
-impl<A, F> ActorChild<A, F>
-where
-    A: Actor,
-    F: Fn() -> (A, A::Arguments) + Send + Sync + 'static,
-{
-    pub(super) fn new(make: F) -> Self {
+/// The shells of a child, one after another: each starts when the former has ended.
+struct Shells<A: Actor> {
+    latest: Option<ShellHandle<A>>,
+    /// What is to be started as soon as the latest shell has ended.
+    next: Option<StartRequest>,
+    /// The one that handles lead to.
+    up: Option<ShellHandle<A>>,
+}
+
+impl<A: Actor> ActorChild<A> {
+    pub(super) fn new(make: impl Fn() -> (A, A::Arguments) + Send + Sync + 'static) -> Self {
         Self {
-            current: Arc::new(CurrentShell::none()),
             make: Recipe::new(Arc::new(make)),
+            shells: Mutex::new(Shells {
+                latest: None,
+                next: None,
+                up: None,
+            }),
         }
     }
 
-    /// Starts an incarnation: in the current shell, or in a new one if that ended.
-    async fn start_incarnation(&self, request: StartRequest) -> Result<(), Exit> {
-        let (running, ended) = match self.current.get() {
-            Some(shell) if shell.can_restart() => (Some(shell), None),
-            ended => (None, ended),
-        };
-        if let Some(shell) = ended {
-            request.after(shell.wait_ended()).await?;
-        }
-        let make = self.make.get().ok_or(Exit::Killed)?;
-        let (actor, arguments) = catch::call(|| make()).map_err(Exit::init_failed)?;
-        match running {
-            Some(shell) => shell.restart(actor, arguments, request).await,
-            None => self.spawn_shell(actor, arguments, request).await,
-        }
+    fn latest(&self) -> Option<ShellHandle<A>> {
+        lock::with(&self.shells, |shells| shells.latest.clone())
     }
 
     /// Spawns a shell, which starts the incarnation.
-    async fn spawn_shell(
-        &self,
-        actor: A,
-        arguments: A::Arguments,
-        request: StartRequest,
-    ) -> Result<(), Exit> {
-        let first = FirstIncarnation {
-            actor,
-            arguments,
-            incarnation: request.incarnation,
+    fn spawn_shell(&self, request: StartRequest, former: Former) {
+        let Some(order) = self.order(&request, former) else {
+            return;
         };
-        let supervisor = request.notifier.supervisor();
-        let shell = Shell {
-            current: Arc::clone(&self.current),
-            notifier: request.notifier,
-            slot: Arc::new(Slot::new()),
-            stop_timeout: request.stop_timeout,
-        };
-        // Unnamed: ractor's names are global to the process.
-        let spawned = Actor::spawn_linked(None, shell, first, supervisor);
-        match catch::within(request.start_timeout, spawned).await {
-            Some(Ok(_shell)) => Ok(()),
-            Some(Err(error)) => Err(exit_of(error)),
-            None => Err(start_timed_out(request.start_timeout)),
+        let StartRequest { notifier, .. } = request;
+        let told = notifier.clone();
+        let spawned = ShellHandle::spawn(order, notifier, request.bell, request.stop_timeout);
+        match spawned {
+            Ok(shell) => {
+                let former = lock::with(&self.shells, |shells| shells.latest.replace(shell));
+                drop(former);
+            }
+            Err(error) => {
+                let exit = Exit::init_failed(error.to_string());
+                told.exited(request.incarnation, exit);
+            }
         }
+    }
+
+    /// None, and the supervisor is told, if there are to be no more incarnations.
+    fn order(&self, request: &StartRequest, former: Former) -> Option<StartOrder<A>> {
+        let Some(make) = self.make.get() else {
+            request.notifier.exited(request.incarnation, Exit::Killed);
+            return None;
+        };
+        Some(StartOrder {
+            by: Instant::now() + request.start_timeout,
+            former,
+            incarnation: request.incarnation,
+            make,
+        })
     }
 }
 
-impl<A, F> Runnable for ActorChild<A, F>
-where
-    A: Actor,
-    F: Fn() -> (A, A::Arguments) + Send + Sync + 'static,
-{
-    fn start(self: Arc<Self>, request: StartRequest) -> BoxFuture<'static, Result<(), Exit>> {
-        async move { self.start_incarnation(request).await }.boxed()
-    }
-
-    fn end_incarnation(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, Exit> {
-        async move {
-            match self.current.get() {
-                Some(shell) if shell.can_restart() => shell.end_incarnation(shutdown).await,
-                Some(shell) => shell.stop(shutdown).await.exit,
-                None => Exit::Normal,
+impl<A: Actor> Runnable for ActorChild<A> {
+    /// In the latest shell, or in a new one if that has ended or is about to.
+    fn start(self: Arc<Self>, request: StartRequest) {
+        let Some(latest) = self.latest() else {
+            return self.spawn_shell(request, Former::Ended);
+        };
+        if latest.is_open() {
+            let Some(order) = self.order(&request, Former::Ended) else {
+                return;
+            };
+            if latest.run(order) != Ordered::Refused {
+                return;
             }
         }
-        .boxed()
+        // Under the lock, or its end could be missed.
+        let request = lock::with(&self.shells, |shells| {
+            if latest.has_ended() {
+                return Some(request);
+            }
+            shells.next = Some(request);
+            None
+        });
+        if let Some(request) = request {
+            self.spawn_shell(request, latest.as_former());
+        }
     }
 
-    fn stop(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, StopResult> {
-        async move {
-            match self.current.get() {
-                None => StopResult::new(Departure::Stopped, Exit::Normal),
-                Some(shell) => shell.stop(shutdown).await,
+    fn came_up(&self) {
+        let former = lock::with(&self.shells, |shells| {
+            std::mem::replace(&mut shells.up, shells.latest.clone())
+        });
+        drop(former);
+    }
+
+    fn abort_start(&self, incarnation: Incarnation, exit: Exit) {
+        let (latest, waiting) = lock::with(&self.shells, |shells| {
+            (shells.latest.clone(), shells.next.take())
+        });
+        if let Some(request) = waiting {
+            request.notifier.exited(incarnation, former_is_stuck());
+        } else if let Some(shell) = latest {
+            shell.abort(incarnation, exit);
+        }
+    }
+
+    fn end_incarnation(self: Arc<Self>, request: EndRequest) {
+        let (latest, waiting) = lock::with(&self.shells, |shells| {
+            (shells.latest.clone(), shells.next.take())
+        });
+        match latest {
+            Some(shell) if waiting.is_none() && !shell.has_ended() => {
+                shell.end_incarnation(request.incarnation, request.shutdown);
+            }
+            _ => request.notifier.exited(request.incarnation, Exit::Normal),
+        }
+    }
+
+    fn wait(&self) {
+        if let Some(shell) = self.latest() {
+            shell.wait();
+        }
+    }
+
+    fn stop(self: Arc<Self>, request: EndRequest) {
+        let is_left = lock::with(&self.shells, |shells| {
+            shells.next = None;
+            shells.latest.clone().filter(|shell| !shell.has_ended())
+        });
+        match is_left {
+            Some(shell) => shell.stop(request.shutdown),
+            None => {
+                let result = StopResult::new(Departure::Stopped, Exit::Normal);
+                request.notifier.stopped(request.incarnation, result);
             }
         }
-        .boxed()
     }
 
-    fn abandon(&self) {
-        if let Some(shell) = self.current.get() {
-            shell.kill();
-        }
+    fn shell_ended(&self, shell: Incarnation) -> bool {
+        let (is_latest, next) = lock::with(&self.shells, |shells| {
+            let is = |latest: &ShellHandle<A>| latest.number() == shell;
+            let is_latest = shells.latest.as_ref().is_some_and(is);
+            (is_latest, shells.next.take_if(|_| is_latest))
+        });
+        let Some(request) = next else {
+            return is_latest;
+        };
+        let former = self.latest().map_or(Former::Ended, |it| it.as_former());
+        self.spawn_shell(request, former);
+        false
     }
 
     fn gone(self: Arc<Self>) -> BoxFuture<'static, ()> {
         async move {
-            let Some(shell) = self.current.get() else {
-                return;
-            };
-            // What is dropped with it is the user's, so that has a task of its own.
-            let ended = tokio::spawn(async move { shell.wait_ended().await });
-            // An error means that the runtime ends.
-            let _ended = ended.await;
+            if let Some(shell) = self.latest() {
+                shell.ended().await;
+            }
         }
         .boxed()
     }
@@ -127,10 +182,14 @@ where
         self.make.discard();
     }
 
-    /// ractor kills the shells that are linked to a supervisor's actor, but
-    /// spares those that drain.
     fn kill(&self) {
-        self.abandon();
+        let latest = lock::with(&self.shells, |shells| {
+            shells.next = None;
+            shells.latest.clone()
+        });
+        if let Some(shell) = latest {
+            shell.kill();
+        }
     }
 
     fn kind(&self) -> ChildKind {
@@ -138,21 +197,6 @@ where
     }
 
     fn shell(&self) -> Option<ActorCell> {
-        self.current.get().map(|shell| shell.cell())
-    }
-
-    fn shell_exit(&self, shell: ActorId) -> Option<Exit> {
-        let current = self.current.get()?;
-        (current.cell().get_id() == shell).then(|| current.exit())
-    }
-}
-
-fn exit_of(error: SpawnErr) -> Exit {
-    match error {
-        SpawnErr::StartupFailed(error) => match error.downcast::<StartFailed>() {
-            Ok(failed) => failed.0,
-            Err(other) => Exit::init_failed(other.to_string()),
-        },
-        other => Exit::init_failed(other.to_string()),
+        lock::with(&self.shells, |shells| Some(shells.up.as_ref()?.cell()))
     }
 }

@@ -2,27 +2,30 @@
 
 use std::any::Any;
 use std::fmt;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use breakerbox_core::Exit;
-use futures_util::FutureExt;
 use tokio::runtime::Handle;
 
-use super::lifo_slot;
+use super::watchdog;
 
 /// Runs a hook of the user's; an error or a panic becomes an exit.
 pub(super) async fn hook<T, E: fmt::Display>(
     hook: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Exit> {
-    // The user's error is turned into text here, because that may panic as well.
-    let with_text = async { hook.await.map_err(|error| error.to_string()) };
-    match AssertUnwindSafe(with_text).catch_unwind().await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(Exit::error(error)),
-        Err(panic) => Err(Exit::panicked(text_of(panic))),
-    }
+    // The user's error is turned into text here, because that may panic as well; so
+    // may what the hook holds when it is dropped.
+    let mut with_text = pin!(async { hook.await.map_err(|error| error.to_string()) });
+    poll_fn(|context| match call(|| with_text.as_mut().poll(context)) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(done)) => Poll::Ready(done.map_err(Exit::error)),
+        Err(panic) => Poll::Ready(Err(Exit::panicked(panic))),
+    })
+    .await
 }
 
 /// Runs a future of the user's for so long; `None` when it was dropped as too late.
@@ -31,18 +34,14 @@ pub(super) async fn hook<T, E: fmt::Display>(
 pub(super) async fn within<T>(timeout: Duration, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(Some(future));
     let running = future.as_mut().as_pin_mut().expect("it is set above");
-    lifo_slot::flush();
     let done = tokio::time::timeout(timeout, running).await;
-    if done.is_err() {
-        lifo_slot::flush();
-    }
     run_drop(|| future.set(None));
     done.ok()
 }
 
 /// Calls the user's code; a panic becomes its text.
 pub(super) fn call<T>(call: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(call)).map_err(text_of)
+    watchdog::guard(|| catch_unwind(AssertUnwindSafe(call)).map_err(text_of))
 }
 
 /// Drops a value of the user's; a panic is logged.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use breakerbox_core::{OnLimit, RestartIntensity, Strategy};
 
-use super::runnable::Runnable;
 use super::supervisor_child::SupervisorChild;
+use super::tasked::Slow;
 use super::{AddError, ChildError, ChildSpec, Departure, RemoveError, Supervisor, SupervisorSpec};
 
 /// A handle on a set: children of one recipe, added while the program runs.
@@ -88,7 +88,10 @@ impl<T> ChildSet<T> {
     /// When the function that makes the child does.
     pub async fn add(&self, argument: T) -> Result<(), AddError> {
         let mut child = (self.make)(argument);
-        child.policy = child.policy.or_intensity(PER_CHILD, OnLimit::StopChild);
+        child.policy = child
+            .policy
+            .or_intensity(PER_CHILD, OnLimit::StopChild)
+            .side_by_side();
         match self.set.supervisor() {
             Some(supervisor) => supervisor.add(child).await,
             None => Err(AddError::Ended),

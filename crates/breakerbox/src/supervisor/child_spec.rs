@@ -15,6 +15,7 @@ use super::shutdown::Shutdown;
 use super::spec::SupervisorSpec;
 use super::supervisor_child::SupervisorChild;
 use super::task_child::{Ready, TaskChild};
+use super::tasked::Tasked;
 
 /// The recipe of a child: what it is, when it is restarted, how it is stopped.
 #[must_use = "a child is started by the supervisor that it is given to"]
@@ -95,7 +96,7 @@ impl ChildSpec {
             }
             .boxed()
         });
-        Self::new(name.into(), Arc::new(task))
+        Self::new(name.into(), Arc::new(Tasked::new(Arc::new(task))))
     }
 
     /// A [`task`](Self::task) that is up only when it says so.
@@ -117,7 +118,7 @@ impl ChildSpec {
             }
             .boxed()
         });
-        Self::new(name.into(), Arc::new(task))
+        Self::new(name.into(), Arc::new(Tasked::new(Arc::new(task))))
     }
 
     /// A supervisor, so that there is a tree; `make` is called for each start.
@@ -137,7 +138,7 @@ impl ChildSpec {
     }
 
     pub(super) fn of_supervisor(name: Arc<str>, supervisor: Arc<SupervisorChild>) -> Self {
-        Self::new(name, supervisor).shutdown(Shutdown::Within(Duration::MAX))
+        Self::new(name, Arc::new(Tasked::new(supervisor))).shutdown(Shutdown::Within(Duration::MAX))
     }
 
     fn new(name: Arc<str>, runnable: Arc<dyn Runnable>) -> Self {

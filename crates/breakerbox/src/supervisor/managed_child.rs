@@ -1,33 +1,27 @@
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use breakerbox_core::{ChildId, Exit, Incarnation};
-use ractor::{ActorId, ActorRef};
+use breakerbox_core::{Exit, Incarnation};
 use tokio::sync::oneshot;
 
 use super::child_spec::ChildSpec;
 use super::down_hook::DownHook;
 use super::event::EventSender;
-use super::latest_lock::LatestLock;
-use super::message::SupervisorMessage;
 use super::notifier::Notifier;
 use super::published::ChildEntry;
-use super::runnable::{Runnable, StartRequest, StopResult};
+use super::runnable::{EndRequest, StartRequest};
+use super::shell::{Bell, start_timed_out};
 use super::shutdown::KILL_TIMEOUT;
-use super::{AddError, Departure, RemoveError, RestartError, Shutdown, catch, lifo_slot};
-use crate::abort_on_drop::AbortOnDrop;
+use super::{AddError, ChildKind, Departure, RemoveError, RestartError, Shutdown};
+use crate::clock;
 
 /// One child as the supervisor's actor manages it.
-///
-/// Starting and stopping take time, so each is a task of its own. There is one
-/// at a time: a new task aborts the one before it and waits until it is gone.
 pub(super) struct ManagedChild {
     /// Who waits for it to come up.
     pub(super) add_reply: Option<oneshot::Sender<Result<(), AddError>>>,
     pub(super) down_hook: DownHook,
-    /// Its last shell that ended.
-    pub(super) ended_shell: Option<ActorId>,
+    /// When what it was asked for takes too long, and what that is.
+    pub(super) due: Option<(Instant, Due)>,
     pub(super) entry: Arc<ChildEntry>,
     /// Who waits for it to be gone.
     pub(super) remove_replies: Vec<oneshot::Sender<Result<Departure, RemoveError>>>,
@@ -35,12 +29,9 @@ pub(super) struct ManagedChild {
     pub(super) restart_replies: Vec<oneshot::Sender<Result<(), RestartError>>>,
     /// Who waits for it to be down.
     pub(super) stop_replies: Vec<oneshot::Sender<Result<Departure, RemoveError>>>,
-    pub(super) shell: Option<ActorId>,
     pub(super) stage: Stage,
     shutdown: Shutdown,
     start_timeout: Duration,
-    /// Starts or stops it.
-    task: Option<AbortOnDrop>,
 }
 
 /// Whether a child is being stopped.
@@ -49,8 +40,25 @@ pub(super) enum Stage {
     Running,
     /// It was stopped, like this.
     Stopped(Departure),
-    /// A task stops it.
+    /// It was asked to stop.
     Stopping,
+}
+
+/// What a child that blocks its thread may fail to do in time.
+///
+/// An actor that waits ends what takes too long itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Due {
+    /// To end its incarnation.
+    End,
+    /// To be gone, so that it can be started again.
+    Gone,
+    /// To start.
+    Start,
+    /// To give up its start.
+    StartGivenUp,
+    /// To stop.
+    Stop,
 }
 
 impl ManagedChild {
@@ -58,112 +66,82 @@ impl ManagedChild {
         Self {
             add_reply: None,
             down_hook: spec.down_hook,
-            ended_shell: None,
+            due: None,
             entry,
             remove_replies: Vec::new(),
             restart_replies: Vec::new(),
             stop_replies: Vec::new(),
-            shell: None,
             shutdown: spec.shutdown,
             stage: Stage::Running,
             start_timeout: spec.start_timeout,
-            task: None,
         }
     }
 
-    /// Starts an incarnation in a task, which notifies the supervisor.
+    /// Starts an incarnation, which notifies the supervisor.
     pub(super) fn start(
         &mut self,
-        child: ChildId,
         incarnation: Incarnation,
-        supervisor: &ActorRef<SupervisorMessage>,
+        notifier: Notifier,
+        bell: &Arc<Bell>,
         events: &EventSender,
     ) {
-        let notifier = Notifier::new(child, supervisor.clone());
-        let request = StartRequest {
+        self.stage = Stage::Running;
+        self.set_due(Due::Start, self.start_timeout);
+        Arc::clone(self.entry.runnable()).start(StartRequest {
+            bell: Arc::clone(bell),
             events: events.below(self.entry.name()),
             incarnation,
-            notifier: notifier.clone(),
+            notifier,
             start_timeout: self.start_timeout,
             stop_timeout: self.shutdown.timeout(),
-        };
-        let runnable = Arc::clone(self.entry.runnable());
-        let (lock, number) = self.next_number();
-        self.stage = Stage::Running;
-        self.task = Some(AbortOnDrop::spawn(async move {
-            let Some(_guard) = lock.lock(number).await else {
-                return;
-            };
-            if let Err(exit) = started(runnable, request).await {
-                notifier.exited(incarnation, exit);
-            }
-        }));
+        });
     }
 
-    /// Ends its incarnation in a task, which notifies the supervisor.
-    pub(super) fn end_incarnation(
-        &mut self,
-        child: ChildId,
-        incarnation: Incarnation,
-        supervisor: &ActorRef<SupervisorMessage>,
-    ) {
-        drop(self.task.take());
-        let notifier = Notifier::new(child, supervisor.clone());
-        let runnable = Arc::clone(self.entry.runnable());
-        let shutdown = self.shutdown;
-        let (lock, number) = self.next_number();
-        self.task = Some(AbortOnDrop::spawn(async move {
-            let Some(_guard) = lock.lock(number).await else {
-                return;
-            };
-            let exit = runnable.end_incarnation(shutdown).await;
-            notifier.exited(incarnation, exit);
-        }));
+    /// Gives up a start that takes too long.
+    pub(super) fn abort_start(&mut self, incarnation: Incarnation) {
+        self.set_due(Due::StartGivenUp, KILL_TIMEOUT);
+        let exit = self.start_timed_out();
+        self.entry.runnable().abort_start(incarnation, exit);
     }
 
-    /// Stops it in a task, which sends a [`SupervisorMessage::Stopped`].
-    pub(super) fn stop(
-        &mut self,
-        child: ChildId,
-        incarnation: Incarnation,
-        supervisor: &ActorRef<SupervisorMessage>,
-    ) {
-        let supervisor = supervisor.clone();
-        let stopped = self.stopped();
+    /// It is stuck, and is to be started again once it is gone.
+    pub(super) fn await_gone(&mut self) {
+        self.due = Some((clock::after(self.start_timeout), Due::Gone));
+    }
+
+    pub(super) fn start_timed_out(&self) -> Exit {
+        start_timed_out(self.start_timeout)
+    }
+
+    /// Ends its incarnation, which notifies the supervisor.
+    pub(super) fn end_incarnation(&mut self, incarnation: Incarnation, notifier: Notifier) {
+        let patience = self.shutdown.timeout().saturating_add(KILL_TIMEOUT);
+        self.set_due(Due::End, patience);
+        let request = self.end_request(incarnation, notifier);
+        Arc::clone(self.entry.runnable()).end_incarnation(request);
+    }
+
+    /// Stops it; the supervisor is notified.
+    pub(super) fn stop(&mut self, incarnation: Incarnation, notifier: Notifier) {
         self.stage = Stage::Stopping;
-        self.task = Some(AbortOnDrop::spawn(async move {
-            let message = SupervisorMessage::Stopped(child, incarnation, stopped.await);
-            let _supervisor_ended = supervisor.cast(message);
-        }));
+        let patience = self.shutdown.timeout().saturating_add(KILL_TIMEOUT);
+        self.set_due(Due::Stop, patience);
+        let request = self.end_request(incarnation, notifier);
+        Arc::clone(self.entry.runnable()).stop(request);
     }
 
-    /// Aborts the task that runs; the future stops the child.
-    pub(super) fn stopped(&mut self) -> impl Future<Output = StopResult> + Send + use<> {
-        drop(self.task.take());
-        let runnable = Arc::clone(self.entry.runnable());
-        let shutdown = self.shutdown;
-        let (lock, number) = self.next_number();
-        async move {
-            match tokio::time::timeout(KILL_TIMEOUT, lock.lock(number)).await {
-                Ok(Some(_guard)) => runnable.stop(shutdown).await,
-                // A later task took over, and will answer.
-                Ok(None) => std::future::pending().await,
-                Err(_) => {
-                    runnable.abandon();
-                    StopResult::new(Departure::Stuck, Exit::Killed)
-                }
-            }
+    const fn end_request(&self, incarnation: Incarnation, notifier: Notifier) -> EndRequest {
+        EndRequest {
+            incarnation,
+            notifier,
+            shutdown: self.shutdown,
         }
     }
 
-    fn next_number(&self) -> (Arc<LatestLock>, u64) {
-        let lock = self.entry.lock();
-        (Arc::clone(lock), lock.next_number())
-    }
-
-    /// How its present shell ended, if it has.
-    pub(super) fn shell_exit(&self) -> Option<Exit> {
-        self.entry.runnable().shell_exit(self.ended_shell?)
+    /// A task that starts or stops the child minds the time itself.
+    fn set_due(&mut self, due: Due, within: Duration) {
+        let minds_itself = self.entry.runnable().kind() != ChildKind::Actor;
+        self.due = (!minds_itself).then(|| (clock::after(within), due));
     }
 
     /// Tells whoever waits for it to come up that it did not.
@@ -223,11 +201,4 @@ impl ManagedChild {
             self.entry.runnable().kill();
         }
     }
-}
-
-/// Starts an incarnation; a panic on the way is its exit.
-async fn started(runnable: Arc<dyn Runnable>, request: StartRequest) -> Result<(), Exit> {
-    lifo_slot::flush();
-    let started = async move { Ok::<_, Infallible>(runnable.start(request).await) };
-    catch::hook(started).await?
 }

@@ -1,8 +1,10 @@
-use breakerbox_core::{ChildId, Exit, Incarnation};
-use ractor::{ActorCell, ActorRef};
+use std::sync::Arc;
 
-use super::lifo_slot;
-use super::message::SupervisorMessage;
+use breakerbox_core::{ChildId, Exit, Incarnation};
+use ractor::ActorCell;
+
+use super::inbox::{Inbox, Notice};
+use super::runnable::StopResult;
 
 /// Tells the supervisor when an incarnation of one child has started or ended.
 ///
@@ -10,29 +12,42 @@ use super::message::SupervisorMessage;
 #[derive(Clone)]
 pub(super) struct Notifier {
     child: ChildId,
-    supervisor: ActorRef<SupervisorMessage>,
+    inbox: Arc<Inbox>,
 }
 
 impl Notifier {
-    pub(super) const fn new(child: ChildId, supervisor: ActorRef<SupervisorMessage>) -> Self {
-        Self { child, supervisor }
+    pub(super) const fn new(child: ChildId, inbox: Arc<Inbox>) -> Self {
+        Self { child, inbox }
     }
 
     pub(super) fn started(&self, incarnation: Incarnation) {
-        self.send(SupervisorMessage::Started(self.child, incarnation));
+        self.inbox.leave(Notice::Started(self.child, incarnation));
     }
 
     pub(super) fn exited(&self, incarnation: Incarnation, exit: Exit) {
-        self.send(SupervisorMessage::Exited(self.child, incarnation, exit));
+        self.inbox
+            .leave(Notice::Exited(self.child, incarnation, exit));
+    }
+
+    /// What was to be stopped has been.
+    pub(super) fn stopped(&self, incarnation: Incarnation, result: StopResult) {
+        self.inbox
+            .leave(Notice::Stopped(self.child, incarnation, result));
+    }
+
+    /// A shell has ended, which is known by the incarnation that it was made for.
+    pub(super) fn shell_ended(&self, shell: Incarnation, result: StopResult) {
+        self.inbox
+            .leave(Notice::ShellEnded(self.child, shell, result));
+    }
+
+    /// What the supervisor is told.
+    pub(super) const fn inbox(&self) -> &Arc<Inbox> {
+        &self.inbox
     }
 
     /// The actor that a child's shell is linked to.
     pub(super) fn supervisor(&self) -> ActorCell {
-        self.supervisor.get_cell()
-    }
-
-    fn send(&self, message: SupervisorMessage) {
-        let _supervisor_ended = self.supervisor.cast(message);
-        lifo_slot::flush();
+        self.inbox.actor()
     }
 }

@@ -209,7 +209,8 @@ impl Publisher {
     }
 
     /// Keeps a child that departed stuck in mind until it has ended.
-    pub(super) fn keep_stuck(&self, stuck: &Arc<ChildEntry>) {
+    /// Then it is said to be gone.
+    pub(super) fn keep_stuck(&self, stuck: &Arc<ChildEntry>, gone: impl FnOnce() + Send + 'static) {
         let (published, stuck) = (Arc::clone(&self.published), Arc::clone(stuck));
         lock::with(&published.inner, |inner| {
             if !contains(&inner.stuck, &stuck) {
@@ -219,6 +220,7 @@ impl Publisher {
         tokio::spawn(async move {
             stuck.gone().await;
             published.forget_stuck(&stuck);
+            gone();
         });
     }
 }

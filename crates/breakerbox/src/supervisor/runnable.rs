@@ -2,36 +2,47 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use breakerbox_core::{Exit, Incarnation};
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use ractor::{ActorCell, ActorId};
+use ractor::ActorCell;
 
 use super::event::EventSender;
 use super::notifier::Notifier;
+use super::shell::Bell;
 use super::{ChildKind, Departure, Shutdown, Stopped, Supervisor};
 
 /// What a supervisor starts and stops, whatever its kind and its types.
 ///
-/// Calls of `start` and `stop` do not overlap; `ManagedChild` takes care of that.
+/// The supervisor's actor calls it, so nothing here waits or runs what is the
+/// user's. What is asked for is answered by the notifier.
 pub(super) trait Runnable: Send + Sync + 'static {
     /// Starts an incarnation, and notifies the supervisor once it is up.
     ///
-    /// Returns the exit when it did not come up; a later exit goes to the
-    /// notifier.
-    fn start(self: Arc<Self>, request: StartRequest) -> BoxFuture<'static, Result<(), Exit>>;
+    /// It may be told instead that the incarnation has exited: it did not come up.
+    fn start(self: Arc<Self>, request: StartRequest);
+
+    /// The incarnation that was started last is up.
+    fn came_up(&self) {}
+
+    /// Lets nothing come of a start, which then exits like this.
+    fn abort_start(&self, _incarnation: Incarnation, _exit: Exit) {}
 
     /// Ends the incarnation that runs; its address stays, if it has one.
-    fn end_incarnation(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, Exit> {
-        async move { self.stop(shutdown).await.exit }.boxed()
-    }
+    ///
+    /// The notifier is told that it has exited.
+    fn end_incarnation(self: Arc<Self>, request: EndRequest);
+
+    /// Tells what waits for its restart that there is none soon.
+    fn wait(&self) {}
 
     /// Stops whatever runs, and all that is left of it.
-    fn stop(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, StopResult>;
-
-    /// Lets nothing come of a start that is stuck in blocking code.
     ///
-    /// It ends where it awaits next; what it was to start something in ends now.
-    fn abandon(&self) {}
+    /// The notifier is told that it has stopped, or that its shell has ended.
+    fn stop(self: Arc<Self>, request: EndRequest);
+
+    /// Notes the end of a shell; false if a later one has been asked for meanwhile.
+    fn shell_ended(&self, _shell: Incarnation) -> bool {
+        true
+    }
 
     /// Waits until nothing is left of what was stopped or killed.
     fn gone(self: Arc<Self>) -> BoxFuture<'static, ()>;
@@ -45,13 +56,8 @@ pub(super) trait Runnable: Send + Sync + 'static {
     /// What it is.
     fn kind(&self) -> ChildKind;
 
-    /// Its latest shell, once there was one; only an actor has one.
+    /// Its latest shell that has been up; only an actor has one.
     fn shell(&self) -> Option<ActorCell> {
-        None
-    }
-
-    /// How this shell ended, if it is the latest one.
-    fn shell_exit(&self, _shell: ActorId) -> Option<Exit> {
         None
     }
 
@@ -81,6 +87,7 @@ impl StopResult {
 
 /// How an incarnation is to be started.
 pub(super) struct StartRequest {
+    pub(super) bell: Arc<Bell>,
     /// Where the supervisor tells what happens.
     pub(super) events: EventSender,
     pub(super) incarnation: Incarnation,
@@ -91,13 +98,24 @@ pub(super) struct StartRequest {
     pub(super) stop_timeout: Duration,
 }
 
+/// How an incarnation is to be ended.
+pub(super) struct EndRequest {
+    pub(super) incarnation: Incarnation,
+    pub(super) notifier: Notifier,
+    pub(super) shutdown: Shutdown,
+}
+
 impl StartRequest {
     /// Waits until the former incarnation is gone, for as long as a start may take.
     ///
     /// Two never overlap; but who waits without a bound fails without a trace.
     pub(super) async fn after<T>(&self, gone: impl Future<Output = T>) -> Result<T, Exit> {
         let waited = tokio::time::timeout(self.start_timeout, gone).await;
-        waited
-            .map_err(|_late| Exit::init_failed("its former incarnation is stuck in blocking code"))
+        waited.map_err(|_late| former_is_stuck())
     }
+}
+
+/// The exit of an incarnation that would have had to start beside a former one.
+pub(super) fn former_is_stuck() -> Exit {
+    Exit::init_failed("its former incarnation is stuck in blocking code")
 }

@@ -3,238 +3,228 @@
 //! A ractor actor that crashes is gone: its `ActorRef` is dead and its mailbox
 //! lost with it, so every caller needs a way to find the next one. The shell is
 //! a ractor actor with the user's message type that passes every callback on to
-//! the incarnation in its [`Slot`]. An error or a panic there empties the slot
-//! and is reported to the supervisor, which decides when it is filled again.
+//! the incarnation that it holds. An error or a panic there ends the incarnation
+//! and is reported to the supervisor, which orders the shell to start the next one.
 //!
 //! # Invariants
 //!
-//! 1. The message that an incarnation failed on is dropped, never replayed; all
-//!    others wait in the mailbox for the next one, in their order.
-//! 2. A crash is reported once nothing of the incarnation is left: its state is
+//! 1. Nobody but the shell's own task runs, holds or drops an incarnation.
+//! 2. The message that an incarnation failed on is dropped, never replayed; all
+//!    others wait for the next one, in their order.
+//! 3. An exit is reported once nothing of the incarnation is left: its state is
 //!    dropped and the actors linked to it have ended.
-//! 3. An incarnation never receives a supervision event of an actor that was
+//! 4. An incarnation never receives a supervision event of an actor that was
 //!    linked to a former one.
+//! 5. The shell waits in a callback only for what comes at once; everything that
+//!    may take longer it awaits in its mailbox, so ractor's `stop` reaches it.
 
+mod bell;
+mod control;
 mod handle;
 mod incarnation;
-mod interrupt;
+mod life;
 mod linked;
-mod slot;
+mod waiting;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use breakerbox_core::{Exit, Incarnation};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
-use tokio::sync::watch;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
 
-use super::lifo_slot;
 use super::notifier::Notifier;
-pub(super) use handle::{CurrentShell, ShellHandle, start_timed_out};
-use incarnation::ActorIncarnation;
-#[cfg(test)]
-pub(super) use linked::Boundary;
-use linked::Origin;
-pub(super) use slot::Slot;
-use slot::{SlotGuard, SlotState};
+use crate::lock;
+pub(super) use bell::Bell;
+use bell::Origin;
+pub(super) use control::EndOrder;
+pub(super) use control::Ordered;
+use control::{Control, Order};
+pub(super) use handle::ShellHandle;
+use life::Life;
 
 /// What stays of a child when its incarnation ends: address, id and mailbox.
 pub(super) struct Shell<A: Actor> {
-    pub(super) current: Arc<CurrentShell<A>>,
-    pub(super) notifier: Notifier,
-    pub(super) slot: Arc<Slot<A>>,
-    /// How long linked actors have to stop when the incarnation has ended.
-    pub(super) stop_timeout: Duration,
+    bell: Arc<Bell>,
+    control: Arc<Control<A>>,
+    /// Taken out while a callback runs. It is not ractor's state of the actor, as
+    /// ractor sends that to the supervisor when the shell is killed: then what is
+    /// the user's would be dropped there.
+    life: Mutex<Option<Box<Life<A>>>>,
+    notifier: Notifier,
+    /// How long linked actors have to stop when the incarnation has crashed.
+    stop_timeout: Duration,
+    /// The last field, as everything else is gone when this is.
+    alive: Arc<Alive<A>>,
 }
 
-/// What a shell's first incarnation is started from.
-pub(super) struct FirstIncarnation<A: Actor> {
-    pub(super) actor: A,
-    pub(super) arguments: A::Arguments,
+/// How an incarnation is to be started.
+pub(super) struct StartOrder<A: Actor> {
+    /// When it must be up.
+    pub(super) by: Instant,
+    /// How an incarnation before it ended; a kill may have left actors of it behind.
+    pub(super) former: Former,
     pub(super) incarnation: Incarnation,
+    pub(super) make: Arc<Make<A>>,
+}
+
+/// Makes the actor of an incarnation, and its arguments.
+pub(super) type Make<A> = dyn Fn() -> (A, <A as Actor>::Arguments) + Send + Sync;
+
+/// What is known of the incarnation before one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Former {
+    /// It has ended with everything that it had linked, or there was none.
+    Ended,
+    /// It was killed: ractor kills what was linked to it, and tells nobody when
+    /// that has ended.
+    Killed,
 }
 
 #[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl<A: Actor> Actor for Shell<A> {
     type Msg = A::Msg;
-    type State = ShellState;
-    type Arguments = FirstIncarnation<A>;
+    type State = ();
+    type Arguments = StartOrder<A>;
 
-    /// Reports the start from in here, so that it comes before any report of an
-    /// exit.
     async fn pre_start(
         &self,
         myself: ActorRef<A::Msg>,
-        first: FirstIncarnation<A>,
-    ) -> Result<ShellState, ActorProcessingErr> {
-        let number = first.incarnation;
-        let started = ActorIncarnation::start(first.actor, first.arguments, number, &myself);
-        let incarnation = started.await.map_err(StartFailed)?;
-        // A start that blocked its thread may have been given up meanwhile.
-        tokio::task::yield_now().await;
-        self.slot.fill(&mut self.slot.lock().await, incarnation);
-        let handle = ShellHandle::new(myself, Arc::clone(&self.slot));
-        self.current.set(handle);
-        self.notifier.started(number);
-        Ok(ShellState {
-            first: number,
-            formers: self.slot.formers(),
-            is_announced: false,
-            slot_state: self.slot.subscribe(),
-        })
+        first: StartOrder<A>,
+    ) -> Result<(), ActorProcessingErr> {
+        let mut life = Box::new(Life::new(first.incarnation));
+        let started = self.start_incarnation(&myself, &mut life, &first).await;
+        if let Err(exit) = started {
+            self.control.set_over();
+            self.control.set_exit(exit);
+            self.hold_until_gone(life.left);
+            return Err("the supervisor has been told why".into());
+        }
+        self.keep(life);
+        Ok(())
     }
 
     async fn post_start(
         &self,
         myself: ActorRef<A::Msg>,
-        state: &mut ShellState,
+        (): &mut (),
     ) -> Result<(), ActorProcessingErr> {
-        let mut guard = self.slot.lock().await;
-        // Who started a later one has run its `post_start`.
-        if let Some(incarnation) = guard.as_mut()
-            && incarnation.number() == state.first
-        {
-            let callback = incarnation.post_start(&myself);
-            let run = self.slot.interrupt().run(callback).await;
-            self.clear_on_failure(run, guard, myself).await;
-        }
-        Ok(())
+        let mut life = self.take_life();
+        let run = self.come_up(&myself, &mut life).await;
+        let finished = self.finish(&myself, life, run).await;
+        self.notifier.inbox().expect_shell();
+        finished
     }
 
     async fn handle(
         &self,
         myself: ActorRef<A::Msg>,
         message: A::Msg,
-        state: &mut ShellState,
+        (): &mut (),
     ) -> Result<(), ActorProcessingErr> {
-        state.share_announcement();
-        let Some(mut guard) = self.slot.lock_filled(&mut state.slot_state).await else {
-            return Ok(());
+        let mut life = self.take_life();
+        let run = match life.running(self.control.enter()) {
+            Some(incarnation) => {
+                let callback = incarnation.handle(&myself, message);
+                self.control.run(callback).await
+            }
+            None => {
+                life.waiting.push(message);
+                Ok(())
+            }
         };
-        if let Some(incarnation) = guard.as_mut() {
-            let callback = incarnation.handle(&myself, message);
-            let run = self.slot.interrupt().run(callback).await;
-            self.clear_on_failure(run, guard, myself).await;
-        }
-        Ok(())
+        self.finish(&myself, life, run).await
     }
 
     async fn handle_supervisor_evt(
         &self,
         myself: ActorRef<A::Msg>,
         event: SupervisionEvent,
-        state: &mut ShellState,
+        (): &mut (),
     ) -> Result<(), ActorProcessingErr> {
-        state.share_announcement();
-        let origin = Origin::of(&event);
-        if let Origin::Boundary(ended) = origin {
-            state.pass_boundary(ended);
-            return Ok(());
+        let mut life = self.take_life();
+        let _has_order = self.control.enter();
+        match Origin::of(&event) {
+            Origin::Bell => {}
+            Origin::Mark => life.pass_mark(),
+            Origin::User => life.receive(event),
         }
-        // It may become a former one's while this waits.
-        let is_formers =
-            |slot: &Slot<A>| origin == Origin::Linked && state.formers != slot.formers();
-        if is_formers(&self.slot) {
-            return Ok(());
-        }
-        let Some(mut guard) = self.slot.lock_filled(&mut state.slot_state).await else {
-            return Ok(());
-        };
-        if let Some(incarnation) = guard.as_mut()
-            && !is_formers(&self.slot)
-        {
-            let callback = incarnation.handle_supervisor_evt(&myself, event);
-            let run = self.slot.interrupt().run(callback).await;
-            self.clear_on_failure(run, guard, myself).await;
-        }
-        Ok(())
+        self.finish(&myself, life, Ok(())).await
     }
 
     async fn post_stop(
         &self,
         myself: ActorRef<A::Msg>,
-        state: &mut ShellState,
+        (): &mut (),
     ) -> Result<(), ActorProcessingErr> {
-        state.share_announcement();
-        self.slot.close();
-        let mut guard = self.slot.lock().await;
-        let exit = match guard.as_mut() {
-            None => Exit::Normal,
-            Some(incarnation) => {
-                let run = incarnation.post_stop(&myself).await;
-                run.err().unwrap_or(Exit::Normal)
-            }
-        };
-        drop(self.slot.clear(&mut guard));
-        linked::stop_all(&myself, self.stop_timeout).await;
-        self.slot.set_shell_exit(exit);
+        let mut life = self.take_life();
+        Box::pin(self.end(&myself, &mut life)).await;
         Ok(())
     }
 }
 
 impl<A: Actor> Shell<A> {
-    /// Empties the slot when a hook of the incarnation failed, and reports that.
-    async fn clear_on_failure(
+    /// Ends a callback, unless there is more to do than to wait for the next message.
+    async fn finish(
         &self,
+        myself: &ActorRef<A::Msg>,
+        mut life: Box<Life<A>>,
         run: Result<(), Exit>,
-        mut guard: SlotGuard<'_, A>,
-        myself: ActorRef<A::Msg>,
-    ) {
-        let Err(exit) = run else { return };
-        let Some(incarnation) = self.slot.clear(&mut guard) else {
-            return;
-        };
-        let number = incarnation.number();
-        // Under the lock: who waits for that starts the next incarnation.
-        drop(incarnation);
-        linked::end_with_incarnation(&myself, &self.slot, self.stop_timeout).await;
-        drop(guard);
-        self.notifier.exited(number, exit);
+    ) -> Result<(), ActorProcessingErr> {
+        if run.is_err() || life.waits() || !self.control.leave() {
+            Box::pin(self.go_on(myself, &mut life, run)).await;
+        }
+        self.keep(life);
+        Ok(())
+    }
+
+    fn take_life(&self) -> Box<Life<A>> {
+        let life = lock::with(&self.life, Option::take);
+        life.expect("ractor runs one callback after another, and each puts it back")
+    }
+
+    fn keep(&self, life: Box<Life<A>>) {
+        lock::with(&self.life, |kept| *kept = Some(life));
     }
 }
 
-/// A shell that was killed runs no `post_stop`, and whoever holds a handle
-/// on the child holds its slot too: so what is left in it is dropped here.
+/// Where the shell was killed between two callbacks, something of it is left.
+///
+/// ractor has just told the supervisor, and what is the user's may block: so that is
+/// dropped by a task of its own.
 impl<A: Actor> Drop for Shell<A> {
     fn drop(&mut self) {
-        // ractor has just told the supervisor, and here the user's state is dropped.
-        lifo_slot::flush();
-        self.slot.close_and_clear();
-    }
-}
-
-pub(super) struct ShellState {
-    /// The incarnation that it was started with.
-    first: Incarnation,
-    /// The incarnations of whose actors no event is left in the mailbox.
-    formers: u64,
-    is_announced: bool,
-    slot_state: watch::Receiver<SlotState>,
-}
-
-impl ShellState {
-    /// Of two boundaries the later one may come first, and holds.
-    fn pass_boundary(&mut self, ended: Option<u64>) {
-        self.formers = self.formers.max(ended.unwrap_or(0));
-    }
-
-    /// Called before the first callback after ractor has announced the start.
-    fn share_announcement(&mut self) {
-        if !self.is_announced {
-            self.is_announced = true;
-            lifo_slot::flush();
+        let Some(life) = lock::with(&self.life, Option::take) else {
+            return;
+        };
+        let alive = Arc::clone(&self.alive);
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(async move {
+                drop(life);
+                drop(alive);
+            })),
+            Err(_outside) => drop(life),
         }
     }
 }
 
-/// A first incarnation that did not come up, in the form of a ractor error.
-#[derive(Debug)]
-pub(super) struct StartFailed(pub(super) Exit);
+/// Reports the end of a shell when it is dropped, and what has to be gone before.
+struct Alive<A: Actor> {
+    control: Arc<Control<A>>,
+    notifier: Notifier,
+    /// The incarnation that the shell was made for, by which it is known.
+    number: Incarnation,
+}
 
-impl std::fmt::Display for StartFailed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+impl<A: Actor> Drop for Alive<A> {
+    fn drop(&mut self) {
+        let result = self.control.set_ended();
+        self.notifier.shell_ended(self.number, result);
     }
 }
 
-impl std::error::Error for StartFailed {}
+/// The exit of an incarnation that did not come up in time.
+pub(super) fn start_timed_out(timeout: Duration) -> Exit {
+    Exit::init_failed(format!("it did not start within {timeout:?}"))
+}

@@ -1,39 +1,53 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 
 use breakerbox_core::{
     ChildId, ChildStatus, Directive, Ending, Exit, Incarnation, Phase, Supervision,
 };
-use ractor::{ActorId, ActorRef};
+use ractor::ActorRef;
 
 use super::actor::SupervisorArguments;
 use super::catch;
 use super::event::EventSender;
-use super::managed_child::{ManagedChild, Stage};
+use super::inbox::{Inbox, Notice};
+use super::managed_child::{Due, ManagedChild, Stage};
 use super::message::SupervisorMessage;
+use super::notifier::Notifier;
 use super::published::{ChildEntry, Publisher};
 use super::report::ReportBuilder;
-use super::runnable::StopResult;
+use super::runnable::{StopResult, former_is_stuck};
+use super::shell::Bell;
 use super::timer::Timer;
+use super::watchdog::Minded;
 use super::{ChildSpec, Departure};
 use crate::clock;
 
 mod commands;
 mod shutdown;
 
+use shutdown::EndStage;
+
 /// The state of a supervisor's actor: its children and what is decided of them.
 ///
-/// When it is dropped before [`shutdown`](Self::shutdown), the actor was killed:
-/// then ractor kills the children, and everybody who waits gets an answer.
+/// When it is dropped before the end is complete, the actor was killed: then the
+/// children are killed too, and everybody who waits gets an answer.
 pub(super) struct SupervisorState {
+    bell: Arc<Bell>,
     children: HashMap<ChildId, ManagedChild>,
+    /// When what a child was asked for takes too long.
+    dues: BTreeSet<(Instant, ChildId)>,
+    end: EndStage,
     events: EventSender,
+    inbox: Arc<Inbox>,
     /// The most children at a time, in a set.
     maximum: Option<usize>,
+    _minded: Option<Minded>,
     myself: ActorRef<SupervisorMessage>,
     publisher: Publisher,
     report: ReportBuilder,
-    shells: HashMap<ActorId, ChildId>,
+    /// Those that had been stuck before the end began.
+    stuck_before: Vec<Arc<ChildEntry>>,
     supervision: Supervision,
     timer: Timer,
 }
@@ -46,13 +60,18 @@ impl SupervisorState {
     ) -> Self {
         let name = Arc::clone(arguments.publisher.name());
         let mut state = Self {
+            bell: Arc::default(),
             children: HashMap::new(),
+            dues: BTreeSet::new(),
+            end: EndStage::NotYet,
             events: arguments.events.named(name),
+            inbox: Inbox::of(myself.clone()),
             maximum: arguments.maximum,
+            _minded: Minded::current(),
             myself,
             publisher: arguments.publisher,
             report: ReportBuilder::new(arguments.booted),
-            shells: HashMap::new(),
+            stuck_before: Vec::new(),
             supervision: arguments.supervision,
             timer: Timer::default(),
         };
@@ -67,26 +86,49 @@ impl SupervisorState {
     pub(super) fn handle(&mut self, message: SupervisorMessage) {
         match message {
             SupervisorMessage::Add(spec, reply) => self.add(spec, reply),
-            SupervisorMessage::Deadline => {
-                self.timer.clear();
-                self.supervision.handle_deadline(clock::now());
-            }
-            SupervisorMessage::Exited(child, incarnation, exit) => {
-                self.exited(child, incarnation, &exit);
-            }
+            SupervisorMessage::Look => return self.look(),
             SupervisorMessage::Remove(name, reply) => self.remove(&name, reply),
             SupervisorMessage::RemoveThis(name, child, reply) => {
                 self.remove_this(&name, &child, reply);
             }
             SupervisorMessage::Restart(name, reply) => self.restart(&name, reply),
-            SupervisorMessage::ShellEnded(shell) => self.shell_ended(shell),
-            SupervisorMessage::Started(child, incarnation) => self.started(child, incarnation),
             SupervisorMessage::Stop(name, reply) => self.stop(&name, reply),
-            SupervisorMessage::Stopped(child, incarnation, result) => {
+        }
+        self.run_directives();
+    }
+
+    pub(super) fn saw_shell(&self) {
+        self.inbox.saw_shell();
+    }
+
+    /// Handles what has happened, and carries out what is decided of it.
+    pub(super) fn look(&mut self) {
+        for notice in self.inbox.take(AT_ONCE) {
+            self.handle_notice(notice);
+            self.run_directives();
+        }
+        if !self.inbox.is_empty() {
+            self.inbox.look_again();
+        }
+    }
+
+    fn handle_notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Continue => {}
+            Notice::Deadline => {
+                self.timer.clear();
+                self.supervision.handle_deadline(clock::now());
+                self.handle_dues();
+            }
+            Notice::Exited(child, incarnation, exit) => self.exited(child, incarnation, &exit),
+            Notice::Gone(child, incarnation) => self.gone(child, incarnation),
+            Notice::ShellEnded(child, shell, result) => self.shell_ended(child, shell, result),
+            Notice::Started(child, incarnation) => self.started(child, incarnation),
+            Notice::StillStuck(stuck) => self.complete_end(stuck),
+            Notice::Stopped(child, incarnation, result) => {
                 self.stopped(child, incarnation, result);
             }
         }
-        self.run_directives();
     }
 
     fn insert(&mut self, spec: ChildSpec) -> Option<&mut ManagedChild> {
@@ -108,20 +150,14 @@ impl SupervisorState {
             return;
         };
         self.publisher.forget_stuck(&managed.entry);
-        if let Some(shell) = managed.entry.shell() {
-            managed.shell = Some(shell.get_id());
-            // The end of one that has ended already is not reported again.
-            if managed.ended_shell != managed.shell {
-                self.shells.insert(shell.get_id(), child);
-            }
-        }
+        managed.entry.runnable().came_up();
+        self.forget_due(child);
         // Published before it is answered: who is answered may look.
         self.publish(child);
         if let Some(managed) = self.children.get_mut(&child) {
             managed.reply_started();
         }
         self.send_event(child, EventSender::started);
-        self.exited_with_shell(child, incarnation);
     }
 
     fn exited(&mut self, child: ChildId, incarnation: Incarnation, exit: &Exit) {
@@ -137,6 +173,7 @@ impl SupervisorState {
         if !self.children.get(&child).is_some_and(is_running) {
             return;
         }
+        self.forget_due(child);
         let was_starting = self.is_current(&[Phase::Starting], child, incarnation);
         self.send_event(child, |events, name, _| {
             events.exited(name, incarnation, exit.clone());
@@ -149,89 +186,158 @@ impl SupervisorState {
         {
             managed.reply_restart_failed(exit);
         }
-    }
-
-    /// A shell ended, and the incarnation in it with it.
-    ///
-    /// While a child starts, it is not known whether it does so in this shell;
-    /// `started` finds that out.
-    fn shell_ended(&mut self, shell: ActorId) {
-        let Some(child) = self.shells.remove(&shell) else {
-            return;
-        };
-        if let (Some(managed), Some(status)) = (
-            self.children.get_mut(&child),
-            self.supervision.status(child),
-        ) {
-            managed.ended_shell = Some(shell);
-            let incarnation = status.incarnation;
-            if status.phase == Phase::Up {
-                self.exited_with_shell(child, incarnation);
-            }
+        let is_restarted = self.is_current(&[Phase::Starting], child, incarnation.next());
+        if !is_restarted && let Some(managed) = self.children.get(&child) {
+            managed.entry.runnable().wait();
         }
     }
 
-    /// Takes the end of a child's shell, if that has ended, as its exit.
-    fn exited_with_shell(&mut self, child: ChildId, incarnation: Incarnation) {
-        let exit = self.children.get(&child).and_then(ManagedChild::shell_exit);
-        if let Some(exit) = exit {
-            self.exited(child, incarnation, &exit);
+    /// A shell ended, and the incarnation in it with it.
+    fn shell_ended(&mut self, child: ChildId, shell: Incarnation, result: StopResult) {
+        let (Some(managed), Some(status)) = (
+            self.children.get_mut(&child),
+            self.supervision.status(child),
+        ) else {
+            return;
+        };
+        let incarnation = status.incarnation;
+        if !managed.entry.runnable().shell_ended(shell) {
+            return;
+        }
+        match managed.stage {
+            Stage::Running => self.exited(child, incarnation, &result.exit),
+            Stage::Stopping => self.stopped(child, incarnation, result),
+            // It was stuck, and that has been said.
+            Stage::Stopped(_) => self.gone(child, incarnation),
         }
     }
 
     fn stopped(&mut self, child: ChildId, incarnation: Incarnation, result: StopResult) {
-        let StopResult {
-            departure, exit, ..
-        } = result;
-        if let Some(managed) = self.children.get_mut(&child) {
-            managed.stage = Stage::Stopped(departure);
-            if departure == Departure::Stuck {
-                self.publisher.keep_stuck(&managed.entry);
-            }
-            let shell = managed.shell.take();
-            shell.and_then(|shell| self.shells.remove(&shell));
+        let Some(managed) = self.children.get_mut(&child) else {
+            return;
+        };
+        if !matches!(managed.stage, Stage::Stopping) {
+            return;
         }
-        self.supervision
-            .exited(child, incarnation, exit, clock::now());
+        managed.stage = Stage::Stopped(result.departure);
+        if self.end != EndStage::NotYet {
+            self.report
+                .stopped(Arc::clone(managed.entry.name()), &result);
+        }
+        if result.departure == Departure::Stuck {
+            let inbox = Arc::clone(&self.inbox);
+            let gone = move || inbox.leave(Notice::Gone(child, incarnation));
+            self.publisher.keep_stuck(&managed.entry, gone);
+            self.supervision.stuck(child, incarnation, clock::now());
+        } else {
+            let exit = result.exit;
+            self.supervision
+                .exited(child, incarnation, exit, clock::now());
+        }
+        self.forget_due(child);
         self.publish(child);
     }
 
-    /// Carries out what was decided, and sets the timer for the next deadline.
-    fn run_directives(&mut self) {
-        while let Some(directive) = self.supervision.poll_directive() {
-            self.run_directive(directive);
-            if self.report.is_ending() {
-                // The other directives are carried out by `shutdown`.
-                return self.myself.stop(None);
+    /// Nothing is left of one that was stuck when it was to stop.
+    fn gone(&mut self, child: ChildId, incarnation: Incarnation) {
+        if self.is_current(&[Phase::Stuck], child, incarnation) {
+            self.supervision
+                .exited(child, incarnation, Exit::Killed, clock::now());
+            self.publish(child);
+        }
+    }
+
+    /// Something that was asked for takes too long.
+    fn handle_dues(&mut self) {
+        let now = clock::now();
+        while let Some(&(at, child)) = self.dues.first()
+            && at <= now
+        {
+            self.dues.pop_first();
+            self.handle_due(child);
+        }
+    }
+
+    fn handle_due(&mut self, child: ChildId) {
+        let (Some(managed), Some(status)) = (
+            self.children.get_mut(&child),
+            self.supervision.status(child),
+        ) else {
+            return;
+        };
+        let incarnation = status.incarnation;
+        match managed.due.take().map(|(_, due)| due) {
+            None => {}
+            Some(Due::End) => self.exited(child, incarnation, &Exit::Killed),
+            // It is started all the same, as soon as it is gone.
+            Some(Due::Gone) => managed.reply_restart_failed(&former_is_stuck()),
+            Some(Due::Start) => {
+                managed.abort_start(incarnation);
+                self.note_due(child);
+            }
+            Some(Due::StartGivenUp) => {
+                let exit = managed.start_timed_out();
+                self.exited(child, incarnation, &exit);
+            }
+            Some(Due::Stop) => {
+                managed.entry.runnable().kill();
+                let stuck = StopResult::new(Departure::Stuck, Exit::Killed);
+                self.stopped(child, incarnation, stuck);
             }
         }
+    }
+
+    pub(super) fn note_due(&mut self, child: ChildId) {
+        let due = self.children.get(&child).and_then(|managed| managed.due);
+        self.dues.extend(due.map(|(at, _)| (at, child)));
+    }
+
+    fn forget_due(&mut self, child: ChildId) {
+        let due = self.children.get_mut(&child).and_then(|it| it.due.take());
+        if let Some((at, _)) = due {
+            self.dues.remove(&(at, child));
+        }
+    }
+
+    /// Carries out what was decided, and sets the timer for the next deadline.
+    ///
+    /// Where that is much, others are given a turn in between.
+    fn run_directives(&mut self) {
+        for _ in 0..AT_ONCE {
+            let Some(directive) = self.supervision.poll_directive() else {
+                return self.settle();
+            };
+            self.run_directive(directive);
+        }
+        self.inbox.leave(Notice::Continue);
+    }
+
+    /// Everything that was decided has been carried out.
+    fn settle(&mut self) {
         if self.supervision.is_booted() && self.publisher.phase() == Phase::Starting {
             self.publisher.set_phase(Phase::Up);
             self.report.booted();
         }
-        let due = self.supervision.next_deadline();
-        self.timer.set(due, &self.myself);
+        if self.end == EndStage::Stopping && self.supervision.is_over() {
+            return self.await_stuck();
+        }
+        let due = self.dues.first().map(|(at, _)| *at);
+        let deadline = self.supervision.next_deadline();
+        if let Some(due) = deadline.into_iter().chain(due).min() {
+            self.timer.set(due, &self.inbox);
+        }
     }
 
     fn run_directive(&mut self, directive: Directive) {
         match directive {
-            Directive::Start { child, incarnation } => {
-                self.publish(child);
-                if let Some(managed) = self.children.get_mut(&child) {
-                    managed.start(child, incarnation, &self.myself, &self.events);
-                }
-            }
-            Directive::Stop { child, incarnation } => {
-                self.publish(child);
-                if let Some(managed) = self.children.get_mut(&child) {
-                    managed.stop(child, incarnation, &self.myself);
-                }
-            }
+            Directive::Start { child, incarnation } => self.start(child, incarnation),
+            Directive::Stop { child, incarnation } => self.end_with(child, |managed, notifier| {
+                managed.stop(incarnation, notifier);
+            }),
             Directive::EndIncarnation { child, incarnation } => {
-                self.publish(child);
-                if let Some(managed) = self.children.get_mut(&child) {
-                    managed.end_incarnation(child, incarnation, &self.myself);
-                }
+                self.end_with(child, |managed, notifier| {
+                    managed.end_incarnation(incarnation, notifier);
+                });
             }
             Directive::AutoShutdown { child } => self.finish(child),
             Directive::GaveUp { child } => self.give_up(child),
@@ -239,6 +345,30 @@ impl SupervisorState {
             Directive::Ended { child, why } => self.ended(child, why),
             Directive::Forgotten { child } => self.forget(child),
         }
+    }
+
+    fn start(&mut self, child: ChildId, incarnation: Incarnation) {
+        self.publish(child);
+        self.forget_due(child);
+        let notifier = self.notifier(child);
+        if let Some(managed) = self.children.get_mut(&child) {
+            managed.start(incarnation, notifier, &self.bell, &self.events);
+        }
+        self.note_due(child);
+    }
+
+    fn end_with(&mut self, child: ChildId, end: impl FnOnce(&mut ManagedChild, Notifier)) {
+        self.publish(child);
+        self.forget_due(child);
+        let notifier = self.notifier(child);
+        if let Some(managed) = self.children.get_mut(&child) {
+            end(managed, notifier);
+        }
+        self.note_due(child);
+    }
+
+    fn notifier(&self, child: ChildId) -> Notifier {
+        Notifier::new(child, Arc::clone(&self.inbox))
     }
 
     fn give_up(&mut self, child: ChildId) {
@@ -256,6 +386,7 @@ impl SupervisorState {
             self.events.escalated(&child, &exit);
             self.report.escalated(child, exit);
         }
+        self.myself.stop(None);
     }
 
     /// A significant child ended, and all others end with it.
@@ -265,13 +396,19 @@ impl SupervisorState {
             self.events.finished(&child);
             self.report.finished(child);
         }
+        self.myself.stop(None);
     }
 
     fn ended(&mut self, child: ChildId, why: Ending) {
         self.publish(child);
+        let is_stuck = self.phase_of(child) == Some(Phase::Stuck);
         if let Some(managed) = self.children.get_mut(&child) {
             managed.down_hook.call(why);
             managed.reply_stopped();
+            if is_stuck {
+                // It is forgotten later, and until then nobody can have its name.
+                managed.reply_removed();
+            }
             managed.restart_replies.clear();
             if why == Ending::StartFailed {
                 managed.reply_start_failed();
@@ -329,3 +466,6 @@ impl Drop for SupervisorState {
         }
     }
 }
+
+/// So many directives are carried out before others get a turn.
+const AT_ONCE: usize = 100;

@@ -9,8 +9,9 @@ use tokio::sync::oneshot;
 use super::actor::{SupervisorActor, SupervisorArguments};
 use super::current::Current;
 use super::recipe::Recipe;
-use super::runnable::{Runnable, StartRequest, StopResult};
+use super::runnable::{StartRequest, StopResult};
 use super::shell::start_timed_out;
+use super::tasked::Slow;
 use super::{
     ChildKind, Departure, End, Report, Shutdown, StartError, Stopped, Supervisor, SupervisorSpec,
     catch,
@@ -73,7 +74,7 @@ impl SupervisorChild {
     }
 }
 
-impl Runnable for SupervisorChild {
+impl Slow for SupervisorChild {
     fn start(self: Arc<Self>, request: StartRequest) -> BoxFuture<'static, Result<(), Exit>> {
         async move { self.start_incarnation(request).await }.boxed()
     }

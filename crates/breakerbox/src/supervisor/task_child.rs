@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::current::Current;
 use super::recipe::Recipe;
-use super::runnable::{Runnable, StartRequest, StopResult};
+use super::runnable::{StartRequest, StopResult};
 use super::shell::start_timed_out;
 use super::shutdown::KILL_TIMEOUT;
+use super::tasked::Slow;
 use super::{ChildKind, Departure, Shutdown};
 pub use ready::Ready;
 use running_task::RunningTask;
@@ -62,7 +63,7 @@ impl TaskChild {
     }
 }
 
-impl Runnable for TaskChild {
+impl Slow for TaskChild {
     fn start(self: Arc<Self>, request: StartRequest) -> BoxFuture<'static, Result<(), Exit>> {
         async move { self.start_incarnation(request).await }.boxed()
     }

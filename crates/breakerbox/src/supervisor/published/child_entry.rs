@@ -6,7 +6,6 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use ractor::ActorCell;
 
-use super::super::latest_lock::LatestLock;
 use super::super::runnable::Runnable;
 use super::super::{ChildSnapshot, Departure, Stopped};
 use crate::{clock, lock};
@@ -15,8 +14,6 @@ use crate::{clock, lock};
 ///
 /// Handles on the child hold it, so it outlives the child and the supervisor.
 pub(crate) struct ChildEntry {
-    /// Held by whatever starts or stops it.
-    lock: Arc<LatestLock>,
     name: Arc<str>,
     runnable: Arc<dyn Runnable>,
     status: Mutex<ChildStatus>,
@@ -25,15 +22,10 @@ pub(crate) struct ChildEntry {
 impl ChildEntry {
     pub(crate) fn new(name: Arc<str>, runnable: Arc<dyn Runnable>, status: ChildStatus) -> Self {
         Self {
-            lock: Arc::default(),
             name,
             runnable,
             status: Mutex::new(status),
         }
-    }
-
-    pub(crate) const fn lock(&self) -> &Arc<LatestLock> {
-        &self.lock
     }
 
     pub(crate) const fn name(&self) -> &Arc<str> {
@@ -65,7 +57,6 @@ impl ChildEntry {
 
     /// Waits until nothing is left of a child that was stopped or killed.
     pub(super) async fn gone(&self) {
-        self.lock.idle().await;
         Arc::clone(&self.runnable).gone().await;
     }
 

@@ -39,11 +39,6 @@ impl ReportBuilder {
         self.end = Some(End::Finished { child });
     }
 
-    /// Whether it ends by itself.
-    pub(crate) const fn is_ending(&self) -> bool {
-        self.end.is_some()
-    }
-
     /// Notes a child that was stopped, after those that were below it.
     pub(crate) fn stopped(&mut self, child: Arc<str>, result: &StopResult) {
         let below = result.below.iter().map(|below| below.below(&child));

@@ -1,5 +1,7 @@
-use breakerbox_core::{Exit, Incarnation};
-use ractor::{Actor, ActorRef, SupervisionEvent};
+use std::error::Error;
+
+use breakerbox_core::Exit;
+use ractor::{Actor, ActorRef, SpawnErr, SupervisionEvent};
 
 use super::super::catch;
 
@@ -8,8 +10,15 @@ use super::super::catch;
 /// Its callbacks are the user's; an error or a panic there is an [`Exit`].
 /// Dropping it drops the user's values, and catches their panics.
 pub(crate) struct ActorIncarnation<A: Actor> {
-    number: Incarnation,
     parts: Option<(A, A::State)>,
+}
+
+/// Why an incarnation did not come up.
+#[derive(Debug)]
+pub(crate) enum NotStarted {
+    Failed(Exit),
+    /// A name that it was to register is another actor's.
+    NameTaken(Exit),
 }
 
 impl<A: Actor> ActorIncarnation<A> {
@@ -17,23 +26,26 @@ impl<A: Actor> ActorIncarnation<A> {
     pub(crate) async fn start(
         actor: A,
         arguments: A::Arguments,
-        number: Incarnation,
         shell: &ActorRef<A::Msg>,
-    ) -> Result<Self, Exit> {
-        let state = catch::hook(async { actor.pre_start(shell.clone(), arguments).await })
-            .await
-            .map_err(|exit| match exit {
-                Exit::Error(text) | Exit::Panicked(text) => Exit::InitFailed(text),
-                other => other,
-            })?;
-        Ok(Self {
-            number,
-            parts: Some((actor, state)),
-        })
-    }
-
-    pub(crate) const fn number(&self) -> Incarnation {
-        self.number
+    ) -> Result<Self, NotStarted> {
+        let mut is_name_taken = false;
+        let pre_start = async {
+            let started = actor.pre_start(shell.clone(), arguments).await;
+            started.inspect_err(|error| is_name_taken = is_of_a_taken_name(&**error))
+        };
+        match catch::hook(pre_start).await {
+            Ok(state) => Ok(Self {
+                parts: Some((actor, state)),
+            }),
+            Err(exit) => {
+                catch::drop_of(actor);
+                let exit = as_failed_start(exit);
+                Err(match is_name_taken {
+                    true => NotStarted::NameTaken(exit),
+                    false => NotStarted::Failed(exit),
+                })
+            }
+        }
     }
 
     // Not `async fn`s: one more future around each cost 15 of the 715 ns that a
@@ -90,4 +102,18 @@ impl<A: Actor> Drop for ActorIncarnation<A> {
             catch::drop_of(actor);
         }
     }
+}
+
+fn as_failed_start(exit: Exit) -> Exit {
+    match exit {
+        Exit::Error(text) | Exit::Panicked(text) => Exit::InitFailed(text),
+        other => other,
+    }
+}
+
+/// Whether ractor refused a name, wherever in the error that is said.
+fn is_of_a_taken_name(error: &(dyn Error + 'static)) -> bool {
+    let refused = error.downcast_ref();
+    matches!(refused, Some(SpawnErr::ActorAlreadyRegistered(_)))
+        || error.source().is_some_and(is_of_a_taken_name)
 }

@@ -1,103 +1,80 @@
-//! The actors that an incarnation linked to its shell.
-
-use std::time::Duration;
+//! The actors that are linked below a shell.
 
 use futures_util::future::join_all;
-use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor::{ActorCell, ActorStatus};
+use tokio::time::Instant;
 
 use super::super::shutdown::KILL_TIMEOUT;
-use super::slot::Slot;
+use super::bell::Bell;
 
-/// Stops the actors that are linked to `shell`, and waits until they have ended.
+/// Ends all actors linked below `shell`, at any depth; returns those that are left.
 ///
-/// They belong to the incarnation that ended: the next one must not find a name
-/// of theirs taken. One that is stuck in blocking code is unlinked, so that its
-/// end is reported to nobody.
-pub(crate) async fn stop_all(shell: &ActorCell, timeout: Duration) {
-    let linked = shell.get_children();
-    join_all(linked.iter().map(|actor| stop(actor, shell, timeout))).await;
+/// They belong to the incarnation that ended: the next one must not find a name of
+/// theirs taken. Those that are linked to the shell itself have until `by` to stop.
+/// When one has, ractor kills what is linked to it, and tells nobody when that has
+/// ended. So the tree is walked before anything is stopped, and again until nothing
+/// new is found.
+///
+/// What blocks its thread is left after a second. It is unlinked, so that its end is
+/// reported to nobody.
+pub(super) async fn end_all(shell: &ActorCell, by: Instant) -> Vec<ActorCell> {
+    let mut known = Vec::new();
+    loop {
+        let from = known.len();
+        find(shell, &mut known);
+        if known.len() == from {
+            break;
+        }
+        let first_level = shell.get_children();
+        for actor in first_level.iter().filter(|actor| !Bell::is(actor)) {
+            actor.stop(None);
+        }
+        wait_until(&first_level, by).await;
+        // What they had linked is killed, unless it was draining.
+        known[from..]
+            .iter()
+            .filter(|it| is_left(it))
+            .for_each(ActorCell::kill);
+        wait_until(&known[from..], Instant::now() + KILL_TIMEOUT).await;
+        if known[from..].iter().any(is_left) {
+            break;
+        }
+    }
+    known.retain(is_left);
+    known.iter().for_each(|actor| actor.unlink(shell.clone()));
+    known
 }
 
-/// Stops them, and keeps their events from the next incarnation.
-///
-/// Those are in the shell's mailbox when all have ended, in front of the event of
-/// one more actor, the [`Boundary`]. Where this is dropped half-way, the shell
-/// ends, or this is done once more before there is a next incarnation. It may run
-/// twice at a time: in the shell, and in a task of the supervisor that could wait
-/// for it no longer. Then either boundary may come first; the next incarnation
-/// starts after both, as the shell has the slot locked meanwhile.
-pub(crate) async fn end_with_incarnation<A: Actor>(
-    shell: &ActorRef<A::Msg>,
-    slot: &Slot<A>,
-    timeout: Duration,
-) {
-    stop_all(shell, timeout).await;
-    let formers = slot.count_former();
-    // Refused by a shell that drains or stops, which links no other actors either.
-    if let Ok((boundary, _task)) = shell.spawn_linked(None, Boundary, formers).await {
-        // It has ended when this fails.
-        let _ended = boundary.stop_and_wait(None, None).await;
+/// Waits until all of these have ended.
+pub(super) async fn gone(actors: &mut Vec<ActorCell>) {
+    while let Some(actor) = actors.last() {
+        // Without a timeout this cannot fail.
+        let _ended = actor.wait(None).await;
+        actors.pop();
     }
 }
 
-async fn stop(actor: &ActorCell, shell: &ActorCell, timeout: Duration) {
-    actor.stop(None);
-    if actor.wait(Some(timeout)).await.is_err() {
-        actor.kill();
-        if actor.wait(Some(KILL_TIMEOUT)).await.is_err() {
-            actor.unlink(shell.clone());
+/// Adds what is linked below an actor to what is known.
+fn find(above: &ActorCell, known: &mut Vec<ActorCell>) {
+    let mut above = vec![above.clone()];
+    let mut ids: std::collections::HashSet<_> = known.iter().map(ActorCell::get_id).collect();
+    above.extend(known.iter().cloned());
+    while let Some(actor) = above.pop() {
+        for below in actor.get_children() {
+            if !Bell::is(&below) && ids.insert(below.get_id()) {
+                above.push(below.clone());
+                known.push(below);
+            }
         }
     }
 }
 
-/// An actor whose end divides the events of two incarnations.
-pub(crate) struct Boundary;
-
-/// What a [`Boundary`] would take, by which its events are known.
-pub(crate) struct BoundaryMessage;
-
-#[cfg(feature = "cluster")]
-impl ractor::Message for BoundaryMessage {}
-
-#[cfg_attr(feature = "async-trait", ractor::async_trait)]
-impl Actor for Boundary {
-    type Msg = BoundaryMessage;
-    /// How many incarnations there were before it.
-    type State = u64;
-    type Arguments = u64;
-
-    async fn pre_start(
-        &self,
-        _: ActorRef<BoundaryMessage>,
-        formers: u64,
-    ) -> Result<u64, ActorProcessingErr> {
-        Ok(formers)
-    }
+async fn wait_until(actors: &[ActorCell], by: Instant) {
+    let left = actors.iter().filter(|it| is_left(it) && !Bell::is(it));
+    let ended = join_all(left.map(|actor| actor.wait(None)));
+    let _late = tokio::time::timeout_at(by, ended).await;
 }
 
-/// What a supervision event is to a shell.
-#[derive(Debug, Eq, PartialEq)]
-pub(crate) enum Origin {
-    /// A boundary. Once it has ended, nothing follows of so many incarnations.
-    Boundary(Option<u64>),
-    /// An actor that an incarnation linked.
-    Linked,
-    /// No actor, as for changes of process groups.
-    Nobody,
-}
-
-impl Origin {
-    pub(crate) fn of(event: &SupervisionEvent) -> Self {
-        let Some(actor) = event.actor_cell() else {
-            return Self::Nobody;
-        };
-        if actor.is_message_type_of::<BoundaryMessage>() != Some(true) {
-            return Self::Linked;
-        }
-        let state = match event {
-            SupervisionEvent::ActorTerminated(_, Some(state), _) => state.msg.as_ref(),
-            _ => None,
-        };
-        Self::Boundary(state.and_then(|state| state.downcast_ref().copied()))
-    }
+fn is_left(actor: &ActorCell) -> bool {
+    actor.get_status() != ActorStatus::Stopped
 }

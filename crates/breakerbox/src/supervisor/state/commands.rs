@@ -57,6 +57,13 @@ impl SupervisorState {
         if let Some(managed) = self.children.get_mut(&child) {
             managed.restart_replies.push(reply);
         }
+        if self.phase_of(child) == Some(Phase::Stuck)
+            && let Some(managed) = self.children.get_mut(&child)
+            && managed.due.is_none()
+        {
+            managed.await_gone();
+            self.note_due(child);
+        }
     }
 
     pub(super) fn stop(&mut self, name: &str, reply: Reply<Departure, RemoveError>) {
@@ -81,7 +88,7 @@ impl SupervisorState {
         command(&mut self.supervision, child, clock::now())
     }
 
-    fn phase_of(&self, child: ChildId) -> Option<Phase> {
+    pub(super) fn phase_of(&self, child: ChildId) -> Option<Phase> {
         Some(self.supervision.status(child)?.phase)
     }
 

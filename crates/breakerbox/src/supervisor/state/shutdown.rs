@@ -2,79 +2,66 @@
 
 use std::sync::Arc;
 
-use breakerbox_core::{ChildId, Directive, Incarnation, Phase};
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use breakerbox_core::Phase;
 
-use super::super::managed_child::{ManagedChild, Stage};
-use super::super::published;
-use super::super::runnable::StopResult;
+use super::super::inbox::Notice;
 use super::super::shutdown::KILL_TIMEOUT;
+use super::super::{Stopped, published};
 use super::SupervisorState;
 use crate::clock;
+
+/// How far the end of a supervisor is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum EndStage {
+    NotYet,
+    /// Its children are being stopped.
+    Stopping,
+    /// They are down; those that were stuck before are waited for.
+    AwaitingStuck,
+    Complete,
+}
 
 impl SupervisorState {
     /// Stops all children, as many at a time as may be, and publishes the report.
     pub(crate) async fn shutdown(&mut self) {
+        self.begin_end();
+        self.run_directives();
+        while self.end != EndStage::Complete {
+            let inbox = Arc::clone(&self.inbox);
+            inbox.arrived().await;
+            self.look();
+            // Others get a turn, however much arrives.
+            tokio::task::consume_budget().await;
+        }
+    }
+
+    fn begin_end(&mut self) {
+        self.end = EndStage::Stopping;
         self.publisher.set_phase(Phase::Stopping);
-        self.timer.clear();
-        let stuck_before = self.publisher.stuck();
-        // First, so that nothing is started any more.
+        self.stuck_before = self.publisher.stuck();
         self.supervision.shutdown(clock::now());
-        // The tasks that stop children could not report back any more.
-        let is_stopping = |managed: &ManagedChild| matches!(managed.stage, Stage::Stopping);
-        let stopping = self
-            .children
-            .iter()
-            .filter(|(_, managed)| is_stopping(managed));
-        let mut departing = FuturesUnordered::new();
-        for child in stopping.map(|(child, _)| *child).collect::<Vec<_>>() {
-            departing.extend(self.begin_to_stop(child));
+    }
+
+    /// All children are down. Those that were stuck before have a second more.
+    pub(super) fn await_stuck(&mut self) {
+        self.end = EndStage::AwaitingStuck;
+        self.timer.clear();
+        let stuck = std::mem::take(&mut self.stuck_before);
+        if stuck.is_empty() {
+            return self.complete_end(Vec::new());
         }
-        loop {
-            while let Some(directive) = self.supervision.poll_directive() {
-                match directive {
-                    Directive::Stop { child, .. } => departing.extend(self.begin_to_stop(child)),
-                    other => self.run_directive(other),
-                }
-            }
-            let Some(departed) = departing.next().await else {
-                break;
-            };
-            self.report.stopped(departed.name, &departed.result);
-            self.stopped(departed.child, departed.incarnation, departed.result);
-        }
-        let stuck = published::stuck_after(stuck_before, KILL_TIMEOUT).await;
+        let inbox = Arc::clone(&self.inbox);
+        tokio::spawn(async move {
+            let stuck = published::stuck_after(stuck, KILL_TIMEOUT).await;
+            inbox.leave(Notice::StillStuck(stuck));
+        });
+    }
+
+    /// Publishes the report.
+    pub(super) fn complete_end(&mut self, stuck: Vec<Stopped>) {
         let mut report = self.report.finish();
         report.note_stuck(stuck);
         self.publisher.set_report(report);
+        self.end = EndStage::Complete;
     }
-
-    /// Stops a child while shutting down; the future waits for it.
-    fn begin_to_stop(
-        &mut self,
-        child: ChildId,
-    ) -> Option<impl Future<Output = Departed> + Send + use<>> {
-        let managed = self.children.get_mut(&child)?;
-        let incarnation = self.supervision.status(child)?.incarnation;
-        let name = Arc::clone(managed.entry.name());
-        let stopped = managed.stopped();
-        self.publish(child);
-        Some(async move {
-            Departed {
-                child,
-                incarnation,
-                name,
-                result: stopped.await,
-            }
-        })
-    }
-}
-
-/// A child that was stopped at the end of its supervisor.
-struct Departed {
-    child: ChildId,
-    incarnation: Incarnation,
-    name: Arc<str>,
-    result: StopResult,
 }

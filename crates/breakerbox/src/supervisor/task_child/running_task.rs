@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::notifier::Notifier;
 use super::super::runnable::{StartRequest, StopResult};
 use super::super::shutdown::KILL_TIMEOUT;
-use super::super::{Departure, Shutdown, catch, lifo_slot};
+use super::super::{Departure, Shutdown, catch};
 use super::{Ready, Run};
 
 /// One incarnation of a task, as whoever starts and stops it holds it.
@@ -80,7 +80,6 @@ impl RunningTask {
     pub(super) async fn stop(&self, shutdown: Shutdown) -> StopResult {
         if let Some(timeout) = shutdown.patience() {
             self.stop.cancel();
-            lifo_slot::flush();
             match tokio::time::timeout(timeout, self.ended()).await {
                 Ok(Exit::Killed) => return StopResult::new(Departure::Killed, Exit::Killed),
                 Ok(exit) => return StopResult::new(Departure::Stopped, exit),
@@ -98,7 +97,6 @@ impl RunningTask {
     pub(super) fn kill(&self) {
         self.stop.cancel();
         self.abort.abort();
-        lifo_slot::flush();
     }
 }
 

@@ -3,7 +3,6 @@ use ractor::{Actor, ActorRef};
 use super::scripted::{Ask, Idle, Script};
 use super::worker::{Fault, Log, WorkerMessage, WorkerSpec};
 use super::{SECOND, restarted, supervise, until};
-use crate::supervisor::shell::Boundary;
 
 /// R31, R33 (T28): linked actors end with their incarnation, names and all.
 #[tokio::test(start_paused = true)]
@@ -115,24 +114,6 @@ async fn r31_an_incarnation_gets_the_event_of_an_actor_that_ends_during_its_star
         log.read(),
         ["1 stops", "2 lost a linked actor", "2 answers"]
     );
-}
-
-/// R31: it still hears of its own where two boundaries came in the other order.
-#[tokio::test(start_paused = true)]
-async fn r31_an_incarnation_gets_its_own_events_after_a_boundary_that_is_late() {
-    let log = Log::new();
-    let supervisor = supervise([Script::new(&log).child("child")]).await;
-    for _ in 0..2 {
-        supervisor.restart("child").await.unwrap();
-    }
-    let child = supervisor.child::<Ask>("child").unwrap();
-    let shell = child.actor();
-    let (late, _task) = shell.spawn_linked(None, Boundary, 1).await.unwrap();
-    late.stop_and_wait(None, None).await.unwrap();
-    let (linked, _task) = shell.spawn_linked(None, Idle, ()).await.unwrap();
-    linked.stop_and_wait(None, None).await.unwrap();
-    assert_eq!(child.ask(Ask::Who, SECOND).await, Ok(3));
-    assert_eq!(log.read()[2..], ["3 lost a linked actor", "3 answers"]);
 }
 
 /// R34: linked actors are stopped in order, not killed.

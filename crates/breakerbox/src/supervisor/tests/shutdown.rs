@@ -2,7 +2,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use breakerbox_core::{Backoff, Ending, Exit, Phase, Restart};
+use breakerbox_core::{Backoff, Ending, Exit, Phase};
 use futures_util::FutureExt;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{Notify, oneshot};
@@ -341,15 +341,15 @@ fn r40_a_runtime_may_end_before_its_supervisor() {
     }
 }
 
-/// R34: it is said once more where a shutdown overtakes a removal.
+/// R34: it is also said where a shutdown overtakes a removal.
 #[tokio::test(start_paused = true)]
-async fn r34_who_had_to_be_killed_was_killed_however_often_it_is_stopped() {
-    let supervisor = supervise([worker("worker").restart(Restart::Temporary)]).await;
-    let worker = supervisor.published.child("worker").unwrap();
-    for shutdown in [Shutdown::Kill, Shutdown::Within(SECOND)] {
-        let stopped = Arc::clone(worker.runnable()).stop(shutdown).await;
-        assert_eq!(stopped.departure, Departure::Killed);
-    }
+async fn r34_a_child_that_is_killed_by_a_removal_was_killed_for_a_shutdown_as_well() {
+    let worker = worker("worker").shutdown(Shutdown::Kill);
+    let supervisor = supervise([worker]).await;
+    let mut removal = tokio_test::task::spawn(supervisor.remove("worker"));
+    tokio_test::assert_pending!(removal.poll());
+    let report = supervisor.shutdown().await;
+    assert_eq!(report.stopped[0].departure, Departure::Killed);
 }
 
 /// R34: a supervisor that was killed before it ran has ended as well.

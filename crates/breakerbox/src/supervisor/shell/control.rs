@@ -1,0 +1,357 @@
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+
+use breakerbox_core::{Exit, Incarnation};
+use futures_util::task::AtomicWaker;
+use ractor::Actor;
+use tokio::sync::Notify;
+use tokio::time::{Instant, Sleep};
+
+use super::super::runnable::StopResult;
+use super::super::{Departure, Shutdown, catch};
+use super::{Former, StartOrder};
+use crate::{clock, lock};
+
+/// What the supervisor has ordered of a shell, and what became of the shell.
+///
+/// An order replaces the one before it, if that was not carried out yet. It is given
+/// under a lock and without waiting; the shell's own task carries it out.
+pub(crate) struct Control<A: Actor> {
+    ended: Notify,
+    orders: Mutex<Orders<A>>,
+    waker: AtomicWaker,
+    word: AtomicU8,
+}
+
+struct Orders<A: Actor> {
+    /// How it ends, once it is to end for good.
+    closing: Option<EndOrder>,
+    end: ShellEnd,
+    has_ended: bool,
+    /// Whether it can run no other incarnation, whoever ends it.
+    is_over: bool,
+    next: Option<Order<A>>,
+}
+
+/// What a shell is to do.
+pub(crate) enum Order<A: Actor> {
+    /// Let nothing come of the start of this incarnation, which took too long.
+    Abort(Incarnation, Exit),
+    /// End this incarnation, however far it is, and keep what waits for the next one.
+    End(Incarnation, EndOrder),
+    /// Run this incarnation.
+    Run(StartOrder<A>),
+    /// Wait for another order among the messages: that may take a while.
+    Wait,
+}
+
+/// How an incarnation is to end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EndOrder {
+    by: Instant,
+    shutdown: Shutdown,
+}
+
+impl EndOrder {
+    /// As this says, from now on.
+    pub(crate) fn of(shutdown: Shutdown) -> Self {
+        Self {
+            by: clock::after(shutdown.timeout()).into(),
+            shutdown,
+        }
+    }
+
+    /// When it must have ended.
+    pub(crate) const fn by(self) -> Instant {
+        self.by
+    }
+
+    /// Whether it has time to end as it wants to.
+    pub(crate) fn has_time(self) -> bool {
+        self.shutdown != Shutdown::Kill && Instant::now() < self.by
+    }
+}
+
+/// How a shell ended.
+struct ShellEnd {
+    departure: Departure,
+    exit: Exit,
+}
+
+/// In [`Control::word`]: a callback runs, which the waker wakes.
+const IN_CALLBACK: u8 = 1;
+/// In [`Control::word`]: there is an order that no callback has taken.
+const NEWS: u8 = 2;
+
+impl<A: Actor> Control<A> {
+    pub(crate) fn new() -> Self {
+        let end = ShellEnd {
+            departure: Departure::Stopped,
+            // Unless its `post_stop` runs, and says otherwise.
+            exit: Exit::Killed,
+        };
+        Self {
+            ended: Notify::new(),
+            orders: Mutex::new(Orders {
+                closing: None,
+                end,
+                has_ended: false,
+                is_over: false,
+                next: None,
+            }),
+            waker: AtomicWaker::new(),
+            // Its first callback is about to run.
+            word: AtomicU8::new(IN_CALLBACK),
+        }
+    }
+
+    // The supervisor's side.
+
+    /// Orders it to do that; false when it can do nothing any more.
+    pub(crate) fn order(&self, order: Order<A>) -> Ordered {
+        let former = lock::with(&self.orders, |orders| {
+            if orders.is_over || orders.closing.is_some() {
+                return Err(order);
+            }
+            Ok(orders.next.replace(order))
+        });
+        match former {
+            Err(_refused) => Ordered::Refused,
+            Ok(_superseded) => self.tell(),
+        }
+    }
+
+    /// Orders it to end for good; whoever gives the order stops the actor as well.
+    pub(crate) fn close(&self, end: EndOrder) {
+        let superseded = lock::with(&self.orders, |orders| {
+            let is_sooner = orders.closing.is_none_or(|it| end.by < it.by);
+            if is_sooner || end.shutdown == Shutdown::Kill {
+                orders.closing = Some(end);
+            }
+            orders.next.take()
+        });
+        drop(superseded);
+        self.tell();
+    }
+
+    /// Whether it can run another incarnation.
+    pub(crate) fn is_open(&self) -> bool {
+        lock::with(&self.orders, |orders| {
+            !orders.is_over && orders.closing.is_none()
+        })
+    }
+
+    /// What it was for the next one, now that it has ended.
+    pub(crate) fn as_former(&self) -> Former {
+        lock::with(&self.orders, |orders| match orders.end.exit {
+            Exit::Killed => Former::Killed,
+            _ => Former::Ended,
+        })
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        lock::with(&self.orders, |orders| orders.has_ended)
+    }
+
+    /// Waits until nothing of it is left.
+    pub(crate) async fn ended(&self) {
+        let mut ended = pin!(self.ended.notified());
+        ended.as_mut().enable();
+        if !self.has_ended() {
+            ended.await;
+        }
+    }
+
+    fn tell(&self) -> Ordered {
+        // Release: who sees the news finds the order. Acquire: who is in a callback
+        // has left its waker, or will look once more before it leaves.
+        if self.word.fetch_or(NEWS, Ordering::AcqRel) & IN_CALLBACK == 0 {
+            return Ordered::InMailbox;
+        }
+        self.waker.wake();
+        Ordered::InCallback
+    }
+
+    // The shell's side.
+
+    /// A callback begins; returns whether there is an order.
+    pub(crate) fn enter(&self) -> bool {
+        self.word.fetch_or(IN_CALLBACK, Ordering::AcqRel) & NEWS != 0
+    }
+
+    /// A callback is about to return; false, and it goes on, if there is an order.
+    pub(crate) fn leave(&self) -> bool {
+        let left = self
+            .word
+            .compare_exchange(IN_CALLBACK, 0, Ordering::AcqRel, Ordering::Relaxed);
+        left.is_ok() || self.is_closing()
+    }
+
+    /// The order that is next.
+    pub(crate) fn take_order(&self) -> Option<Order<A>> {
+        // Before the look: what comes after it is news again.
+        self.word.fetch_and(!NEWS, Ordering::AcqRel);
+        lock::with(&self.orders, |orders| orders.next.take())
+    }
+
+    /// Waits for an order; None when the shell is to end.
+    pub(crate) async fn next_order(&self) -> Option<Order<A>> {
+        poll_fn(|context| {
+            self.waker.register(context.waker());
+            if self.is_closing() {
+                return Poll::Ready(None);
+            }
+            self.take_order()
+                .map_or(Poll::Pending, |order| Poll::Ready(Some(order)))
+        })
+        .await
+    }
+
+    pub(crate) fn closing(&self) -> Option<EndOrder> {
+        lock::with(&self.orders, |orders| orders.closing)
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing().is_some()
+    }
+
+    /// No other incarnation follows: the shell ends.
+    pub(crate) fn set_over(&self) {
+        let superseded = lock::with(&self.orders, |orders| {
+            orders.is_over = true;
+            orders.next.take()
+        });
+        drop(superseded);
+    }
+
+    pub(crate) fn set_exit(&self, exit: Exit) {
+        let former = lock::with(&self.orders, |orders| {
+            std::mem::replace(&mut orders.end.exit, exit)
+        });
+        drop(former);
+    }
+
+    /// What it ran had to be killed, or something of it is left.
+    pub(crate) fn set_departure(&self, departure: Departure) {
+        lock::with(&self.orders, |orders| orders.end.departure = departure);
+    }
+
+    /// Nothing of it is left.
+    pub(crate) fn set_ended(&self) -> StopResult {
+        let result = lock::with(&self.orders, |orders| {
+            orders.has_ended = true;
+            orders.is_over = true;
+            let ShellEnd { departure, exit } = &orders.end;
+            StopResult::new(*departure, exit.clone())
+        });
+        self.ended.notify_waiters();
+        result
+    }
+
+    /// Runs a callback of the user's, which ends as soon as an order says.
+    ///
+    /// Then it has been killed. Orders that do not end it are left for later.
+    pub(crate) async fn run(
+        &self,
+        callback: impl Future<Output = Result<(), Exit>>,
+    ) -> Result<(), Exit> {
+        let mut callback = pin!(Some(callback));
+        let mut over = Over::Unset;
+        let run = poll_fn(|context| {
+            let polled = match callback.as_mut().as_pin_mut() {
+                Some(callback) => callback.poll(context),
+                None => Poll::Pending,
+            };
+            if polled.is_ready() || !self.is_over(&mut over, context) {
+                return polled;
+            }
+            Poll::Ready(Err(Exit::Killed))
+        })
+        .await;
+        // What the callback holds is the user's, and may panic when dropped.
+        catch::run_drop(|| callback.set(None));
+        run
+    }
+
+    /// Whether what runs must end now; otherwise this wakes it when it must.
+    fn is_over(&self, over: &mut Over, context: &mut Context<'_>) -> bool {
+        self.waker.register(context.waker());
+        // Acquire: as for the release in `tell`.
+        if self.word.load(Ordering::Acquire) & NEWS == 0 {
+            return false;
+        }
+        let end = lock::with(&self.orders, |orders| match &orders.next {
+            _ if orders.closing.is_some() => orders.closing,
+            Some(Order::End(_, end)) => Some(*end),
+            _ => None,
+        });
+        end.is_some_and(|end| over.is_reached(end, context))
+    }
+
+    /// Runs the start of an incarnation; `Err` if it is to be given up.
+    pub(crate) async fn run_start<T>(
+        &self,
+        incarnation: Incarnation,
+        start: impl Future<Output = Result<T, Exit>>,
+    ) -> Result<T, Exit> {
+        let mut start = pin!(Some(start));
+        let run = poll_fn(|context| {
+            let polled = match start.as_mut().as_pin_mut() {
+                Some(start) => start.poll(context),
+                None => Poll::Pending,
+            };
+            self.waker.register(context.waker());
+            // Also one that returned: nobody waits for it any more.
+            self.given_up(incarnation)
+                .map_or(polled, |exit| Poll::Ready(Err(exit)))
+        })
+        .await;
+        catch::run_drop(|| start.set(None));
+        run
+    }
+
+    fn given_up(&self, incarnation: Incarnation) -> Option<Exit> {
+        lock::with(&self.orders, |orders| match &orders.next {
+            _ if orders.closing.is_some() => Some(Exit::Killed),
+            Some(Order::Abort(number, exit)) if *number == incarnation => Some(exit.clone()),
+            Some(Order::End(..)) => Some(Exit::Killed),
+            Some(Order::Run(next)) if next.incarnation > incarnation => Some(Exit::Killed),
+            _ => None,
+        })
+    }
+}
+
+/// How an order reached a shell.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Ordered {
+    /// The callback that runs carries it out.
+    InCallback,
+    /// It waits for a message, and must be woken.
+    InMailbox,
+    /// It ends.
+    Refused,
+}
+
+/// When a callback must end.
+enum Over {
+    Set(Instant, Pin<Box<Sleep>>),
+    Unset,
+}
+
+impl Over {
+    fn is_reached(&mut self, end: EndOrder, context: &mut Context<'_>) -> bool {
+        if end.shutdown == Shutdown::Kill {
+            return true;
+        }
+        if !matches!(self, Self::Set(by, _) if *by == end.by) {
+            *self = Self::Set(end.by, Box::pin(tokio::time::sleep_until(end.by)));
+        }
+        match self {
+            Self::Set(_, sleep) => sleep.as_mut().poll(context).is_ready(),
+            Self::Unset => false,
+        }
+    }
+}
