@@ -199,6 +199,7 @@ impl Supervisor {
     fn new(actor: ActorRef<SupervisorMessage>, published: Arc<Published>) -> Self {
         let stop_on_drop = StopOnDrop {
             actor: actor.clone(),
+            published: Arc::clone(&published),
         };
         Self {
             actor,
@@ -328,7 +329,12 @@ impl Supervisor {
 
     /// Returns whether it has ended, or is about to.
     pub(crate) fn ends(&self) -> bool {
-        matches!(self.published.phase(), Phase::Stopping | Phase::Down)
+        is_ending(self.phase())
+    }
+
+    /// Returns what it is doing itself.
+    fn phase(&self) -> Phase {
+        self.published.phase()
     }
 
     /// Whether it has a child of its own of this name.
@@ -404,18 +410,21 @@ impl Supervisor {
     ///
     /// Dropping it does not call the shutdown off.
     pub async fn shutdown(&self) -> Report {
-        self.actor.stop(None);
+        stop(&self.actor, &self.published);
         self.ended().await
     }
 
     /// Ends it at once; no `post_stop` runs.
     ///
     /// Returns when nothing of it is left, or after two seconds; who is left then
-    /// is stuck, and named in the report.
+    /// is stuck, and named in the report. One that was about to end by itself has
+    /// ended for that reason, only sooner.
     pub(crate) async fn kill(&self) -> Report {
+        self.published.enter(Phase::Stopping);
         self.actor.kill();
         let _blocking = tokio::time::timeout(KILL_TIMEOUT, self.ended()).await;
-        let mut report = self.published.report().unwrap_or_else(Report::killed);
+        let killed = || Report::killed(self.published.end().unwrap_or(End::Killed));
+        let mut report = self.published.report().unwrap_or_else(killed);
         report.note_stuck(self.published.stuck_after(KILL_TIMEOUT).await);
         report
     }
@@ -468,7 +477,8 @@ impl Supervisor {
         self.published.closed().await;
         // Without a timeout this cannot fail.
         let _ended = self.actor.wait(None).await;
-        self.published.report().unwrap_or_else(Report::killed)
+        let killed = || Report::killed(End::Killed);
+        self.published.report().unwrap_or_else(killed)
     }
 }
 
@@ -491,13 +501,24 @@ pub(crate) enum NotAdded {
     Taken,
 }
 
-/// Stops the supervisor's actor when the last handle is dropped.
+/// Stops the supervisor when the last handle is dropped.
 struct StopOnDrop {
     actor: ActorRef<SupervisorMessage>,
+    published: Arc<Published>,
 }
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        self.actor.stop(None);
+        stop(&self.actor, &self.published);
     }
+}
+
+/// Publishes that the supervisor is about to end, and asks its actor to.
+fn stop(actor: &ActorRef<SupervisorMessage>, published: &Published) {
+    published.enter(Phase::Stopping);
+    actor.stop(None);
+}
+
+const fn is_ending(phase: Phase) -> bool {
+    matches!(phase, Phase::Stopping | Phase::Down)
 }

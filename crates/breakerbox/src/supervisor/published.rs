@@ -10,22 +10,24 @@ use futures_util::future::join_all;
 use tokio::sync::{broadcast, watch};
 
 use super::down_hook::DownHook;
-use super::{ChildSnapshot, Report, Stopped, Supervisor, SupervisorEvent, SupervisorSnapshot};
+use super::{ChildSnapshot, End, Report, Stopped, Supervisor, SupervisorEvent, SupervisorSnapshot};
+use crate::guarded::Guarded;
 use crate::lock;
 pub(super) use child_entry::ChildEntry;
 
 /// What a supervisor publishes, for everybody to read at any time.
 pub(super) struct Published {
-    closed: watch::Sender<bool>,
     events: broadcast::WeakSender<SupervisorEvent>,
     inner: Mutex<Inner>,
     name: Arc<str>,
+    phase: watch::Sender<Phase>,
 }
 
 struct Inner {
     children: BTreeMap<ChildId, Arc<ChildEntry>>,
+    /// Why it ends by itself, from the moment that this is decided.
+    end: Option<End>,
     ids: HashMap<Arc<str>, ChildId>,
-    phase: Phase,
     report: Option<Report>,
     /// Those that departed stuck and are not gone, also where they are forgotten.
     stuck: Vec<Arc<ChildEntry>>,
@@ -34,16 +36,16 @@ struct Inner {
 impl Published {
     pub(super) fn new(name: Arc<str>, events: &broadcast::Sender<SupervisorEvent>) -> Self {
         Self {
-            closed: watch::Sender::new(false),
             events: events.downgrade(),
             inner: Mutex::new(Inner {
                 children: BTreeMap::new(),
+                end: None,
                 ids: HashMap::new(),
-                phase: Phase::Starting,
                 report: None,
                 stuck: Vec::new(),
             }),
             name,
+            phase: watch::Sender::new(Phase::Starting),
         }
     }
 
@@ -94,30 +96,53 @@ impl Published {
     }
 
     pub(super) fn phase(&self) -> Phase {
-        lock::with(&self.inner, |inner| inner.phase)
+        *self.phase.borrow()
     }
 
-    pub(super) fn set_phase(&self, phase: Phase) {
-        lock::with(&self.inner, |inner| inner.phase = phase);
+    /// Enters this phase if it lies ahead, and returns whether it does.
+    ///
+    /// Whoever decides the end enters `Stopping` in that very step: the actor, which
+    /// carries the end out, may be polled much later.
+    pub(super) fn enter(&self, next: Phase) -> bool {
+        self.phase.send_if_modified(|phase| {
+            let is_ahead = matches!(
+                (*phase, next),
+                (Phase::Starting, Phase::Up)
+                    | (Phase::Starting | Phase::Up, Phase::Stopping)
+                    | (Phase::Starting | Phase::Up | Phase::Stopping, Phase::Down)
+            );
+            if is_ahead {
+                *phase = next;
+            }
+            is_ahead
+        })
+    }
+
+    /// Publishes that the supervisor ends by itself, and why.
+    pub(super) fn begin_to_end(&self, end: End) {
+        lock::with(&self.inner, |inner| inner.end = Some(end));
+        self.enter(Phase::Stopping);
+    }
+
+    /// Returns why it ends by itself, if it does.
+    pub(super) fn end(&self) -> Option<End> {
+        lock::with(&self.inner, |inner| inner.end.clone())
     }
 
     /// Publishes that the supervisor has ended, however it did.
     fn close(&self) {
-        let children = lock::with(&self.inner, |inner| {
-            inner.phase = Phase::Down;
-            inner.children.clone()
-        });
+        let children = lock::with(&self.inner, |inner| inner.children.clone());
         for entry in children.values() {
             entry.close();
         }
-        self.closed.send_replace(true);
+        self.enter(Phase::Down);
     }
 
     /// Waits until nothing more will be published.
     pub(super) async fn closed(&self) {
-        let mut closed = self.closed.subscribe();
+        let mut phases = self.phase.subscribe();
         // The sender is right here, so it is not gone.
-        let _closed = closed.wait_for(|closed| *closed).await;
+        let _down = Guarded::new(phases.wait_for(|phase| *phase == Phase::Down)).await;
     }
 
     /// Waits until nothing is left of the children.
@@ -165,8 +190,8 @@ impl Published {
     }
 
     pub(super) fn snapshot(&self) -> SupervisorSnapshot {
-        let (phase, children) =
-            lock::with(&self.inner, |inner| (inner.phase, inner.children.clone()));
+        let phase = self.phase();
+        let children = lock::with(&self.inner, |inner| inner.children.clone());
         let children = children.values().map(|entry| ChildSnapshot {
             children: entry.children(),
             kind: entry.runnable().kind(),

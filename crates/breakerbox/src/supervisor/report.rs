@@ -26,9 +26,9 @@ impl Report {
     }
 
     /// The report of a supervisor that was killed, so left none.
-    pub(super) const fn killed() -> Self {
+    pub(super) const fn killed(end: End) -> Self {
         Self {
-            end: End::Killed,
+            end,
             stopped: Vec::new(),
         }
     }

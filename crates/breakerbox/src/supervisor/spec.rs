@@ -99,6 +99,19 @@ impl SupervisorSpec {
     ///
     /// Dropping it stops in the background what was started.
     pub async fn start(self) -> Result<Supervisor, StartError> {
+        let (supervisor, booted) = self.begin().await?;
+        booted.outcome().await?;
+        Ok(supervisor)
+    }
+
+    /// Begins to start the children, and returns while they come up.
+    ///
+    /// Dropping the handle calls the start off, as it ends any supervisor.
+    ///
+    /// # Errors
+    ///
+    /// When nothing was started, as [`start`](Self::start) says.
+    async fn begin(self) -> Result<(Supervisor, Booted), StartError> {
         refuse_bad_runtime()?;
         self.refuse_duplicates()?;
         let (booted_sender, booted) = oneshot::channel();
@@ -106,12 +119,7 @@ impl SupervisorSpec {
         let published = Arc::clone(arguments.publisher.published());
         let spawned = Actor::spawn(None, SupervisorActor, arguments).await;
         let (actor, _task) = spawned.map_err(|_killed| StartError::Interrupted)?;
-        let supervisor = Supervisor::new(actor, published);
-        match booted.await {
-            Ok(Ok(())) => Ok(supervisor),
-            Ok(Err(error)) => Err(error),
-            Err(_gone) => Err(StartError::Interrupted),
-        }
+        Ok((Supervisor::new(actor, published), Booted { booted }))
     }
 
     pub(super) fn refuse_duplicates(&self) -> Result<(), StartError> {
@@ -126,6 +134,18 @@ impl SupervisorSpec {
                 child: second.name.to_string(),
             }),
         }
+    }
+}
+
+/// The outcome of a start that was begun.
+struct Booted {
+    booted: oneshot::Receiver<Result<(), StartError>>,
+}
+
+impl Booted {
+    /// Waits until every child is up, or the supervisor has ended without that.
+    async fn outcome(self) -> Result<(), StartError> {
+        self.booted.await.unwrap_or(Err(StartError::Interrupted))
     }
 }
 

@@ -20,7 +20,7 @@ use super::runnable::{StopResult, former_is_stuck};
 use super::shell::Bell;
 use super::timer::Timer;
 use super::watchdog::Minded;
-use super::{ChildSpec, Departure};
+use super::{ChildSpec, Departure, End};
 use crate::clock;
 
 mod commands;
@@ -104,15 +104,15 @@ impl SupervisorState {
     /// Handles what has happened, and carries out what is decided of it.
     pub(super) fn look(&mut self) {
         for notice in self.inbox.take(AT_ONCE) {
-            self.handle_notice(notice);
-            self.run_directives();
+            self.notice(notice);
         }
         if !self.inbox.is_empty() {
             self.inbox.look_again();
         }
     }
 
-    fn handle_notice(&mut self, notice: Notice) {
+    /// Something has happened.
+    pub(super) fn notice(&mut self, notice: Notice) {
         match notice {
             Notice::Continue => {}
             Notice::Deadline => {
@@ -129,6 +129,7 @@ impl SupervisorState {
                 self.stopped(child, incarnation, result);
             }
         }
+        self.run_directives();
     }
 
     fn insert(&mut self, spec: ChildSpec) -> Option<&mut ManagedChild> {
@@ -314,8 +315,10 @@ impl SupervisorState {
 
     /// Everything that was decided has been carried out.
     fn settle(&mut self) {
-        if self.supervision.is_booted() && self.publisher.phase() == Phase::Starting {
-            self.publisher.set_phase(Phase::Up);
+        if self.supervision.is_booted()
+            && self.publisher.phase() == Phase::Starting
+            && self.publisher.enter(Phase::Up)
+        {
             self.report.booted();
         }
         if self.end == EndStage::Stopping && self.supervision.is_over() {
@@ -383,8 +386,12 @@ impl SupervisorState {
             && let Some(exit) = status.last_exit.clone()
         {
             let child = Arc::clone(managed.entry.name());
+            // Published before it is told: who is told may look.
+            self.publisher.begin_to_end(End::Escalated {
+                child: Arc::clone(&child),
+                exit: exit.clone(),
+            });
             self.events.escalated(&child, &exit);
-            self.report.escalated(child, exit);
         }
         self.myself.stop(None);
     }
@@ -393,8 +400,10 @@ impl SupervisorState {
     fn finish(&mut self, child: ChildId) {
         if let Some((managed, _)) = self.child(child) {
             let child = Arc::clone(managed.entry.name());
+            self.publisher.begin_to_end(End::Finished {
+                child: Arc::clone(&child),
+            });
             self.events.finished(&child);
-            self.report.finished(child);
         }
         self.myself.stop(None);
     }

@@ -3,6 +3,7 @@ mod boot;
 mod clock;
 mod commands;
 mod dynamic;
+mod ending;
 mod exit_texts;
 mod groups;
 mod limits;

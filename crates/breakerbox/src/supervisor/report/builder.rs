@@ -1,6 +1,5 @@
 use std::sync::Arc;
 
-use breakerbox_core::Exit;
 use tokio::sync::oneshot;
 
 use super::super::StartError;
@@ -11,8 +10,6 @@ use super::{End, Report, Stopped};
 pub(crate) struct ReportBuilder {
     /// Who waits for the boot.
     booted: Option<oneshot::Sender<Result<(), StartError>>>,
-    /// Why all are stopped, if not from outside.
-    end: Option<End>,
     stopped: Vec<Stopped>,
 }
 
@@ -20,7 +17,6 @@ impl ReportBuilder {
     pub(crate) const fn new(booted: oneshot::Sender<Result<(), StartError>>) -> Self {
         Self {
             booted: Some(booted),
-            end: None,
             stopped: Vec::new(),
         }
     }
@@ -31,14 +27,6 @@ impl ReportBuilder {
         }
     }
 
-    pub(crate) fn escalated(&mut self, child: Arc<str>, exit: Exit) {
-        self.end = Some(End::Escalated { child, exit });
-    }
-
-    pub(crate) fn finished(&mut self, child: Arc<str>) {
-        self.end = Some(End::Finished { child });
-    }
-
     /// Notes a child that was stopped, after those that were below it.
     pub(crate) fn stopped(&mut self, child: Arc<str>, result: &StopResult) {
         let below = result.below.iter().map(|below| below.below(&child));
@@ -47,10 +35,11 @@ impl ReportBuilder {
         self.stopped.push(Stopped { child, departure });
     }
 
-    /// Answers who still waits for the boot, and returns the report.
-    pub(crate) fn finish(&mut self) -> Report {
+    /// Answers who still waits for the boot, and returns the report; without a reason
+    /// why it ended by itself, it was shut down.
+    pub(crate) fn finish(&mut self, end: Option<End>) -> Report {
         if let Some(booted) = self.booted.take() {
-            let error = match &self.end {
+            let error = match &end {
                 Some(End::Escalated { child, exit }) => StartError::Child {
                     child: child.to_string(),
                     exit: exit.clone(),
@@ -60,7 +49,7 @@ impl ReportBuilder {
             let _gave_up_waiting = booted.send(Err(error));
         }
         Report {
-            end: self.end.take().unwrap_or(End::ShutDown),
+            end: end.unwrap_or(End::ShutDown),
             stopped: std::mem::take(&mut self.stopped),
         }
     }

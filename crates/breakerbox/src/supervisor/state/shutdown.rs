@@ -37,7 +37,8 @@ impl SupervisorState {
 
     fn begin_end(&mut self) {
         self.end = EndStage::Stopping;
-        self.publisher.set_phase(Phase::Stopping);
+        // Already published, unless other ractor code stopped the actor.
+        self.publisher.enter(Phase::Stopping);
         self.stuck_before = self.publisher.stuck();
         self.supervision.shutdown(clock::now());
     }
@@ -59,7 +60,7 @@ impl SupervisorState {
 
     /// Publishes the report.
     pub(super) fn complete_end(&mut self, stuck: Vec<Stopped>) {
-        let mut report = self.report.finish();
+        let mut report = self.report.finish(self.publisher.end());
         report.note_stuck(stuck);
         self.publisher.set_report(report);
         self.end = EndStage::Complete;
