@@ -18,8 +18,8 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use breakerbox::{
-    Backoff, CancellationToken, ChildSpec, Lifecycle, Ready, Restart, RestartIntensity, Shutdown,
-    Stopper, Strategy, Supervisor, SupervisorSpec,
+    Backoff, CancellationToken, ChildSpec, Lifecycle, Readiness, Ready, Restart, RestartIntensity,
+    Shutdown, Stopper, Strategy, SupervisorSpec,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 
@@ -30,23 +30,14 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let serving = is_serving()?;
     let drain_delay = Duration::from_millis(if serving { 30_000 } else { 500 });
     let lifecycle = Lifecycle::new().drain_delay(drain_delay);
-    let shop = shop().start().await?;
-    println!("started\n{}\n", shop.snapshot());
-    let mut events = shop.events();
-    let told = tokio::spawn(async move {
-        while let Some(event) = events.next().await {
-            println!("  {event}");
-        }
-    });
-
+    let told = tokio::spawn(tell(lifecycle.readiness()));
     tokio::spawn(show(
-        shop.clone(),
         (!serving).then(|| lifecycle.stopper()),
         lifecycle.readiness(),
     ));
-    let report = lifecycle.run(shop.clone()).await?;
+    let report = lifecycle.run(shop()).await?;
     told.await?;
-    println!("\nended\n{}\n\n{report}", shop.snapshot());
+    println!("\n{report}");
     Ok(report.exit_code())
 }
 
@@ -114,10 +105,28 @@ async fn drive(van: &'static str, stop: CancellationToken) -> Result<(), String>
     Ok(())
 }
 
+/// Tells what happens from the moment that all are up to the end.
+async fn tell(mut readiness: Readiness) {
+    readiness.ready().await;
+    let Some(shop) = readiness.supervisor() else {
+        return;
+    };
+    let mut events = shop.events();
+    println!("started\n{}\n", shop.snapshot());
+    while let Some(event) = events.next().await {
+        println!("  {event}");
+    }
+    shop.ended().await;
+    println!("\nended\n{}", shop.snapshot());
+}
+
 /// Crashes the catalogue, shows what became of it, and asks the process to end,
 /// given the means to.
-async fn show(shop: Supervisor, stopper: Option<Stopper>, mut readiness: breakerbox::Readiness) {
+async fn show(stopper: Option<Stopper>, mut readiness: Readiness) {
     readiness.ready().await;
+    let Some(shop) = readiness.supervisor() else {
+        return;
+    };
     tokio::time::sleep(Duration::from_secs(1)).await;
     if let Ok(catalogue) = shop.child::<Lookup>("catalogue") {
         let question = |reply| Lookup {

@@ -4,8 +4,7 @@
 
 mod example;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 
 #[test]
 fn every_caller_of_the_workers_gets_an_answer() {
@@ -31,46 +30,6 @@ fn r39_a_tree_ends_in_order_at_sigterm() {
     assert!(last("orders: down, shut down") < last("catalogue: down, shut down"));
     assert!(last("catalogue: down, shut down") < at("shop down"));
     assert!(at("shop down") < at("stopped after"));
-}
-
-/// R39: a second signal ends it at once, with the exit code of that signal.
-#[cfg(unix)]
-#[test]
-fn r39_a_second_sigterm_ends_it_at_once() {
-    let mut command = Command::new(example::path("supervise"));
-    let serving = command.arg("--serve").stdout(Stdio::piped());
-    let mut tree = Killed(serving.spawn().unwrap());
-    let lines = BufReader::new(tree.0.stdout.take().unwrap()).lines();
-    let mut lines = lines.map(|line| line.unwrap());
-    let mut read_to = |words: &str| {
-        let found = lines.find(|line| line.contains(words));
-        found.unwrap_or_else(|| panic!("{words:?} never came"))
-    };
-    read_to("after two seconds");
-    terminate(tree.0.id());
-    read_to("not ready any more");
-    terminate(tree.0.id());
-    read_to("killed by a second SIGTERM");
-    assert_eq!(tree.0.wait().unwrap().code(), Some(143));
-}
-
-/// Killed at the latest when the test ends, however it ends.
-#[cfg(unix)]
-struct Killed(Child);
-
-#[cfg(unix)]
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ended = self.0.kill();
-    }
-}
-
-#[cfg(unix)]
-fn terminate(process: u32) {
-    let process = process.to_string();
-    let sent = Command::new("kill").args(["-TERM", &process]).status();
-    let sent = sent.unwrap();
-    assert!(sent.success(), "{sent}");
 }
 
 /// What it printed, if it ended as it should.

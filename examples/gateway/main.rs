@@ -109,9 +109,7 @@ async fn run(file: &Path) -> Result<ExitCode, Failure> {
     // last, and a reload adds pools to the box after all that is in it.
     let tree = SupervisorSpec::new("gateway", Strategy::OneForOne)
         .child(Server::new(socket, gateway)?.child())
-        .child(reloader.child())
-        .start()
-        .await?;
+        .child(reloader.child());
     let ended = tokio::spawn(lifecycle.run(tree));
     // Who is told that it listens may send it signals, so it has to hear them.
     if readiness.ready().await {

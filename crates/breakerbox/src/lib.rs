@@ -60,7 +60,9 @@ pub use breakerbox_core::{
 pub use error::{CallError, CommandError};
 pub use event::{Event, Events};
 pub use failure::{Failure, Judgement, LastFailure};
-pub use lifecycle::{Lifecycle, LifecycleEnd, LifecycleReport, Readiness, Signal, Stopper};
+pub use lifecycle::{
+    Lifecycle, LifecycleEnd, LifecycleReport, LifecycleTree, Readiness, Signal, Stopper,
+};
 pub use pool::{
     CheckError, Endpoint, EndpointSnapshot, HealthCheck, PickRecord, Pool, PoolError, PoolEvent,
     PoolEvents, PoolPermit, PoolSnapshot, PoolStartError, Progress, TcpCheck, Unavailable, Upload,

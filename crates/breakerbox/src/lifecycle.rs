@@ -4,31 +4,37 @@
 //! while, because the news travels. A process that stops at once fails those; one
 //! that ignores the signal is killed with its work half done. So the end is a
 //! sequence: say that one is not ready, serve on until nobody calls any more,
-//! then stop what runs, in order.
+//! then stop what runs, in order. The signal may also come while the service
+//! starts, or fails, and the exit code must not call a failure a success.
 //!
 //! # Invariants
 //!
-//! 1. It is ready only while the tree runs and nobody has asked it to end.
-//! 2. It returns when nothing of the tree is left, but for what the report names
+//! 1. It is ready only while the tree is up and nobody has asked it to end.
+//! 2. No signal ends the process by itself once the tree begins to start.
+//! 3. It returns when nothing of the tree is left, but for what the report names
 //!    as stuck.
+//! 4. The report tells whether the tree failed, whatever signals came.
 
 mod readiness;
 mod report;
+mod run;
 mod signals;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use std::io;
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
-use crate::{Supervisor, clock};
+use crate::clock;
 pub use readiness::Readiness;
+use readiness::{Asker, Publisher};
 pub use report::{LifecycleEnd, LifecycleReport};
+use run::Start;
 pub use signals::Signal;
-use signals::Signals;
+pub use tree::LifecycleTree;
 
 /// Runs a tree of supervisors as a service, until a signal ends it.
 ///
@@ -38,12 +44,12 @@ use signals::Signals;
 /// # use std::process::ExitCode;
 /// # use breakerbox::{ChildSpec, Lifecycle, Strategy, SupervisorSpec};
 /// # #[tokio::main]
-/// # async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
+/// # async fn main() -> std::io::Result<ExitCode> {
 /// let lifecycle = Lifecycle::new();
 /// let readiness = lifecycle.readiness(); // for the readiness probe
 /// # drop(readiness);
-/// let tree = SupervisorSpec::new("orders", Strategy::OneForOne).start().await?;
-/// let report = lifecycle.run(tree).await?;
+/// let orders = SupervisorSpec::new("orders", Strategy::OneForOne);
+/// let report = lifecycle.run(orders).await?;
 /// println!("{report}");
 /// Ok(report.exit_code())
 /// # }
@@ -52,9 +58,9 @@ use signals::Signals;
 #[must_use = "a lifecycle does nothing until it runs a tree"]
 pub struct Lifecycle {
     drain_delay: Duration,
-    readiness: watch::Sender<bool>,
-    stop: mpsc::UnboundedSender<Signal>,
-    stops: mpsc::UnboundedReceiver<Signal>,
+    publisher: Publisher,
+    stop: mpsc::UnboundedSender<Instant>,
+    stops: mpsc::UnboundedReceiver<Instant>,
 }
 
 impl Lifecycle {
@@ -63,13 +69,16 @@ impl Lifecycle {
         let (stop, stops) = mpsc::unbounded_channel();
         Self {
             drain_delay: DRAIN_DELAY,
-            readiness: watch::Sender::new(false),
+            publisher: Publisher::new(),
             stop,
             stops,
         }
     }
 
     /// How long to serve on after it was asked to end; 5 seconds unless set.
+    ///
+    /// There is no delay where it never was ready, and the delay is over when the
+    /// tree ends meanwhile.
     ///
     /// Give it the time that load balancers need to notice. With the time that
     /// children take to stop, it must stay below what the cluster grants, which
@@ -82,42 +91,48 @@ impl Lifecycle {
     /// Whether it is ready for requests, for others to watch.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        Readiness::new(self.readiness.subscribe())
+        self.publisher.readiness()
     }
 
     /// What asks it to end as a signal does, for instance from an admin page.
     #[must_use]
     pub fn stopper(&self) -> Stopper {
         Stopper {
+            asker: self.publisher.asker(),
             stop: self.stop.clone(),
         }
     }
 
     /// Runs the tree until SIGTERM, SIGINT, a [`Stopper`] or its own end.
     ///
-    /// It is ready at once: a tree that was started is up. Asked to end, it is
-    /// not ready any more, serves on for the drain delay, and shuts the tree
-    /// down. Asked again, it kills what is left.
+    /// Give it a [`SupervisorSpec`](crate::SupervisorSpec): it listens for signals
+    /// first, then starts the tree, and a start that fails is in the report. A
+    /// [`Supervisor`](crate::Supervisor), which was started before, does as well, but
+    /// a signal during that start ended the process by itself.
+    ///
+    /// It is ready once the tree is up. Asked to end, it is not ready any more,
+    /// serves on for the drain delay, and shuts the tree down. Asked while the tree
+    /// starts, it calls the start off: children that are up or starting are stopped,
+    /// in reverse order, without a drain delay. Asked again, it kills what is left;
+    /// but all that asks within 200 ms of the first time counts as one with it, as
+    /// shells and container engines send their signals twice.
     ///
     /// # Errors
     ///
-    /// When the process cannot listen for signals; the tree is then stopped in
-    /// the background, unless there are other handles on it.
+    /// When the process cannot listen for signals. A spec is not started then; a
+    /// tree is stopped in the background, unless there are other handles on it.
     ///
     /// # Cancel safety
     ///
     /// Dropping it drops its handle on the tree, which stops the tree in the
-    /// background unless there are others. From its first call on, the signals
+    /// background unless there are others. From its first poll on, the signals
     /// no longer end the process by themselves.
-    pub async fn run(self, tree: Supervisor) -> io::Result<LifecycleReport> {
-        let signals = Signals::listen(self.stops)?;
-        let run = Run {
-            drain_delay: self.drain_delay,
-            readiness: self.readiness,
-            signals,
-            tree,
-        };
-        Ok(run.complete().await)
+    pub async fn run(self, tree: impl Into<LifecycleTree>) -> io::Result<LifecycleReport> {
+        let tree = tree.into();
+        let start = Start::listen(self.drain_delay, self.publisher, self.stops)?;
+        let report = start.run(tree).await;
+        report.log();
+        Ok(report)
     }
 }
 
@@ -130,72 +145,17 @@ impl Default for Lifecycle {
 /// Asks a [`Lifecycle`] to end; clones ask the same one.
 #[derive(Clone, Debug)]
 pub struct Stopper {
-    stop: mpsc::UnboundedSender<Signal>,
+    asker: Asker,
+    stop: mpsc::UnboundedSender<Instant>,
 }
 
 impl Stopper {
-    /// Asks it to end, or, asked before, to end at once.
+    /// Asks it to end, or, asked more than 200 ms before, to end at once.
+    ///
+    /// It is not ready any more when this returns.
     pub fn stop(&self) {
-        let _has_ended = self.stop.send(Signal::Stopper);
-    }
-}
-
-/// A lifecycle on its way.
-struct Run {
-    drain_delay: Duration,
-    readiness: watch::Sender<bool>,
-    signals: Signals,
-    tree: Supervisor,
-}
-
-impl Run {
-    async fn complete(mut self) -> LifecycleReport {
-        self.readiness.send_replace(true);
-        let asked = tokio::select! {
-            signal = self.signals.next() => Some(signal),
-            _ = self.tree.ended() => None,
-        };
-        self.readiness.send_replace(false);
-        match asked {
-            None => self.ended_by_itself().await,
-            Some(signal) => self.end(signal).await,
-        }
-    }
-
-    async fn ended_by_itself(self) -> LifecycleReport {
-        tracing::error!(supervisor.name = self.tree.name(), "tree ended by itself");
-        LifecycleReport {
-            end: LifecycleEnd::TreeEnded,
-            name: Arc::from(self.tree.name()),
-            took: Duration::ZERO,
-            tree: self.tree.ended().await,
-        }
-    }
-
-    async fn end(mut self, signal: Signal) -> LifecycleReport {
-        tracing::info!(
-            signal.name = signal.as_str(),
-            "not ready, serving on for the drain delay"
-        );
-        let since = clock::now();
-        let ordered = async {
-            tokio::time::sleep(self.drain_delay).await;
-            tracing::info!(supervisor.name = self.tree.name(), "stopping the tree");
-            self.tree.shutdown().await
-        };
-        let (end, tree) = tokio::select! {
-            tree = ordered => (LifecycleEnd::Asked(signal), tree),
-            again = self.signals.next() => {
-                tracing::warn!(signal.name = again.as_str(), "killing what is left");
-                (LifecycleEnd::AskedAgain(again), self.tree.kill().await)
-            }
-        };
-        LifecycleReport {
-            end,
-            name: Arc::from(self.tree.name()),
-            took: clock::now().saturating_duration_since(since),
-            tree,
-        }
+        self.asker.ask();
+        let _has_ended = self.stop.send(clock::now());
     }
 }
 

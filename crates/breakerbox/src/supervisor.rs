@@ -120,7 +120,7 @@ use std::sync::Arc;
 
 use breakerbox_core::Phase;
 use ractor::{ActorRef, Message};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 pub use child::{Child, ChildError};
 pub(crate) use child_key::ChildKey;
@@ -134,6 +134,7 @@ pub use report::{Departure, End, Report, Stopped};
 use shutdown::KILL_TIMEOUT;
 pub use shutdown::Shutdown;
 pub use snapshot::{ChildKind, ChildSnapshot, SupervisorSnapshot};
+pub(crate) use spec::Booted;
 pub use spec::{StartError, SupervisorSpec};
 pub use task_child::Ready;
 pub use tokio_util::sync::CancellationToken;
@@ -332,9 +333,19 @@ impl Supervisor {
         is_ending(self.phase())
     }
 
+    /// Waits until it has ended, or is about to.
+    pub(crate) async fn ending(&self) {
+        self.published.entered(is_ending).await;
+    }
+
     /// Returns what it is doing itself.
-    fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         self.published.phase()
+    }
+
+    /// Returns what it is doing itself, for somebody who waits for a change.
+    pub(crate) fn phases(&self) -> watch::Receiver<Phase> {
+        self.published.phases()
     }
 
     /// Whether it has a child of its own of this name.

@@ -1,6 +1,9 @@
+use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 use tokio::sync::mpsc;
+
+use crate::clock;
 
 /// What asked a service to end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,15 +43,17 @@ impl fmt::Display for Signal {
 pub(super) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
-    stops: mpsc::UnboundedReceiver<Signal>,
+    #[cfg(windows)]
+    interrupt: tokio::signal::windows::CtrlC,
+    stops: mpsc::UnboundedReceiver<Instant>,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    /// From now on the signals are heard of here, and do not end the process.
+    /// Listens from now on: the signals come here, and do not end the process.
     #[cfg(unix)]
-    pub(super) fn listen(stops: mpsc::UnboundedReceiver<Signal>) -> io::Result<Self> {
+    pub(super) fn listen(stops: mpsc::UnboundedReceiver<Instant>) -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
 
         Ok(Self {
@@ -58,28 +63,68 @@ impl Signals {
         })
     }
 
-    #[cfg(not(unix))]
-    pub(super) fn listen(stops: mpsc::UnboundedReceiver<Signal>) -> io::Result<Self> {
-        Ok(Self { stops })
+    #[cfg(windows)]
+    pub(super) fn listen(stops: mpsc::UnboundedReceiver<Instant>) -> io::Result<Self> {
+        Ok(Self {
+            interrupt: tokio::signal::windows::ctrl_c()?,
+            stops,
+        })
     }
 
-    /// The next one.
+    /// Waits for the first signal, and returns when it was sent, as far as is known.
+    pub(super) async fn first(&mut self) -> (Signal, Instant) {
+        let (signal, sent) = self.next().await;
+        (signal, sent.unwrap_or_else(clock::now))
+    }
+
+    /// Waits for a signal that does not count as one with the first.
+    ///
+    /// When a stopper was used is known. When the system's signal was sent is not:
+    /// where this task could not run for a while, both the signal and the end of the
+    /// span may have come meanwhile, and it counts as one with the first.
+    pub(super) async fn another(&mut self, first: Instant) -> Signal {
+        let span_end = first + COUNT_AS_ONE;
+        let mut span = std::pin::pin!(tokio::time::sleep_until(span_end.into()));
+        let mut has_passed = false;
+        loop {
+            tokio::select! {
+                biased;
+                (signal, sent) = self.next() => {
+                    if sent.map_or(has_passed, |sent| sent > span_end) {
+                        return signal;
+                    }
+                    let signal = signal.as_str();
+                    tracing::info!(signal.name = signal, "repeated signal counts as one");
+                }
+                () = &mut span, if !has_passed => {
+                    has_passed = true;
+                    tracing::debug!("another signal kills what is left");
+                }
+            }
+        }
+    }
+
+    /// Waits for the next signal, and returns when it was sent, if that is known.
     #[cfg(unix)]
-    pub(super) async fn next(&mut self) -> Signal {
+    async fn next(&mut self) -> (Signal, Option<Instant>) {
         tokio::select! {
-            Some(stop) = self.stops.recv() => stop,
-            Some(()) = self.terminate.recv() => Signal::Terminate,
-            Some(()) = self.interrupt.recv() => Signal::Interrupt,
+            Some(sent) = self.stops.recv() => (Signal::Stopper, Some(sent)),
+            Some(()) = self.terminate.recv() => (Signal::Terminate, None),
+            Some(()) = self.interrupt.recv() => (Signal::Interrupt, None),
             else => std::future::pending().await,
         }
     }
 
-    #[cfg(not(unix))]
-    pub(super) async fn next(&mut self) -> Signal {
+    #[cfg(windows)]
+    async fn next(&mut self) -> (Signal, Option<Instant>) {
         tokio::select! {
-            Some(stop) = self.stops.recv() => stop,
-            Ok(()) = tokio::signal::ctrl_c() => Signal::Interrupt,
+            Some(sent) = self.stops.recv() => (Signal::Stopper, Some(sent)),
+            Some(()) = self.interrupt.recv() => (Signal::Interrupt, None),
             else => std::future::pending().await,
         }
     }
 }
+
+/// Shells and container engines send the signal to the group and once more to the
+/// process, or SIGINT and SIGTERM together; a person needs longer to ask again.
+const COUNT_AS_ONE: Duration = Duration::from_millis(200);

@@ -1,10 +1,14 @@
+mod ends;
+mod repeats;
+mod start;
+
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::{Instant, timeout};
 
 use super::*;
-use crate::{ChildSpec, Departure, End, Exit, Shutdown, Strategy, SupervisorSpec};
+use crate::{ChildSpec, Departure, End, Exit, Shutdown, Strategy, Supervisor, SupervisorSpec};
 
 const SECOND: Duration = Duration::from_secs(1);
 

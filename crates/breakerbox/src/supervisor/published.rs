@@ -99,6 +99,11 @@ impl Published {
         *self.phase.borrow()
     }
 
+    /// Returns the phase for somebody who waits for the next one.
+    pub(super) fn phases(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
     /// Enters this phase if it lies ahead, and returns whether it does.
     ///
     /// Whoever decides the end enters `Stopping` in that very step: the actor, which
@@ -138,11 +143,16 @@ impl Published {
         self.enter(Phase::Down);
     }
 
-    /// Waits until nothing more will be published.
-    pub(super) async fn closed(&self) {
+    /// Waits until it is in such a phase.
+    pub(super) async fn entered(&self, is: impl Fn(Phase) -> bool) {
         let mut phases = self.phase.subscribe();
         // The sender is right here, so it is not gone.
-        let _down = Guarded::new(phases.wait_for(|phase| *phase == Phase::Down)).await;
+        let _phase = Guarded::new(phases.wait_for(|phase| is(*phase))).await;
+    }
+
+    /// Waits until nothing more will be published.
+    pub(super) async fn closed(&self) {
+        self.entered(|phase| phase == Phase::Down).await;
     }
 
     /// Waits until nothing is left of the children.

@@ -33,6 +33,14 @@ impl Report {
         }
     }
 
+    /// The report of one whose spec was refused.
+    pub(crate) const fn never_started() -> Self {
+        Self {
+            end: End::NeverStarted,
+            stopped: Vec::new(),
+        }
+    }
+
     /// Names who is stuck, once and instead of what was said of them before.
     pub(super) fn note_stuck(&mut self, stuck: Vec<Stopped>) {
         let is_stuck = |it: &Stopped| stuck.iter().any(|other| other.child == it.child);
@@ -59,6 +67,9 @@ pub enum End {
     },
     /// Its own actor was killed, and its children with it.
     Killed,
+    /// Its spec was refused before anything was started; only the report of a
+    /// [`Lifecycle`](crate::Lifecycle) says so.
+    NeverStarted,
     /// It was shut down, or its last handle was dropped.
     ShutDown,
 }

@@ -73,6 +73,10 @@ impl SupervisorSpec {
         self
     }
 
+    pub(crate) const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
     /// Makes it a set, which children join and leave.
     pub(super) const fn set_of(mut self, maximum: usize) -> Self {
         self.maximum = Some(maximum);
@@ -111,7 +115,7 @@ impl SupervisorSpec {
     /// # Errors
     ///
     /// When nothing was started, as [`start`](Self::start) says.
-    async fn begin(self) -> Result<(Supervisor, Booted), StartError> {
+    pub(crate) async fn begin(self) -> Result<(Supervisor, Booted), StartError> {
         refuse_bad_runtime()?;
         self.refuse_duplicates()?;
         let (booted_sender, booted) = oneshot::channel();
@@ -138,13 +142,13 @@ impl SupervisorSpec {
 }
 
 /// The outcome of a start that was begun.
-struct Booted {
+pub(crate) struct Booted {
     booted: oneshot::Receiver<Result<(), StartError>>,
 }
 
 impl Booted {
     /// Waits until every child is up, or the supervisor has ended without that.
-    async fn outcome(self) -> Result<(), StartError> {
+    pub(crate) async fn outcome(self) -> Result<(), StartError> {
         self.booted.await.unwrap_or(Err(StartError::Interrupted))
     }
 }

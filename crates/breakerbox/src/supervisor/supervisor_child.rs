@@ -150,7 +150,7 @@ async fn stop(supervisor: &Supervisor, shutdown: Shutdown) -> StopResult {
 fn exit_of(end: End) -> Exit {
     match end {
         End::Escalated { child, exit } => Exit::error(format!("its child {child:?} {exit}")),
-        End::Finished { .. } | End::ShutDown => Exit::Normal,
+        End::Finished { .. } | End::NeverStarted | End::ShutDown => Exit::Normal,
         End::Killed => Exit::Killed,
     }
 }
