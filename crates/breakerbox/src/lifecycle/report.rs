@@ -35,11 +35,12 @@ impl LifecycleReport {
     /// Returns what the process should end with.
     ///
     /// 1 if the tree failed, whatever signals came before or after that: it did not
-    /// start, it gave up, or it was killed by other code. Otherwise 130 or 143, as a
-    /// shell says it of SIGINT and SIGTERM, if it was asked to end for a second time
-    /// and therefore killed. Otherwise 0: it ended in order, whoever had to be killed
-    /// on the way, because it was asked to, because other code shut it down, or
-    /// because a significant child finished, as a batch job does.
+    /// start, it gave up, it was killed by other code, or the significant child that
+    /// ended it had failed. Otherwise 130 or 143, as a shell says it of SIGINT and
+    /// SIGTERM, if it was asked to end for a second time and therefore killed; a
+    /// [`Stopper`](crate::Stopper) counts as SIGTERM. Otherwise 0: it ended in order,
+    /// whoever had to be killed on the way, because it was asked to, because other
+    /// code shut it down, or because a significant child finished, as a job does.
     ///
     /// A tokio runtime that is dropped waits for every thread. Where the tree's
     /// report names somebody as [`Stuck`](crate::Departure::Stuck), call
@@ -63,7 +64,8 @@ impl LifecycleReport {
             }
             // Unless the second signal did it, somebody else killed it.
             (end, End::Killed) => !matches!(end, LifecycleEnd::AskedAgain(_)),
-            (_, End::Finished { .. } | End::ShutDown) => false,
+            (_, End::Finished { exit, .. }) => exit.is_abnormal(),
+            (_, End::ShutDown) => false,
         }
     }
 
@@ -100,7 +102,9 @@ impl LifecycleReport {
         match (&self.end, &self.tree.end) {
             (LifecycleEnd::StartFailed(error), _) => Some(format!("did not start: {error}")),
             (_, End::Escalated { child, exit }) => Some(format!("failed: {child:?} {exit}")),
-            (_, End::Finished { child }) => Some(format!("finished with {child:?}")),
+            (_, End::Finished { child, exit }) => {
+                Some(format!("finished with {child:?}, which {exit}"))
+            }
             (LifecycleEnd::AskedAgain(_), End::Killed) => None,
             (_, End::Killed) => Some("killed by other code".to_owned()),
             (LifecycleEnd::TreeEnded, _) => Some("shut down by other code".to_owned()),

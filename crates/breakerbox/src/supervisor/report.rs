@@ -64,6 +64,8 @@ pub enum End {
     Finished {
         /// Its name.
         child: Arc<str>,
+        /// How it ended; a temporary child, or one that was given up, may have failed.
+        exit: Exit,
     },
     /// Its own actor was killed, and its children with it.
     Killed,

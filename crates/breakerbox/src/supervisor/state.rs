@@ -398,10 +398,13 @@ impl SupervisorState {
 
     /// A significant child ended, and all others end with it.
     fn finish(&mut self, child: ChildId) {
-        if let Some((managed, _)) = self.child(child) {
+        if let Some((managed, status)) = self.child(child)
+            && let Some(exit) = status.last_exit.clone()
+        {
             let child = Arc::clone(managed.entry.name());
             self.publisher.begin_to_end(End::Finished {
                 child: Arc::clone(&child),
+                exit,
             });
             self.events.finished(&child);
         }

@@ -167,7 +167,7 @@ async fn r45_the_exit_code_tells_whether_the_tree_failed_whenever_a_signal_comes
 #[tokio::test(start_paused = true)]
 async fn r45_a_report_says_what_the_tree_did_and_what_a_signal_did() {
     let failed = "failed: \"quits\" failed: it was told to fail";
-    let finished = "finished with \"quits\"";
+    let finished = "finished with \"quits\", which ended normally";
     let by_others = "shut down by other code";
     let of_two = "2 of 2 children stopped by themselves";
     let table = [
@@ -217,6 +217,20 @@ async fn r45_a_report_says_what_the_tree_did_and_what_a_signal_did() {
         let report = Service::start().await.run(reason, when).await;
         let report = report.to_string();
         assert!(report.starts_with(&format!("tree: {says}")), "{report}");
+    }
+}
+
+/// R45: a job that failed is not done, though nobody restarts it.
+#[tokio::test(start_paused = true)]
+async fn r45_a_significant_child_that_failed_is_a_failure_of_the_service() {
+    for (result, code) in [(Ok(()), 0), (Err("the disk is full"), 1)] {
+        let job = ChildSpec::task("job", move |_| async move { result });
+        let spec = SupervisorSpec::new("tree", Strategy::OneForOne)
+            .auto_shutdown(AutoShutdown::AnySignificant)
+            .child(job.restart(Restart::Temporary).significant());
+        let report = soon(Lifecycle::new().run(spec)).await.unwrap();
+        assert!(matches!(report.tree.end, End::Finished { .. }), "{report}");
+        assert_eq!(report.exit_code(), ExitCode::from(code), "{report}");
     }
 }
 

@@ -176,7 +176,8 @@ async fn r32_a_significant_child_takes_its_supervisor_along() {
     main.actor().stop(None);
     let report = supervisor.ended().await;
     let child = Arc::from("main");
-    assert_eq!(report.end, End::Finished { child });
+    let exit = Exit::Normal;
+    assert_eq!(report.end, End::Finished { child, exit });
     assert_eq!(log.read()[2..], ["main 2 stopped", "helper 1 stopped"]);
 }
 

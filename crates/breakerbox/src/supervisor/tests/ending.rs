@@ -40,7 +40,10 @@ async fn r45_the_step_that_decides_the_end_of_a_supervisor_publishes_it() {
     let failing = spec([child()]).intensity(RestartIntensity::new(0, SECOND));
     let significant = child().restart(Restart::Transient).significant();
     let finishing = spec([significant]).auto_shutdown(AutoShutdown::AnySignificant);
-    let name = "child".into();
+    let finished = End::Finished {
+        child: "child".into(),
+        exit: Exit::Normal,
+    };
     let exit = Exit::Error("oh".into());
     let escalated = End::Escalated {
         child: "child".into(),
@@ -48,7 +51,7 @@ async fn r45_the_step_that_decides_the_end_of_a_supervisor_publishes_it() {
     };
     for (spec, exit, end) in [
         (failing, exit, escalated),
-        (finishing, Exit::Normal, End::Finished { child: name }),
+        (finishing, Exit::Normal, finished),
     ] {
         let (mut state, published, _) = boot(spec).await;
         let child = published.id("child").unwrap();
