@@ -72,8 +72,9 @@ impl Inbox {
             notices.push_back(notice);
             notices.len() == 1
         });
-        // One that stops takes no messages, and waits right here.
-        if was_empty && self.actor.cast(SupervisorMessage::Look).is_err() {
+        if was_empty {
+            self.look_again();
+            // One that stops takes no messages, and waits right here.
             self.arrived.notify_one();
         }
     }
