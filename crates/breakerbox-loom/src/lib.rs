@@ -26,6 +26,8 @@ mod moment;
 mod rejected;
 #[path = "../../breakerbox/src/sync.rs"]
 mod sync;
+#[path = "../../breakerbox/src/text.rs"]
+mod text;
 
 pub(crate) use failure::{Judgement, LastFailure};
 pub(crate) use rejected::Rejected;

@@ -18,7 +18,9 @@ use crate::{
 mod answers;
 mod call;
 mod call_path;
+mod endpoint_breaker;
 mod housed;
+mod log;
 mod message;
 mod nobody;
 mod owner;
@@ -31,6 +33,7 @@ mod weak;
 
 use call::Call;
 use call_path::Command;
+pub(crate) use endpoint_breaker::EndpointBreaker;
 pub(crate) use housed::Housed;
 pub use message::BreakerMessage;
 pub(crate) use nobody::address as nobody;

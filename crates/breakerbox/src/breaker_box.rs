@@ -18,6 +18,7 @@ mod change;
 mod context;
 mod error;
 mod home;
+mod leftovers;
 mod pools;
 mod registry;
 mod spec;
@@ -27,6 +28,7 @@ mod whole;
 
 pub(crate) use context::BoxContext;
 pub use error::BreakerError;
+pub(crate) use leftovers::{Kind, Leftover, Leftovers};
 pub(crate) use pools::PoolTurn;
 use pools::Pools;
 use registry::{Answer, Registry, Wanted};
@@ -117,10 +119,13 @@ impl BreakerBox {
     async fn start_here(spec: BreakerBoxSpec) -> Result<Self, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let context = Arc::new(BoxContext::new(runtime));
-        let told = Arc::clone(&context);
+        let (told, name) = (Arc::clone(&context), Arc::clone(&spec.name));
         let supervisor = SupervisorSpec::new(spec.name, breakerbox_core::Strategy::OneForOne)
             .intensity(PER_BOX)
-            .on_end(move |_| told.events.close())
+            .on_end(move |_| {
+                told.leftovers.log(&name);
+                told.events.close();
+            })
             .start()
             .await?;
         let retire_after = spec.retire_idle_after;

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use breakerbox_core::{FailureKind, Outcome};
 
+use crate::text::start_of;
+
 /// A failure, and what is known about it.
 ///
 /// The details of the last failure are in a breaker's [`Snapshot`](crate::Snapshot),
@@ -59,10 +61,7 @@ impl Failure {
 
     /// Sets what happened, as the error says; the first 256 bytes are kept.
     pub fn text(mut self, text: impl fmt::Display) -> Self {
-        let text = text.to_string();
-        let mut ends = (0..=text.len().min(LONGEST_TEXT)).rev();
-        let end = ends.find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-        self.text = Some(text[..end].into());
+        self.text = Some(start_of(&text.to_string(), LONGEST_TEXT).into());
         self
     }
 

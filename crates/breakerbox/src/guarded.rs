@@ -10,6 +10,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use pin_project_lite::pin_project;
+use tracing::{Level, event};
+
+use crate::logging::{self, BREAKER};
 
 /// Returns a waker that passes on each wake-up but no panic.
 pub(crate) fn waker(waker: &Waker) -> Waker {
@@ -67,7 +70,9 @@ pub(crate) fn catch(call: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
         // The payload may panic again when it is dropped.
         std::mem::forget(panic);
-        tracing::error!("a waker panicked");
+        logging::write(|| {
+            event!(target: BREAKER, Level::ERROR, "a waker panicked");
+        });
     }
 }
 

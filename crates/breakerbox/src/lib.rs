@@ -28,11 +28,13 @@ mod guarded;
 mod lifecycle;
 mod lifo_slot;
 mod lock;
+mod logging;
 mod moment;
 mod pool;
 mod rejected;
 mod supervisor;
 mod sync;
+mod text;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

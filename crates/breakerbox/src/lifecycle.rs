@@ -15,6 +15,7 @@
 //!    as stuck.
 //! 4. The report tells whether the tree failed, whatever signals came.
 
+mod log;
 mod readiness;
 mod report;
 mod run;

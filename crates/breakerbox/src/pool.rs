@@ -24,9 +24,11 @@ mod event;
 mod explain;
 mod extras;
 mod flight;
+mod handle;
 mod health_check;
 mod latency;
 mod lineup;
+mod log;
 mod membership;
 mod owner;
 mod peak;
@@ -60,6 +62,7 @@ pub use weak::WeakPool;
 use crate::breaker_box::{PoolTurn, Whole};
 use crate::{Breaker, BreakerBox, ChildSpec, Events, OnLimit, RestartIntensity, clock};
 use calling::Calling;
+use handle::SharedHandle;
 use owner::Owner;
 use shared::{Joins, Shared};
 
@@ -96,7 +99,7 @@ use shared::{Joins, Shared};
 pub struct Pool<T> {
     breakers: BreakerBox,
     key: Option<u64>,
-    shared: Arc<Shared<T>>,
+    shared: SharedHandle<T>,
 }
 
 impl<T: Clone + Send + Sync + 'static> Pool<T> {
@@ -138,7 +141,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
                 return Err(error);
             }
         }
-        turn.arrive(self.shared.clone());
+        turn.arrive(Arc::<Shared<T>>::clone(&self.shared));
         Ok(self)
     }
 
@@ -151,7 +154,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         Self {
             breakers,
             key: None,
-            shared,
+            shared: SharedHandle::new(shared),
         }
     }
 
@@ -400,12 +403,13 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     fn owner(&self) -> ChildSpec {
         let (shared, ended) = (Arc::clone(&self.shared), Arc::clone(&self.shared));
         let context = Arc::clone(self.breakers.context());
+        let box_context = Arc::clone(&context);
         ChildSpec::actor(Arc::clone(&self.shared.name), move || {
             let events = Events::of_all(context.events.subscribe());
             (Owner::new(), (Arc::clone(&shared), events))
         })
         .intensity(PER_POOL, OnLimit::StopChild)
-        .on_down(move |_| ended.end())
+        .on_down(move |why| ended.end(why, &box_context))
         .side_by_side()
     }
 }
@@ -415,7 +419,7 @@ impl<T> Clone for Pool<T> {
         Self {
             breakers: self.breakers.clone(),
             key: self.key,
-            shared: Arc::clone(&self.shared),
+            shared: self.shared.clone(),
         }
     }
 }

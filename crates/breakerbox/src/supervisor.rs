@@ -38,6 +38,9 @@
 //! | `managed_child` | one child: what it was asked for, and who waits for it |
 //! | `down_hook` | called once, when it is certain that a child stays down |
 //! | `published` | what handles read without asking the actor |
+//! | `published/child_entry/log`, `history` | the log lines about a child, and their limit |
+//! | `log` | the log lines about the supervisor itself |
+//! | `place` | a supervisor's path in its tree, for its log lines |
 //! | `runnable` | what can be started and stopped |
 //! | `actor_child` | a ractor actor as such |
 //! | `tasked`, `latest_lock` | what a task starts and stops, one task at a time |
@@ -95,9 +98,11 @@ mod error;
 mod event;
 mod inbox;
 mod latest_lock;
+mod log;
 mod managed_child;
 mod message;
 mod notifier;
+mod place;
 mod published;
 mod recipe;
 mod report;

@@ -2,7 +2,10 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 
-use super::Shared;
+use breakerbox_core::Ending;
+
+use super::{Shared, log};
+use crate::breaker_box::{Kind, Leftover};
 
 /// A box's own hold on one of its breakers.
 ///
@@ -27,8 +30,31 @@ impl Housed {
     }
 
     /// Settles what callers get once no owner will come any more, and reports it.
-    pub(crate) fn orphan(&self) {
-        self.hold.shared.orphan(self.is_in_use());
+    ///
+    /// Somebody who still has the breaker is warned, at the end of a box once for all
+    /// its breakers.
+    pub(crate) fn orphan(&self, why: Ending) {
+        let Some(choice) = self.hold.shared.orphan() else {
+            return;
+        };
+        let name = self.name();
+        if !self.is_in_use_beside_pools() {
+            return log::orphaned(name, choice);
+        }
+        let housed = self.clone();
+        let leftover = Leftover {
+            is_in_use: Box::new(move || housed.is_in_use_beside_pools()),
+            kind: Kind::Breaker,
+            name: Arc::clone(name),
+        };
+        if why != Ending::ShutDown || self.context().leftovers.add(leftover).is_err() {
+            log::orphaned_in_use(name, choice);
+        }
+    }
+
+    /// Reports whether anybody but the box and its pools holds the breaker.
+    fn is_in_use_beside_pools(&self) -> bool {
+        self.holders() > self.pools()
     }
 
     /// Reports whether anybody but the box holds the breaker.

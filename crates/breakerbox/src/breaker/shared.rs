@@ -1,6 +1,6 @@
 use std::any::Any;
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::answers::Answers;
 use super::call_path::{CallPath, Command, Need, News, PublishedConfig};
 use super::packed_ticket::PackedTicket;
-use super::{BreakerMessage, Snapshot};
+use super::{BreakerMessage, Snapshot, log};
 use crate::breaker_box::BoxContext;
 use crate::event::{Event, Told};
 use crate::guarded::Guarded;
@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     incarnations: AtomicU64,
     /// The breaker's own copy of its name, which no namesake shares.
     name: Arc<str>,
+    /// The number of its holders that are pools.
+    pools: AtomicUsize,
     /// Notified when a probe has ended, which may have given its place back.
     probe_ended: Notify,
     /// True once all events of the breaker have been sent.
@@ -60,6 +62,7 @@ impl Shared {
             context,
             incarnations: AtomicU64::new(0),
             name: Arc::from(name),
+            pools: AtomicUsize::new(0),
             probe_ended: Notify::new(),
             told_end: AtomicBool::new(false),
         })
@@ -67,6 +70,25 @@ impl Shared {
 
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// Returns the part of its box that the breaker holds.
+    pub(super) fn context(&self) -> &BoxContext {
+        &self.context
+    }
+
+    /// Returns how many of its holders are pools.
+    pub(super) fn pools(&self) -> usize {
+        // Relaxed: a number, read beside another one.
+        self.pools.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add_pool(&self) {
+        self.pools.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn remove_pool(&self) {
+        self.pools.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Returns the configuration in force.
@@ -274,11 +296,7 @@ impl Shared {
                 self.tell_transition(transition, failure.map(|failure| *failure));
             }
             News::Missed(events) => {
-                tracing::warn!(
-                    breaker.name = &*self.name,
-                    breaker.events_missed = events,
-                    "breaker told nothing while its owner was stuck"
-                );
+                log::missed(&self.name, events);
                 self.context
                     .events
                     .send(Told::Event(Event::Missed { events }));
@@ -289,18 +307,7 @@ impl Shared {
     }
 
     fn tell_transition(&self, transition: Transition, failure: Option<LastFailure>) {
-        tracing::info!(
-            breaker.name = &*self.name,
-            breaker.from = transition.from.as_str(),
-            breaker.to = transition.to.as_str(),
-            trip.reason = transition.reason.as_str(),
-            failure.kind = failure
-                .as_ref()
-                .and_then(|it| it.kind)
-                .map(FailureKind::as_str),
-            failure.text = failure.as_ref().and_then(|it| it.text.as_deref()),
-            "breaker changed state"
-        );
+        log::changed(&self.name, &transition, failure.as_ref());
         self.tell(|breaker| Event::Changed {
             breaker,
             failure,
@@ -310,10 +317,10 @@ impl Shared {
 
     /// Settles what callers get once no owner will come any more, and reports it.
     ///
-    /// The log line is a warning if somebody still has the breaker.
-    pub(super) fn orphan(&self, is_in_use: bool) {
+    /// Returns the choice, unless it was settled before.
+    pub(super) fn orphan(&self) -> Option<Orphaned> {
         if self.is_orphaned() {
-            return;
+            return None;
         }
         let choice = self.config().on_orphaned();
         self.call_path.orphan(choice);
@@ -321,27 +328,13 @@ impl Shared {
         self.commands.raise(u64::MAX);
         self.forget_actor();
         self.tell_news();
-        let admits = matches!(choice, Orphaned::Admit);
-        let name = &*self.name;
-        if is_in_use {
-            tracing::warn!(
-                breaker.name = name,
-                breaker.admits = admits,
-                "breaker has no owner any more, and is still in use"
-            );
-        } else {
-            tracing::debug!(
-                breaker.name = name,
-                breaker.admits = admits,
-                "breaker has no owner any more"
-            );
-        }
         self.tell(|breaker| Event::Orphaned { breaker, choice });
         self.told_end.store(true, Ordering::Release);
         // A listener that has received that and waits learns that there is no more.
         self.context.events.send(Told::End {
             breaker: Arc::clone(&self.name),
         });
+        Some(choice)
     }
 
     /// Drops the owner's address: a message in its mailbox may hold this breaker,

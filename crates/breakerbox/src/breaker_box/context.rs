@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use ractor::ActorRef;
 use tokio::runtime::Handle;
 
+use super::Leftovers;
 use super::timers::Timers;
 use crate::BreakerMessage;
 use crate::breaker;
@@ -16,6 +17,8 @@ use crate::event::Told;
 pub(crate) struct BoxContext {
     /// The bus for the events of the box's breakers.
     pub(crate) events: Bus<Told>,
+    /// Whatever was in use when the box began to end.
+    pub(crate) leftovers: Leftovers,
     /// The address of breakers that have lost their owner, once somebody asks for it.
     nobody: OnceLock<ActorRef<BreakerMessage>>,
     runtime: Handle,
@@ -27,6 +30,7 @@ impl BoxContext {
     pub(super) fn new(runtime: Handle) -> Self {
         Self {
             events: Bus::new(),
+            leftovers: Leftovers::default(),
             nobody: OnceLock::new(),
             runtime,
             timers: OnceLock::new(),

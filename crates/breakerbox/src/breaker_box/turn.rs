@@ -60,6 +60,8 @@ impl Turn {
                 .into_iter()
                 .for_each(|leaving| self.breakers.see_off(leaving)),
             Err(full) => {
+                // Nobody was given it, so nobody is warned.
+                drop(breaker);
                 let _gone = supervisor.remove_this(name, &owner).await;
                 return Err(full);
             }
@@ -88,7 +90,7 @@ fn owner_spec(breaker: &Housed) -> ChildSpec {
     let (maker, orphaned) = (breaker.clone(), breaker.clone());
     ChildSpec::actor(Arc::clone(breaker.name()), move || (Owner, maker.clone()))
         .intensity(PER_BREAKER, OnLimit::StopChild)
-        .on_down(move |_| orphaned.orphan())
+        .on_down(move |why| orphaned.orphan(why))
         .shutdown(Shutdown::Within(PATIENCE))
         .side_by_side()
 }

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Signal;
+use super::{Signal, log};
 use crate::{End, Report, StartError};
 
 /// How a service ended.
@@ -70,24 +70,12 @@ impl LifecycleReport {
     }
 
     pub(super) fn log(&self) {
-        let supervisor = &*self.name;
-        let signal = self.signal().map(Signal::as_str);
-        let tree = self.tree_did();
-        if self.has_failed() {
-            tracing::error!(
-                supervisor.name = supervisor,
-                signal.name = signal,
-                tree.end = tree,
-                "service failed"
-            );
-        } else {
-            tracing::info!(
-                supervisor.name = supervisor,
-                signal.name = signal,
-                tree.end = tree,
-                "service ended"
-            );
-        }
+        log::ended(
+            &self.name,
+            self.signal(),
+            self.tree_did(),
+            self.has_failed(),
+        );
     }
 
     const fn signal(&self) -> Option<Signal> {

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::readiness::{Publisher, Stage};
 use super::signals::Signals;
-use super::{LifecycleEnd, LifecycleReport, LifecycleTree, Signal};
+use super::{LifecycleEnd, LifecycleReport, LifecycleTree, Signal, log};
 use crate::supervisor::Booted;
 use crate::{Report, Supervisor, clock};
 
@@ -111,12 +111,7 @@ impl Run {
             biased;
             tree = ordered => (LifecycleEnd::Asked(signal), tree),
             another = self.signals.another(at) => {
-                let (supervisor, signal) = (self.tree.name(), another.as_str());
-                tracing::warn!(
-                    supervisor.name = supervisor,
-                    signal.name = signal,
-                    "killing what is left"
-                );
+                log::killing(self.tree.name(), another);
                 (LifecycleEnd::AskedAgain(another), self.tree.kill().await)
             }
         }
@@ -124,27 +119,14 @@ impl Run {
 }
 
 async fn end_in_order(tree: &Supervisor, stage: Stage, delay: Duration, signal: Signal) -> Report {
-    let (supervisor, signal) = (tree.name(), signal.as_str());
     match stage {
-        Stage::Coming => tracing::info!(
-            supervisor.name = supervisor,
-            signal.name = signal,
-            "calling the start off"
-        ),
+        Stage::Coming => log::calling_off(tree.name(), signal),
         Stage::Ready => {
-            tracing::info!(
-                supervisor.name = supervisor,
-                signal.name = signal,
-                "not ready, serving on for the drain delay"
-            );
+            log::draining(tree.name(), signal);
             drain(tree, delay).await;
-            tracing::info!(supervisor.name = supervisor, "stopping the tree");
+            log::stopping(tree.name());
         }
-        Stage::Over => tracing::info!(
-            supervisor.name = supervisor,
-            signal.name = signal,
-            "the tree ends already"
-        ),
+        Stage::Over => log::ends_already(tree.name(), signal),
     }
     tree.shutdown().await
 }

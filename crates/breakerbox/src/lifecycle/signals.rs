@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
+use super::log;
 use tokio::sync::mpsc;
 
 use crate::clock;
@@ -93,12 +94,11 @@ impl Signals {
                     if sent.map_or(has_passed, |sent| sent > span_end) {
                         return signal;
                     }
-                    let signal = signal.as_str();
-                    tracing::info!(signal.name = signal, "repeated signal counts as one");
+                    log::repeated(signal);
                 }
                 () = &mut span, if !has_passed => {
                     has_passed = true;
-                    tracing::debug!("another signal kills what is left");
+                    log::awaiting_another();
                 }
             }
         }

@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use ractor::RpcReplyPort;
 use tokio::time::{sleep, timeout};
 
+use super::log;
 use super::owner::PoolMessage;
 use super::shared::Shared;
 use super::slot::Slot;
@@ -51,7 +52,7 @@ async fn ask<T: Clone + Send + 'static>(slot: &Slot<T>, limit: Duration) -> Chec
     match timeout(limit, asked.catch_unwind()).await {
         Ok(Ok(Ok(()))) => Check::Passed,
         Ok(Ok(Err(error))) => {
-            tracing::debug!(endpoint.name = &*slot.name, error, "health check failed");
+            log::check_failed(&slot.name, &*error);
             Check::Failed
         }
         Ok(Err(_)) | Err(_) => Check::Failed,

@@ -11,7 +11,7 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::net::lookup_host;
 use tokio::time::{sleep, sleep_until};
 
-use super::{Endpoint, Pool, PoolStartError, WeakPool};
+use super::{Endpoint, Pool, PoolStartError, WeakPool, log};
 use crate::{CancellationToken, ChildSpec, clock, lock};
 
 impl<T: Clone + Send + Sync + 'static> Pool<T> {
@@ -119,7 +119,7 @@ where
             let update = updates.next().await?;
             let pool = pool.upgrade()?;
             if let Err(error) = apply(&pool, update).await {
-                tracing::warn!(pool.name = pool.name(), error, "endpoints not updated");
+                log::not_updated(pool.name(), &error);
                 // Who fails at once would be asked again and again.
                 sleep_until((asked + AT_MOST_EVERY).into()).await;
             }

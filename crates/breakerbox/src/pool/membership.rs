@@ -11,6 +11,7 @@ use super::owner::PoolMessage;
 use super::shared::Joins;
 use super::slot::Slot;
 use super::{Endpoint, Pool, PoolStartError, checker, discovery};
+use crate::breaker::EndpointBreaker;
 use crate::breaker_box::Whole;
 use crate::supervisor::catch;
 use crate::{BreakerError, ChildSpec, CommandError, Restart, lock};
@@ -193,17 +194,20 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
             return Err(PoolStartError::Duplicate(name));
         }
         let config = self.shared.config().of_breakers();
-        let breaker: Arc<str> = format!("{}/{name}", self.shared.name).into();
-        let made = self.breakers.new_breaker(breaker, config);
+        let breaker_name: Arc<str> = format!("{}/{name}", self.shared.name).into();
+        let made = self.breakers.new_breaker(breaker_name, config);
         let made = made.await.map_err(|error| match error {
             BreakerError::Taken(name) => PoolStartError::Taken(name),
             error => PoolStartError::Breaker(error),
         })?;
         let (spec, is_checked) = (endpoint.spec, endpoint.check.is_some());
-        let slot = Box::new(Slot::new(endpoint, Arc::clone(made.shared())));
+        let breaker = EndpointBreaker::new(Arc::clone(made.shared()));
+        // Nobody has a handle on it, so that nobody is warned should it be taken back.
+        drop(made);
+        let slot = Box::new(Slot::new(endpoint, breaker.clone()));
         let admitted = |reply| PoolMessage::Admit(slot, spec, joins, reply);
         let Some(id) = self.tell(admitted).await else {
-            self.breakers.remove_this(made.shared()).await;
+            self.breakers.remove_this(&breaker).await;
             return Err(self.has_no_owner());
         };
         let checked = match is_checked {
@@ -212,7 +216,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         };
         if checked.is_err() {
             self.tell(|reply| PoolMessage::Forget(id, reply)).await;
-            self.breakers.remove_this(made.shared()).await;
+            self.breakers.remove_this(&breaker).await;
         }
         checked
     }

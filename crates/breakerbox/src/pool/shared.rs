@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use breakerbox_core::{
-    Check, Duty, EndpointId, EndpointSpec, PoolConfig, Roster, RosterChange, Wish,
+    Check, Duty, Ending, EndpointId, EndpointSpec, PoolConfig, Roster, RosterChange, Wish,
 };
 use ractor::ActorRef;
 use tokio::sync::{Notify, broadcast};
@@ -16,10 +16,12 @@ use super::explain::{Memory, PickRecord};
 use super::extras::Extras;
 use super::flight::Flight;
 use super::lineup::{Boarded, Lineup};
+use super::log;
 use super::owner::PoolMessage;
 use super::quantile::Quantile;
 use super::slot::Slot;
 use super::{EndpointSnapshot, PoolEvent, PoolSnapshot};
+use crate::breaker_box::{BoxContext, Kind, Leftover};
 use crate::bus::Bus;
 use crate::supervisor::ChildKey;
 use crate::{breaker, clock, lock};
@@ -38,6 +40,8 @@ pub(super) struct Shared<T> {
     pub(super) extras: Extras,
     /// The child that follows a stream, if it does.
     pub(super) follower: Mutex<Option<ChildKey>>,
+    /// How many handles there are.
+    handles: AtomicUsize,
     /// Whether it was closed, or is being so.
     pub(super) is_closed: AtomicBool,
     lineup: ArcSwap<Lineup<T>>,
@@ -67,6 +71,7 @@ impl<T> Shared<T> {
             events: Bus::new(),
             extras: Extras::default(),
             follower: Mutex::new(None),
+            handles: AtomicUsize::new(0),
             is_closed: AtomicBool::new(false),
             lineup: ArcSwap::from_pointee(Lineup::new(roster.rotation(), Vec::new())),
             desk: Mutex::new(Desk {
@@ -95,9 +100,35 @@ impl<T> Shared<T> {
         self.events.subscribe()
     }
 
-    /// Its owner is gone for good.
-    pub(super) fn end(&self) {
+    /// Its owner is gone for good, for this reason.
+    ///
+    /// At the end of the box, whoever still has the pool is warned.
+    pub(super) fn end(self: &Arc<Self>, why: Ending, context: &BoxContext)
+    where
+        T: Send + Sync + 'static,
+    {
+        if why == Ending::ShutDown && self.has_handles() {
+            let shared = Arc::clone(self);
+            let _already_ended = context.leftovers.add(Leftover {
+                is_in_use: Box::new(move || shared.has_handles()),
+                kind: Kind::Pool,
+                name: Arc::clone(&self.name),
+            });
+        }
         self.events.close();
+    }
+
+    pub(super) fn add_handle(&self) {
+        self.handles.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn remove_handle(&self) {
+        self.handles.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn has_handles(&self) -> bool {
+        // Relaxed: only a number.
+        self.handles.load(Ordering::Relaxed) > 0
     }
 
     pub(super) fn actor(&self) -> Option<ActorRef<PoolMessage<T>>> {
@@ -308,10 +339,7 @@ impl<T> Shared<T> {
 
     fn tell(&self, event: PoolEvent) {
         if let PoolEvent::Changed { endpoint, from, to } = &event {
-            tracing::info!(
-                pool.name = &*self.name, endpoint.name = &**endpoint,
-                endpoint.from = %from, endpoint.to = %to, "endpoint changed"
-            );
+            log::changed(&self.name, endpoint, *from, *to);
         }
         self.events.send(event);
     }

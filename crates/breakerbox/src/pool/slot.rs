@@ -6,9 +6,10 @@ use breakerbox_core::{Load, State, Verdict};
 
 use super::latency::Latency;
 use super::{Endpoint, HealthCheck};
+use crate::OwnedPermit;
+use crate::breaker::EndpointBreaker;
 use crate::moment::Moment;
 use crate::supervisor::ChildKey;
-use crate::{OwnedPermit, breaker};
 
 /// An endpoint as its pool's callers share it.
 ///
@@ -16,7 +17,7 @@ use crate::{OwnedPermit, breaker};
 /// of them depends on another.
 pub(super) struct Slot<T> {
     /// Not a handle, which would keep the box alive from within.
-    pub(super) breaker: Arc<breaker::Shared>,
+    pub(super) breaker: EndpointBreaker,
     /// Until when it asked to be left alone; 0 for never.
     busy_until: AtomicU64,
     /// Since the owner last looked.
@@ -35,7 +36,7 @@ pub(super) struct Slot<T> {
 }
 
 impl<T> Slot<T> {
-    pub(super) fn new(endpoint: Endpoint<T>, breaker: Arc<breaker::Shared>) -> Self {
+    pub(super) fn new(endpoint: Endpoint<T>, breaker: EndpointBreaker) -> Self {
         Self {
             breaker,
             busy_until: AtomicU64::new(0),

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
+use super::handle::SharedHandle;
 use super::{Pool, Shared};
 use crate::WeakBreakerBox;
 
@@ -29,7 +30,7 @@ impl<T> WeakPool<T> {
         Some(Pool {
             breakers: self.breakers.upgrade()?,
             key: self.key,
-            shared: self.shared.upgrade()?,
+            shared: SharedHandle::new(self.shared.upgrade()?),
         })
     }
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use breakerbox_core::Supervision;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::{broadcast, oneshot};
@@ -78,13 +80,13 @@ impl SupervisorArguments {
         booted: oneshot::Sender<Result<(), StartError>>,
     ) -> Self {
         let events = broadcast::Sender::new(BACKLOG);
-        let seed = fastrand::u64(..);
+        let (name, seed) = (spec.name, fastrand::u64(..));
         Self {
             booted,
             children: spec.children,
             maximum: spec.maximum,
-            publisher: Publisher::new(Published::new(spec.name, &events), spec.end_hook),
-            events: EventSender::new(events),
+            publisher: Publisher::new(Published::new(Arc::clone(&name), &events), spec.end_hook),
+            events: EventSender::new(events, name),
             supervision: Supervision::new(spec.strategy, spec.intensity, seed)
                 .auto_shutdown(spec.auto_shutdown)
                 .on_limit(spec.on_limit),

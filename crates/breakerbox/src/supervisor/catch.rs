@@ -11,7 +11,7 @@ use std::time::Duration;
 use breakerbox_core::Exit;
 use tokio::runtime::Handle;
 
-use super::watchdog;
+use super::{log, watchdog};
 
 /// Runs a hook of the user's; an error or a panic becomes an exit.
 pub(super) async fn hook<T, E: fmt::Display>(
@@ -60,7 +60,7 @@ pub(crate) fn drop_apart<T: Send + 'static>(value: T) {
 /// Calls what drops something of the user's; a panic is logged.
 pub(super) fn run_drop(drop: impl FnOnce()) {
     if let Err(panic) = call(drop) {
-        tracing::warn!(panic, "dropping what a child left panicked");
+        log::drop_panicked(&panic);
     }
 }
 

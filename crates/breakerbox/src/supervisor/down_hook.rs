@@ -2,7 +2,7 @@ use std::fmt;
 
 use breakerbox_core::Ending;
 
-use super::catch;
+use super::{catch, log};
 
 /// A function that is called once, when it is certain that a child, or a supervisor,
 /// stays down.
@@ -30,7 +30,7 @@ impl DownHook {
         if let Some(hook) = self.hook.take()
             && let Err(panic) = catch::call(|| hook(why))
         {
-            tracing::error!(panic, "the hook for a child that is down panicked");
+            log::hook_panicked(&panic);
         }
     }
 }

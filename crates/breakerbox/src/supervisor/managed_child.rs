@@ -1,12 +1,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use breakerbox_core::{Exit, Incarnation};
+use breakerbox_core::{ChildId, Exit, Incarnation, Phase};
 use tokio::sync::oneshot;
 
 use super::child_spec::ChildSpec;
 use super::down_hook::DownHook;
 use super::event::EventSender;
+use super::inbox::Inbox;
 use super::notifier::Notifier;
 use super::published::ChildEntry;
 use super::runnable::{EndRequest, StartRequest};
@@ -30,8 +31,10 @@ pub(super) struct ManagedChild {
     /// Who waits for it to be down.
     pub(super) stop_replies: Vec<oneshot::Sender<Result<Departure, RemoveError>>>,
     pub(super) stage: Stage,
-    shutdown: Shutdown,
+    pub(super) shutdown: Shutdown,
     start_timeout: Duration,
+    /// What it was doing when its incarnation was asked to end.
+    pub(super) was_doing: Phase,
 }
 
 /// Whether a child is being stopped.
@@ -74,7 +77,13 @@ impl ManagedChild {
             shutdown: spec.shutdown,
             stage: Stage::Running,
             start_timeout: spec.start_timeout,
+            was_doing: Phase::Starting,
         }
+    }
+
+    /// What tells the supervisor of it.
+    pub(super) fn notifier(&self, child: ChildId, inbox: &Arc<Inbox>) -> Notifier {
+        Notifier::new(child, Arc::clone(&self.entry), Arc::clone(inbox))
     }
 
     /// Starts an incarnation, which notifies the supervisor.

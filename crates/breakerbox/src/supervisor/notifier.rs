@@ -4,20 +4,28 @@ use breakerbox_core::{ChildId, Exit, Incarnation};
 use ractor::ActorCell;
 
 use super::inbox::{Inbox, Notice};
+use super::published::ChildEntry;
 use super::runnable::StopResult;
 
 /// Tells the supervisor when an incarnation of one child has started or ended.
 ///
-/// A supervisor that has ended needs no telling, so nothing here fails.
+/// A supervisor that has ended needs no telling, so nothing here fails. An exit is
+/// logged here, as a supervisor that stops reads no messages any more; and a subscriber
+/// that blocks then holds up one child.
 #[derive(Clone)]
 pub(super) struct Notifier {
     child: ChildId,
+    entry: Arc<ChildEntry>,
     inbox: Arc<Inbox>,
 }
 
 impl Notifier {
-    pub(super) const fn new(child: ChildId, inbox: Arc<Inbox>) -> Self {
-        Self { child, inbox }
+    pub(super) const fn new(child: ChildId, entry: Arc<ChildEntry>, inbox: Arc<Inbox>) -> Self {
+        Self {
+            child,
+            entry,
+            inbox,
+        }
     }
 
     pub(super) fn started(&self, incarnation: Incarnation) {
@@ -25,6 +33,7 @@ impl Notifier {
     }
 
     pub(super) fn exited(&self, incarnation: Incarnation, exit: Exit) {
+        self.entry.log_own_exit(incarnation, &exit);
         self.inbox
             .leave(Notice::Exited(self.child, incarnation, exit));
     }

@@ -5,10 +5,9 @@ use std::time::Instant;
 use breakerbox_core::{
     ChildId, ChildStatus, Directive, Ending, Exit, Incarnation, Phase, Supervision,
 };
-use ractor::ActorRef;
+use ractor::{ActorRef, ActorStatus};
 
 use super::actor::SupervisorArguments;
-use super::catch;
 use super::event::EventSender;
 use super::inbox::{Inbox, Notice};
 use super::managed_child::{Due, ManagedChild, Stage};
@@ -20,7 +19,8 @@ use super::runnable::{StopResult, former_is_stuck};
 use super::shell::Bell;
 use super::timer::Timer;
 use super::watchdog::Minded;
-use super::{ChildSpec, Departure, End};
+use super::{ChildSpec, Departure, End, Shutdown};
+use super::{catch, log};
 use crate::clock;
 
 mod commands;
@@ -58,13 +58,12 @@ impl SupervisorState {
         myself: ActorRef<SupervisorMessage>,
         arguments: SupervisorArguments,
     ) -> Self {
-        let name = Arc::clone(arguments.publisher.name());
         let mut state = Self {
             bell: Arc::default(),
             children: HashMap::new(),
             dues: BTreeSet::new(),
             end: EndStage::NotYet,
-            events: arguments.events.named(name),
+            events: arguments.events,
             inbox: Inbox::of(myself.clone()),
             maximum: arguments.maximum,
             _minded: Minded::current(),
@@ -136,7 +135,7 @@ impl SupervisorState {
         let child = self.supervision.add(spec.policy, clock::now())?;
         let status = self.supervision.status(child)?.clone();
         let (name, runnable) = (Arc::clone(&spec.name), Arc::clone(&spec.runnable));
-        let entry = Arc::new(ChildEntry::new(name, runnable, status));
+        let entry = Arc::new(ChildEntry::new(self.events.place(), name, runnable, status));
         self.publisher.insert(child, Arc::clone(&entry));
         let managed = ManagedChild::new(spec, entry);
         Some(self.children.entry(child).insert_entry(managed).into_mut())
@@ -158,6 +157,9 @@ impl SupervisorState {
         if let Some(managed) = self.children.get_mut(&child) {
             managed.reply_started();
         }
+        if incarnation != Incarnation::FIRST {
+            self.log(child, ChildEntry::log_restarted);
+        }
         self.send_event(child, EventSender::started);
     }
 
@@ -176,6 +178,9 @@ impl SupervisorState {
         }
         self.forget_due(child);
         let was_starting = self.is_current(&[Phase::Starting], child, incarnation);
+        if self.is_current(&[Phase::Stopping], child, incarnation) {
+            self.log_ended(child, incarnation, exit);
+        }
         self.send_event(child, |events, name, _| {
             events.exited(name, incarnation, exit.clone());
         });
@@ -206,7 +211,12 @@ impl SupervisorState {
             return;
         }
         match managed.stage {
-            Stage::Running => self.exited(child, incarnation, &result.exit),
+            Stage::Running => {
+                if status.phase != Phase::Stopping {
+                    managed.entry.log_exit(incarnation, &result.exit);
+                }
+                self.exited(child, incarnation, &result.exit);
+            }
             Stage::Stopping => self.stopped(child, incarnation, result),
             // It was stuck, and that has been said.
             Stage::Stopped(_) => self.gone(child, incarnation),
@@ -220,6 +230,8 @@ impl SupervisorState {
         if !matches!(managed.stage, Stage::Stopping) {
             return;
         }
+        let (entry, shutdown) = (&managed.entry, managed.shutdown);
+        entry.log_stop(incarnation, &result.exit, result.departure, shutdown);
         managed.stage = Stage::Stopped(result.departure);
         if self.end != EndStage::NotYet {
             self.report
@@ -278,6 +290,7 @@ impl SupervisorState {
             }
             Some(Due::StartGivenUp) => {
                 let exit = managed.start_timed_out();
+                managed.entry.log_exit(incarnation, &exit);
                 self.exited(child, incarnation, &exit);
             }
             Some(Due::Stop) => {
@@ -353,45 +366,46 @@ impl SupervisorState {
     fn start(&mut self, child: ChildId, incarnation: Incarnation) {
         self.publish(child);
         self.forget_due(child);
-        let notifier = self.notifier(child);
         if let Some(managed) = self.children.get_mut(&child) {
+            let notifier = managed.notifier(child, &self.inbox);
             managed.start(incarnation, notifier, &self.bell, &self.events);
         }
         self.note_due(child);
     }
 
     fn end_with(&mut self, child: ChildId, end: impl FnOnce(&mut ManagedChild, Notifier)) {
+        if let Some(managed) = self.children.get_mut(&child) {
+            managed.was_doing = managed.entry.phase();
+        }
         self.publish(child);
         self.forget_due(child);
-        let notifier = self.notifier(child);
         if let Some(managed) = self.children.get_mut(&child) {
+            let notifier = managed.notifier(child, &self.inbox);
             end(managed, notifier);
         }
         self.note_due(child);
-    }
-
-    fn notifier(&self, child: ChildId) -> Notifier {
-        Notifier::new(child, Arc::clone(&self.inbox))
     }
 
     fn give_up(&mut self, child: ChildId) {
         if let Some(managed) = self.children.get_mut(&child) {
             managed.down_hook.call(Ending::GaveUp);
         }
-        self.send_event(child, EventSender::gave_up);
+        self.log(child, ChildEntry::log_gave_up);
+        self.send_event(child, |events, name, _| events.gave_up(name));
     }
 
     fn escalate(&mut self, child: ChildId) {
         if let Some((managed, status)) = self.child(child)
             && let Some(exit) = status.last_exit.clone()
         {
+            managed.entry.log_escalated(status);
             let child = Arc::clone(managed.entry.name());
             // Published before it is told: who is told may look.
             self.publisher.begin_to_end(End::Escalated {
                 child: Arc::clone(&child),
                 exit: exit.clone(),
             });
-            self.events.escalated(&child, &exit);
+            self.events.escalated(&child);
         }
         self.myself.stop(None);
     }
@@ -401,6 +415,7 @@ impl SupervisorState {
         if let Some((managed, status)) = self.child(child)
             && let Some(exit) = status.last_exit.clone()
         {
+            managed.entry.log_finished(status);
             let child = Arc::clone(managed.entry.name());
             self.publisher.begin_to_end(End::Finished {
                 child: Arc::clone(&child),
@@ -415,6 +430,7 @@ impl SupervisorState {
         self.publish(child);
         let is_stuck = self.phase_of(child) == Some(Phase::Stuck);
         if let Some(managed) = self.children.get_mut(&child) {
+            managed.entry.log_left_out();
             managed.down_hook.call(why);
             managed.reply_stopped();
             if is_stuck {
@@ -444,6 +460,13 @@ impl SupervisorState {
         }
     }
 
+    /// Whether it ends by a kill: a runtime that ends leaves it running, and one that
+    /// shuts down was asked to end.
+    fn was_killed_while_it_served(&self) -> bool {
+        let is_serving = matches!(self.publisher.phase(), Phase::Starting | Phase::Up);
+        is_serving && self.myself.get_status() >= ActorStatus::Stopping
+    }
+
     /// Whether this is the child's current incarnation, in one of these phases.
     fn is_current(&self, phases: &[Phase], child: ChildId, incarnation: Incarnation) -> bool {
         self.supervision.status(child).is_some_and(|status| {
@@ -455,6 +478,30 @@ impl SupervisorState {
         if let Some((managed, status)) = self.child(child) {
             send(&self.events, managed.entry.name(), status);
         }
+    }
+
+    fn log(&self, child: ChildId, log: impl FnOnce(&ChildEntry, &ChildStatus)) {
+        if let Some((managed, status)) = self.child(child) {
+            log(&managed.entry, status);
+        }
+    }
+
+    /// Logs how an incarnation ended whose child stays.
+    fn log_ended(&self, child: ChildId, incarnation: Incarnation, exit: &Exit) {
+        let Some(managed) = self.children.get(&child) else {
+            return;
+        };
+        let departure = match exit {
+            Exit::Killed => Departure::Killed,
+            _ => Departure::Stopped,
+        };
+        // A start that is called off is killed, and has no time to be late for.
+        let shutdown = match managed.was_doing {
+            Phase::Up => managed.shutdown,
+            _ => Shutdown::Kill,
+        };
+        let entry = &managed.entry;
+        entry.log_stop(incarnation, exit, departure, shutdown);
     }
 
     fn publish(&self, child: ChildId) {
@@ -471,7 +518,12 @@ impl SupervisorState {
 
 impl Drop for SupervisorState {
     fn drop(&mut self) {
+        if self.was_killed_while_it_served() && self.events.is_of_a_root() {
+            log::killed(self.publisher.name(), self.children.len());
+        }
         for (_, mut managed) in self.children.drain() {
+            managed.entry.set_stopping();
+            managed.entry.log_left_out();
             managed.kill();
             managed.down_hook.call(Ending::ShutDown);
             catch::drop_apart(managed);

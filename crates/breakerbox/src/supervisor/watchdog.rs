@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+use super::log;
 use crate::lock;
 
 /// Calls the user's code, which may block this thread.
@@ -213,7 +214,7 @@ impl Watchdog {
             match thread.spawn(|| self.watch()) {
                 Ok(running) => Some(running.thread().clone()),
                 Err(error) => {
-                    tracing::warn!(%error, "no thread for the watchdog of supervisors");
+                    log::no_watchdog(&error);
                     None
                 }
             }

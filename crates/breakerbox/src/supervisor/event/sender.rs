@@ -3,10 +3,10 @@ use std::sync::Arc;
 use breakerbox_core::{ChildStatus, Ending, Exit, Incarnation};
 use tokio::sync::broadcast;
 
+use super::super::place::Place;
 use super::SupervisorEvent;
 
-/// Sends a supervisor's events to its listeners and those of the supervisors
-/// above, and the rarer ones to the log.
+/// Sends a supervisor's events to its listeners and those of the supervisors above.
 #[derive(Clone)]
 pub(crate) struct EventSender {
     /// Who hears of it too, and the path from there.
@@ -14,22 +14,27 @@ pub(crate) struct EventSender {
     events: broadcast::Sender<SupervisorEvent>,
     /// The name of the child that all events are below.
     path: Option<Arc<str>>,
-    supervisor: Arc<str>,
+    place: Arc<Place>,
 }
 
 impl EventSender {
-    pub(crate) fn new(events: broadcast::Sender<SupervisorEvent>) -> Self {
+    /// That of a supervisor of this name that no other one has as its child.
+    pub(crate) fn new(events: broadcast::Sender<SupervisorEvent>, supervisor: Arc<str>) -> Self {
         Self {
             above: None,
             events,
             path: None,
-            supervisor: Arc::from(""),
+            place: Arc::new(Place::root(supervisor)),
         }
     }
 
-    /// That of the supervisor of this name.
-    pub(crate) fn named(self, supervisor: Arc<str>) -> Self {
-        Self { supervisor, ..self }
+    pub(crate) const fn place(&self) -> &Arc<Place> {
+        &self.place
+    }
+
+    /// Reports whether no supervisor is above.
+    pub(crate) const fn is_of_a_root(&self) -> bool {
+        self.above.is_none()
     }
 
     /// For what happens below a child.
@@ -43,8 +48,16 @@ impl EventSender {
 
     /// One whose events are sent there as well.
     pub(crate) fn heard_above(self, above: &Self) -> Self {
+        let place = match &above.path {
+            Some(child) => Arc::new(self.place.below(&above.place, child)),
+            None => self.place,
+        };
         let above = Some(Arc::new(above.clone()));
-        Self { above, ..self }
+        Self {
+            above,
+            place,
+            ..self
+        }
     }
 
     pub(crate) fn started(&self, child: &Arc<str>, status: &ChildStatus) {
@@ -52,13 +65,6 @@ impl EventSender {
         if incarnation == Incarnation::FIRST {
             return self.send(SupervisorEvent::Started { child });
         }
-        tracing::info!(
-            supervisor.name = &*self.supervisor,
-            child.name = &*child,
-            exit.kind = status.last_exit.as_ref().map(Exit::kind),
-            restart.count = status.restarts,
-            "child restarted"
-        );
         self.send(SupervisorEvent::Restarted { child, incarnation });
     }
 
@@ -71,35 +77,17 @@ impl EventSender {
         });
     }
 
-    pub(crate) fn gave_up(&self, child: &Arc<str>, status: &ChildStatus) {
-        tracing::info!(
-            supervisor.name = &*self.supervisor,
-            child.name = &**child,
-            exit.kind = status.last_exit.as_ref().map(Exit::kind),
-            restart.count = status.restarts,
-            "gave up on child"
-        );
+    pub(crate) fn gave_up(&self, child: &Arc<str>) {
         let child = Arc::clone(child);
         self.send(SupervisorEvent::GaveUp { child });
     }
 
-    pub(crate) fn escalated(&self, child: &Arc<str>, exit: &Exit) {
-        tracing::info!(
-            supervisor.name = &*self.supervisor,
-            child.name = &**child,
-            exit.kind = exit.kind(),
-            "supervisor stops because of child"
-        );
+    pub(crate) fn escalated(&self, child: &Arc<str>) {
         let child = Arc::clone(child);
         self.send(SupervisorEvent::Escalated { child });
     }
 
     pub(crate) fn finished(&self, child: &Arc<str>) {
-        tracing::info!(
-            supervisor.name = &*self.supervisor,
-            child.name = &**child,
-            "supervisor finishes with child"
-        );
         let child = Arc::clone(child);
         self.send(SupervisorEvent::Finished { child });
     }

@@ -1,3 +1,6 @@
+mod history;
+mod log;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -6,23 +9,36 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use ractor::ActorCell;
 
+use super::super::place::Place;
 use super::super::runnable::Runnable;
 use super::super::{ChildSnapshot, Departure, Stopped};
 use crate::{clock, lock};
+use history::History;
 
 /// What a supervisor publishes of one child.
 ///
 /// Handles on the child hold it, so it outlives the child and the supervisor.
 pub(crate) struct ChildEntry {
+    /// What was logged about it, once anything was.
+    history: Mutex<Option<Box<History>>>,
     name: Arc<str>,
+    /// The place of its supervisor.
+    place: Arc<Place>,
     runnable: Arc<dyn Runnable>,
     status: Mutex<ChildStatus>,
 }
 
 impl ChildEntry {
-    pub(crate) fn new(name: Arc<str>, runnable: Arc<dyn Runnable>, status: ChildStatus) -> Self {
+    pub(crate) fn new(
+        place: &Arc<Place>,
+        name: Arc<str>,
+        runnable: Arc<dyn Runnable>,
+        status: ChildStatus,
+    ) -> Self {
         Self {
+            history: Mutex::new(None),
             name,
+            place: Arc::clone(place),
             runnable,
             status: Mutex::new(status),
         }
@@ -48,6 +64,25 @@ impl ChildEntry {
 
     pub(crate) fn status(&self) -> ChildStatus {
         lock::with(&self.status, |status| status.clone())
+    }
+
+    /// What it is doing.
+    pub(crate) fn phase(&self) -> Phase {
+        lock::with(&self.status, |status| status.phase)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn has_history(&self) -> bool {
+        lock::with(&self.history, |history| history.is_some())
+    }
+
+    /// Publishes that its end was asked for, before anything of it can report that.
+    pub(crate) fn set_stopping(&self) {
+        lock::with(&self.status, |status| {
+            if status.phase != Phase::Down {
+                status.phase = Phase::Stopping;
+            }
+        });
     }
 
     pub(crate) fn set_status(&self, status: ChildStatus) {
