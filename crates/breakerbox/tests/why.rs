@@ -12,8 +12,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use breakerbox::{
-    Backoff, Breaker, BreakerBox, BreakerConfig, Event, Failure, FailureKind, Judgement, Outcome,
-    Ratio, Reason, State, TripPolicy, Window,
+    Backoff, Breaker, BreakerBox, BreakerConfig, ChildSpec, Endpoint, Event, Failure, FailureKind,
+    Judgement, Outcome, PoolConfig, Ratio, Reason, State, TripPolicy, Window,
 };
 use futures_util::FutureExt;
 use futures_util::future::join_all;
@@ -70,7 +70,8 @@ impl Subscriber for Log {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &tracing::Event<'_>) {
-        let mut line = Line(format!("{} ", event.metadata().level()));
+        let about = event.metadata();
+        let mut line = Line(format!("{} {} ", about.level(), about.target()));
         event.record(&mut line);
         LINES.with_borrow_mut(|lines| lines.push(line.0));
     }
@@ -290,6 +291,98 @@ async fn r40_a_breaker_that_is_in_use_warns_once_when_it_is_orphaned() {
         assert!(warnings.iter().all(|line| line.contains("peer")));
         drop(held);
     }
+}
+
+/// What the box itself holds is no use, and neither is a handle that goes in time.
+#[tokio::test(start_paused = true)]
+async fn r46_a_box_that_ends_warns_in_one_line_and_only_of_what_is_in_use() {
+    Log::start();
+    for (held, counts) in [
+        ("nothing", None),
+        ("a handle that goes as the box ends", None),
+        ("two breakers", Some((2, 0))),
+        ("the pool", Some((0, 1))),
+        ("an endpoint's breaker", Some((1, 0))),
+    ] {
+        let breakers = BreakerBox::start("test").await.unwrap();
+        let two = [
+            breakers.breaker("one", CONFIG).await.unwrap(),
+            breakers.breaker("two", CONFIG).await.unwrap(),
+        ];
+        let endpoints = ["eu", "us"].map(|name| Endpoint::new(name, ()));
+        let pool = breakers.pool("pool", PoolConfig::new(), endpoints);
+        let pool = pool.await.unwrap();
+        let of_endpoint = pool.breaker("eu").unwrap();
+        let two = (held == "two breakers").then_some(two);
+        let of_endpoint = (held == "an endpoint's breaker").then_some(of_endpoint);
+        let late = (held == "a handle that goes as the box ends").then(|| pool.clone());
+        let pool = (held == "the pool").then_some(pool);
+        if let Some(late) = late {
+            let late = std::sync::Mutex::new(Some(late));
+            let ends_late = ChildSpec::task("late", move |stop| {
+                let late = late.lock().unwrap().take();
+                async move {
+                    stop.cancelled().await;
+                    drop(late);
+                    Ok::<_, std::convert::Infallible>(())
+                }
+            });
+            breakers.supervisor().add(ends_late).await.unwrap();
+        }
+        Log::take("");
+        breakers.shutdown().await;
+        let lines = Log::take("breakerbox::");
+        let loud = |line: &&String| line.starts_with("WARN") || line.starts_with("ERROR");
+        let warnings: Vec<_> = lines.iter().filter(loud).collect();
+        match (counts, &warnings[..]) {
+            (None, []) => {}
+            (Some((of_breakers, of_pools)), [line]) => {
+                let fields = [
+                    format!("breaker.count={of_breakers} "),
+                    format!("pool.count={of_pools} "),
+                ];
+                assert!(fields.iter().all(|it| line.contains(it)), "{held}: {line}");
+            }
+            _ => panic!("{held}: {warnings:?}"),
+        }
+        drop((two, of_endpoint, pool));
+    }
+}
+
+/// An endpoint that is taken out while only its pool has its breaker warns nobody.
+#[tokio::test(start_paused = true)]
+async fn r46_an_endpoint_that_is_removed_warns_nobody() {
+    Log::start();
+    let breakers = BreakerBox::start("test").await.unwrap();
+    let endpoints = ["eu", "us"].map(|name| Endpoint::new(name, ()));
+    let pool = breakers.pool("pool", PoolConfig::new(), endpoints);
+    let pool = pool.await.unwrap();
+    Log::take("");
+    assert!(pool.remove("eu").await);
+    assert_eq!(Log::take("WARN"), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r46_an_opening_is_a_warning_and_a_recovery_is_none() {
+    Log::start();
+    let breakers = BreakerBox::start("test").await.unwrap();
+    let breaker = breakers.breaker("peer", CONFIG.probes(1)).await.unwrap();
+    Log::take("");
+    for _ in 0..2 {
+        breaker.try_acquire().unwrap().failure().await;
+    }
+    advance(OPEN_FOR).await;
+    breaker
+        .try_acquire()
+        .unwrap()
+        .settle(Outcome::Success)
+        .await;
+    breaker.snapshot().await;
+    tokio::task::yield_now().await;
+    let lines = Log::take(CHANGED);
+    let levels: Vec<_> = lines.iter().filter_map(|it| it.split(' ').next()).collect();
+    assert_eq!(levels, ["WARN", "INFO", "INFO"], "{lines:?}");
+    assert!(lines[0].contains("trip.reason"));
 }
 
 /// The user's own judgement, which panics when it is looked at.

@@ -1,5 +1,6 @@
 mod blocking;
 mod boot;
+mod captured;
 mod clock;
 mod commands;
 mod dynamic;
@@ -8,6 +9,7 @@ mod exit_texts;
 mod groups;
 mod limits;
 mod linked;
+mod logs;
 mod restart;
 mod scripted;
 mod sets;
@@ -18,6 +20,7 @@ mod stress;
 mod stuck;
 mod tasks;
 mod trees;
+mod troubled;
 mod worker;
 
 use std::time::Duration;
