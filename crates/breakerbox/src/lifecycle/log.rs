@@ -73,12 +73,7 @@ pub(super) fn awaiting_another() {
 }
 
 /// Logs how the service ended: an error if its tree has failed.
-pub(super) fn ended(
-    tree: &str,
-    signal: Option<Signal>,
-    tree_did: Option<String>,
-    has_failed: bool,
-) {
+pub(super) fn ended(tree: &str, signal: Option<Signal>, tree_did: Option<&str>, has_failed: bool) {
     macro_rules! line {
         ($level:ident, $message:literal) => {
             event!(

@@ -73,7 +73,7 @@ impl LifecycleReport {
         log::ended(
             &self.name,
             self.signal(),
-            self.tree_did(),
+            self.tree_did().as_deref(),
             self.has_failed(),
         );
     }
