@@ -4,10 +4,30 @@ use std::time::Instant;
 
 use super::limit::Verdict;
 use super::record::Record;
-use super::state::Wait;
+use super::state::{State, Wait};
 use super::{AutoShutdown, ChildId, Directive, Ending, Exit, Supervision};
 
 impl Supervision {
+    /// Somebody has ended a child that waits for its restart, by its address.
+    ///
+    /// Nothing has failed, so nobody is charged. If its restart type asks for no other
+    /// incarnation after an exit like this, the child has finished; otherwise it goes
+    /// on to wait. At any other time this changes nothing.
+    pub fn ended_while_it_waits(&mut self, child: ChildId, exit: &Exit, now: Instant) {
+        let now = self.advance(now);
+        let Some(record) = self.children.get(child) else {
+            return;
+        };
+        let waits = matches!(
+            record.state(),
+            State::BackingOff { .. } | State::Held(_) | State::Paused { .. }
+        );
+        if waits && !record.wants_another(exit) {
+            self.end_by_itself(child, Ending::Finished, now);
+            self.proceed(now);
+        }
+    }
+
     /// A first incarnation did not come up: nobody restarts what never ran.
     pub(super) fn never_started(&mut self, child: ChildId, exit: Exit, now: Instant) {
         self.note(child, exit);

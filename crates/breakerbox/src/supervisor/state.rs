@@ -211,6 +211,10 @@ impl SupervisorState {
             return;
         }
         match managed.stage {
+            Stage::Running if matches!(status.phase, Phase::BackingOff | Phase::Paused) => {
+                self.supervision
+                    .ended_while_it_waits(child, &result.exit, clock::now());
+            }
             Stage::Running => {
                 if status.phase != Phase::Stopping {
                     managed.entry.log_exit(incarnation, &result.exit);

@@ -1,3 +1,4 @@
+mod below;
 mod blocking;
 mod boot;
 mod captured;
@@ -5,6 +6,7 @@ mod clock;
 mod commands;
 mod dynamic;
 mod ending;
+mod ends;
 mod exit_texts;
 mod groups;
 mod limits;

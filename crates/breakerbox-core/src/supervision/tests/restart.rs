@@ -171,3 +171,30 @@ fn panics(exit: &Exit) -> bool {
     ASKED.set(ASKED.get() + 1);
     panic!("it was asked about {exit:?}")
 }
+
+/// R42: the address of a child that waits can be stopped, and that is no failure.
+#[test]
+fn r42_a_child_that_is_ended_while_it_waits_restarts_if_its_type_asks_for_that() {
+    for (restart, exit, goes_on) in [
+        (Restart::Permanent, Exit::Normal, true),
+        (Restart::Permanent, Exit::Killed, true),
+        (Restart::Transient, Exit::Killed, true),
+        (Restart::Transient, Exit::Normal, false),
+    ] {
+        let mut harness = Harness::new(GENEROUS);
+        let policy = ChildPolicy::new().restart(restart);
+        let child = harness.up(policy.backoff(Backoff::fixed(SECOND)));
+        // Up, it is told how an incarnation ended, and this is not the way.
+        let now = harness.now;
+        harness.supervision.ended_while_it_waits(child, &exit, now);
+        assert_eq!(harness.said(), "");
+        harness.crash(child);
+        let now = harness.now;
+        harness.supervision.ended_while_it_waits(child, &exit, now);
+        let expected = if goes_on { "" } else { "stop a1" };
+        assert_eq!(harness.said(), expected, "{restart:?} {exit:?}");
+        if goes_on {
+            assert_eq!(harness.wait_out_the_backoff(), SECOND);
+        }
+    }
+}

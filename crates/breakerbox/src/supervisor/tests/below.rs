@@ -1,0 +1,207 @@
+//! Actors linked below an incarnation: each has a name, and one linked to itself.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use breakerbox_core::Exit;
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, ActorStatus};
+
+use super::scripted::{Ask, Script};
+use super::worker::Log;
+use super::{SECOND, spec, supervise, until};
+use crate::supervisor::{AddError, ChildSpec, Supervisor, SupervisorEvent};
+
+/// An actor that links another one, so many levels deep.
+struct Link;
+
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
+impl Actor for Link {
+    type Msg = ();
+    type State = ();
+    type Arguments = Chain;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<()>,
+        chain: Chain,
+    ) -> Result<(), ActorProcessingErr> {
+        chain.linked.lock().unwrap().push(myself.get_cell());
+        chain.link_next(&myself).await
+    }
+
+    async fn post_stop(&self, _: ActorRef<()>, (): &mut ()) -> Result<(), ActorProcessingErr> {
+        // Long enough for the next incarnation, if that did not wait.
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+}
+
+#[derive(Clone)]
+struct Chain {
+    levels: usize,
+    linked: Arc<Mutex<Vec<ActorCell>>>,
+    name: Arc<str>,
+}
+
+impl Chain {
+    fn new(levels: usize) -> Self {
+        static TESTS: AtomicU64 = AtomicU64::new(0);
+        let test = TESTS.fetch_add(1, Ordering::SeqCst);
+        Self {
+            levels,
+            linked: Arc::default(),
+            name: format!("below {test}").into(),
+        }
+    }
+
+    async fn link_next<M: ractor::Message>(
+        &self,
+        above: &ActorRef<M>,
+    ) -> Result<(), ActorProcessingErr> {
+        if self.levels > 0 {
+            let name = format!("{} level {}", self.name, self.levels);
+            let mut next = self.clone();
+            next.levels -= 1;
+            // Boxed, as this calls itself.
+            Box::pin(Link::spawn_linked(Some(name), Link, next, above.get_cell())).await?;
+        }
+        Ok(())
+    }
+
+    /// How many of all that were ever linked have not ended.
+    fn running(&self) -> usize {
+        let linked = self.linked.lock().unwrap();
+        let running = |actor: &&ActorCell| actor.get_status() != ActorStatus::Stopped;
+        linked.iter().filter(running).count()
+    }
+
+    /// A child whose incarnations have the chain below them.
+    fn child(&self) -> ChildSpec {
+        let chain = self.clone();
+        let script = Script::new(&Log::new()).pre_start(move |_, myself| {
+            let chain = chain.clone();
+            async move { chain.link_next(&myself).await }
+        });
+        script.child("child")
+    }
+}
+
+/// The ways in which an incarnation ends and another one follows.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Crash,
+    Drain,
+    Kill,
+    Restart,
+    Stop,
+}
+
+impl Way {
+    const ALL: [Self; 5] = [
+        Self::Crash,
+        Self::Drain,
+        Self::Kill,
+        Self::Restart,
+        Self::Stop,
+    ];
+
+    async fn end(self, supervisor: &Supervisor) {
+        let child = supervisor.child::<Ask>("child").unwrap();
+        match self {
+            Self::Crash => child.actor().cast(Ask::Fail).unwrap(),
+            Self::Drain => child.actor().drain().unwrap(),
+            Self::Kill => child.actor().kill(),
+            Self::Restart => supervisor.restart("child").await.unwrap(),
+            Self::Stop => child.actor().stop(None),
+        }
+    }
+}
+
+/// R41: no start fails because a name is still that of something that is ending.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r41_the_next_incarnation_starts_when_all_below_the_former_one_has_ended() {
+    for levels in 1..=4 {
+        for way in Way::ALL {
+            let chain = Chain::new(levels);
+            let supervisor = supervise([chain.child()]).await;
+            let mut events = supervisor.events();
+            for _ in 0..20 {
+                way.end(&supervisor).await;
+                let is = |event: &SupervisorEvent| {
+                    matches!(
+                        event,
+                        SupervisorEvent::Restarted { .. }
+                            | SupervisorEvent::Exited {
+                                exit: Exit::InitFailed(_),
+                                ..
+                            }
+                    )
+                };
+                let next = until(&mut events, is).await;
+                let has_started = matches!(next, SupervisorEvent::Restarted { .. });
+                assert!(has_started, "{levels} levels, {way:?}: {next:?}");
+                // What was killed from outside ractor has detached: that dies alone.
+                if !matches!(way, Way::Kill) {
+                    assert_eq!(chain.running(), levels, "{way:?}");
+                }
+            }
+            supervisor.shutdown().await;
+            assert_eq!(chain.running(), 0, "{way:?}");
+        }
+    }
+}
+
+/// R41: whether the start returned an error or took too long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r41_a_start_that_fails_leaves_nothing_of_what_it_had_linked() {
+    for hangs in [false, true] {
+        for levels in 1..=4 {
+            let chain = Chain::new(levels);
+            let linked = chain.clone();
+            let script = Script::new(&Log::new()).pre_start(move |_, myself| {
+                let chain = linked.clone();
+                async move {
+                    chain.link_next(&myself).await?;
+                    if hangs {
+                        std::future::pending::<()>().await;
+                    }
+                    Err("it did not come up".into())
+                }
+            });
+            let supervisor = supervise([]).await;
+            let child = script.child("child");
+            let child = child.start_timeout(Duration::from_millis(50));
+            let added = supervisor.add(child).await;
+            assert!(matches!(added, Err(AddError::Failed { .. })), "{added:?}");
+            assert_eq!(chain.running(), 0, "{levels} levels");
+        }
+    }
+}
+
+/// R41: the whole tree has ended when a boot that failed or a shutdown is reported.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r41_nothing_is_left_when_a_boot_has_failed() {
+    for levels in 1..=4 {
+        let chain = Chain::new(levels);
+        let fails = Script::new(&Log::new())
+            .pre_start(|_, _| std::future::ready(Err("it did not come up".into())));
+        let started = spec([chain.child(), fails.child("fails")]).start().await;
+        started.unwrap_err();
+        assert_eq!(chain.running(), 0, "{levels} levels");
+    }
+}
+
+/// R41: a message to itself that the former incarnation left is delivered once, so it
+/// is not taken for something that goes on.
+#[tokio::test(start_paused = true)]
+async fn r41_what_waits_for_a_crashed_incarnation_is_delivered_once() {
+    let log = Log::new();
+    let supervisor = supervise([Script::new(&log).child("child")]).await;
+    let child = supervisor.child::<Ask>("child").unwrap();
+    child.actor().cast(Ask::Fail).unwrap();
+    let waiting = (0..3).map(|_| child.ask(Ask::Who, SECOND));
+    let answers = futures_util::future::join_all(waiting).await;
+    assert_eq!(answers, [Ok(2); 3]);
+    assert_eq!(log.read(), ["2 answers"; 3]);
+}
