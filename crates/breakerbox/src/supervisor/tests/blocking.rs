@@ -309,6 +309,41 @@ async fn r35_a_child_whose_post_stop_blocks_its_thread_leaves_the_supervisor_res
     gone(&log).await;
 }
 
+/// R30, R35: an actor is up when its `pre_start` has returned, and that is told though
+/// it then blocks its thread.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r35_a_child_that_blocks_its_thread_once_it_is_up_is_known_to_be_up() {
+    let in_post_start = |script: Script, trap: Arc<Trap>| {
+        script.post_start(move |_, _| {
+            trap.enter();
+            ready(Ok(()))
+        })
+    };
+    // Its first message is there before ractor looks for one.
+    let in_a_message = |script: Script, trap: Arc<Trap>| {
+        let script =
+            script.post_start(|_, myself| ready(myself.cast(Ask::Fail).map_err(Into::into)));
+        script.on_drop(move |_| trap.enter())
+    };
+    type Blocks = fn(Script, Arc<Trap>) -> Script;
+    let blocks: [Blocks; 2] = [in_post_start, in_a_message];
+    for block in blocks {
+        let (trap, release) = Trap::set();
+        let log = Log::new();
+        let script = block(Script::new(&log), Arc::clone(&trap));
+        let supervisor = supervise([worker("fine")]).await;
+        let child = script.child("stuck").restart(Restart::Temporary);
+        soon(supervisor.add(child)).await.unwrap();
+        trap.entered.notified().await;
+        let answer = soon(supervisor.stop("fine")).await;
+        assert_eq!(answer, Ok(Departure::Stopped));
+        assert!(!trap.is_given_up.load(Ordering::SeqCst));
+        drop(release);
+        supervisor.shutdown().await;
+        gone(&log).await;
+    }
+}
+
 /// R35: nor what is dropped with a child's recipe.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn r35_a_recipe_whose_drop_blocks_its_thread_leaves_the_supervisor_responsive() {
