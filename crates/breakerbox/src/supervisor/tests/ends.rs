@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::time::Duration;
 
 use breakerbox_core::{Backoff, Exit, Phase, Restart};
 use ractor::ActorStatus;
@@ -31,7 +32,7 @@ async fn r42_an_actor_that_waits_for_its_restart_stops_at_once() {
     tokio::task::yield_now().await;
     actor.stop(None);
     actor.wait(Some(60 * SECOND)).await.unwrap();
-    assert_eq!(began.elapsed(), 0 * SECOND);
+    assert_eq!(began.elapsed(), Duration::ZERO);
     assert_eq!(
         asked.await.unwrap(),
         Err(AskError::Crashed),
@@ -86,7 +87,7 @@ async fn r42_an_actor_that_drains_waits_for_its_restart_only_while_it_has_messag
         actor.drain_and_wait(None).await.unwrap();
         match asked {
             Some(asked) => assert_eq!(asked.await.unwrap(), Ok(2)),
-            None => assert_eq!(began.elapsed(), 0 * SECOND),
+            None => assert_eq!(began.elapsed(), Duration::ZERO),
         }
         assert_eq!(actor.get_status(), ActorStatus::Stopped);
         supervisor.shutdown().await;
