@@ -163,7 +163,17 @@ impl SupervisorState {
         self.send_event(child, EventSender::started);
     }
 
+    /// Takes an exit, and answers whoever reported it, also where it is no news.
     fn exited(&mut self, child: ChildId, incarnation: Incarnation, exit: &Exit) {
+        self.take_exit(child, incarnation, exit);
+        if self.phase_of(child) != Some(Phase::Starting)
+            && let Some(managed) = self.children.get(&child)
+        {
+            managed.entry.runnable().wait();
+        }
+    }
+
+    fn take_exit(&mut self, child: ChildId, incarnation: Incarnation, exit: &Exit) {
         if !self.is_current(
             &[Phase::Starting, Phase::Up, Phase::Stopping],
             child,
@@ -191,10 +201,6 @@ impl SupervisorState {
             && was_starting
         {
             managed.reply_restart_failed(exit);
-        }
-        let is_restarted = self.is_current(&[Phase::Starting], child, incarnation.next());
-        if !is_restarted && let Some(managed) = self.children.get(&child) {
-            managed.entry.runnable().wait();
         }
     }
 

@@ -110,13 +110,18 @@ impl<A: Actor> Control<A> {
 
     // The supervisor's side.
 
-    /// Orders it to do that; false when it can do nothing any more.
+    /// Orders it to do that, instead of what it has not begun to do.
+    ///
+    /// To wait replaces nothing: an incarnation that is to end must not go on.
     pub(crate) fn order(&self, order: Order<A>) -> Ordered {
         let former = lock::with(&self.orders, |orders| {
             if orders.is_over || orders.closing.is_some() {
                 return Err(order);
             }
-            Ok(orders.next.replace(order))
+            match order {
+                Order::Wait if orders.next.is_some() => Ok(None),
+                order => Ok(orders.next.replace(order)),
+            }
         });
         match former {
             Err(_refused) => Ordered::Refused,

@@ -7,7 +7,7 @@ use breakerbox_core::{Backoff, Exit, Phase, RestartIntensity, Strategy};
 use tokio::sync::Notify;
 
 use super::scripted::{Ask, Bomb, Script};
-use super::worker::{Fault, Log, WorkerMessage, WorkerSpec};
+use super::worker::{Fault, Log, WorkerMessage, WorkerSpec, block};
 use super::{SECOND, exited, restarted, until};
 use crate::supervisor::{Child, ChildSpec, Departure, End, Shutdown, Supervisor, SupervisorSpec};
 
@@ -312,4 +312,31 @@ async fn r34_who_is_stopped_during_a_group_restart_handles_nothing_after_its_pos
     supervisor.stop("slow").await.unwrap();
     asked.await.unwrap().unwrap_err();
     assert_eq!(log.read(), ["1 stops"]);
+}
+
+/// R33: one that blocked for longer than its group waited for it ends when it can, and
+/// handles nothing before its next incarnation.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn r33_a_sibling_that_was_given_up_on_handles_nothing_while_its_group_is_down() {
+    let worker = |name| WorkerSpec::new(name, &Log::new()).spec();
+    let failing = worker("failing").backoff(Backoff::fixed(SECOND));
+    let blocked = worker("blocked").shutdown(Shutdown::Kill);
+    let supervisor = SupervisorSpec::new("tests", Strategy::OneForAll)
+        .child(failing)
+        .child(blocked)
+        .start()
+        .await
+        .unwrap();
+    let blocked = supervisor.child::<WorkerMessage>("blocked").unwrap();
+    let release = block(&blocked).await;
+    let failing = supervisor.child::<WorkerMessage>("failing").unwrap();
+    let fail = |reply| WorkerMessage::Fail(Fault::Error, reply);
+    failing.ask(fail, 60 * SECOND).await.unwrap_err();
+    while matches!(blocked.status().phase, Phase::Up | Phase::Stopping) {
+        tokio::task::yield_now().await;
+    }
+    let asked = blocked.ask(WorkerMessage::Incarnation, 60 * SECOND);
+    drop(release);
+    assert_eq!(asked.await, Ok(2));
+    supervisor.shutdown().await;
 }
