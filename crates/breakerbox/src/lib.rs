@@ -72,7 +72,8 @@ pub use pool::{
 };
 pub use rejected::Rejected;
 pub use supervisor::{
-    AddError, CancellationToken, Child, ChildError, ChildKind, ChildSet, ChildSnapshot, ChildSpec,
-    Departure, End, Ready, RemoveError, Report, RestartError, Shutdown, StartError, Stopped,
-    Supervisor, SupervisorEvent, SupervisorEvents, SupervisorSnapshot, SupervisorSpec,
+    AddError, AnyMessage, CancellationToken, Child, ChildError, ChildKind, ChildSet, ChildSnapshot,
+    ChildSpec, Departure, End, Ready, RemoveError, Report, RestartError, Shutdown, StartError,
+    Stopped, Supervisor, SupervisorEvent, SupervisorEvents, SupervisorSnapshot, SupervisorSpec,
+    WeakSupervisor,
 };

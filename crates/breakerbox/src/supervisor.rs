@@ -25,6 +25,9 @@
 //! | `child`, `child_spec`, `shutdown` | `Child`, a handle; its recipe; how it is stopped |
 //! | `child_key` | the very child that was added, whoever has its name by now |
 //! | `child_set` | `ChildSet`, a handle on children that come and go |
+//! | `weak_supervisor` | `WeakSupervisor`, a handle that keeps nothing running |
+//! | `supervisor_path`, `child_path` | how a handle finds what it leads to, after a restart too |
+//! | `path` | names, and how they stand in a path |
 //! | `event`, `snapshot`, `report` | what changes, what is now, how it ended |
 //! | `error` | why a command was not carried out |
 //!
@@ -41,6 +44,7 @@
 //! | `published/child_entry/log`, `history` | the log lines about a child, and their limit |
 //! | `log` | the log lines about the supervisor itself |
 //! | `place` | a supervisor's path in its tree, for its log lines |
+//! | `running_supervisor` | one incarnation of a supervisor, as handles have it |
 //! | `runnable` | what can be started and stopped |
 //! | `actor_child` | a ractor actor as such |
 //! | `tasked`, `latest_lock` | what a task starts and stops, one task at a time |
@@ -90,6 +94,7 @@ mod actor_child;
 pub(crate) mod catch;
 mod child;
 mod child_key;
+mod child_path;
 mod child_set;
 mod child_spec;
 mod current;
@@ -102,47 +107,53 @@ mod log;
 mod managed_child;
 mod message;
 mod notifier;
+mod path;
 mod place;
 mod published;
 mod recipe;
 mod report;
 mod runnable;
+mod running_supervisor;
 mod shell;
 mod shutdown;
 mod snapshot;
 mod spec;
 mod state;
 mod supervisor_child;
+mod supervisor_path;
 mod task_child;
 mod tasked;
 #[cfg(test)]
 mod tests;
 mod timer;
 mod watchdog;
+mod weak_supervisor;
 
 use std::fmt;
 use std::sync::Arc;
 
 use breakerbox_core::Phase;
-use ractor::{ActorRef, Message};
+use ractor::Message;
 use tokio::sync::{oneshot, watch};
 
-pub use child::{Child, ChildError};
+pub use child::{AnyMessage, Child, ChildError};
 pub(crate) use child_key::ChildKey;
+use child_path::ChildPath;
 pub use child_set::ChildSet;
 pub use child_spec::ChildSpec;
 pub use error::{AddError, RemoveError, RestartError};
 pub use event::{SupervisorEvent, SupervisorEvents};
 use message::SupervisorMessage;
-use published::Published;
 pub use report::{Departure, End, Report, Stopped};
-use shutdown::KILL_TIMEOUT;
+use running_supervisor::{RunningSupervisor, StopOnDrop};
 pub use shutdown::Shutdown;
 pub use snapshot::{ChildKind, ChildSnapshot, SupervisorSnapshot};
 pub(crate) use spec::Booted;
 pub use spec::{StartError, SupervisorSpec};
+use supervisor_path::SupervisorPath;
 pub use task_child::Ready;
 pub use tokio_util::sync::CancellationToken;
+pub use weak_supervisor::WeakSupervisor;
 
 /// A running supervisor and its children.
 ///
@@ -195,81 +206,106 @@ pub use tokio_util::sync::CancellationToken;
 /// ```
 #[derive(Clone)]
 pub struct Supervisor {
-    actor: ActorRef<SupervisorMessage>,
-    published: Arc<Published>,
     /// None where another supervisor stops it.
-    _stop_on_drop: Option<Arc<StopOnDrop>>,
+    _keeper: Option<Arc<StopOnDrop>>,
+    path: Arc<SupervisorPath>,
 }
 
 impl Supervisor {
-    fn new(actor: ActorRef<SupervisorMessage>, published: Arc<Published>) -> Self {
-        let stop_on_drop = StopOnDrop {
-            actor: actor.clone(),
-            published: Arc::clone(&published),
-        };
+    /// A handle on a root, which runs until the last of them is dropped.
+    fn keeping(root: &Arc<RunningSupervisor>) -> Self {
         Self {
-            actor,
-            published,
-            _stop_on_drop: Some(Arc::new(stop_on_drop)),
+            _keeper: Some(root.keep()),
+            path: SupervisorPath::to(root),
         }
     }
 
     /// A handle that stops nothing when it is dropped.
-    fn child_of_another(actor: ActorRef<SupervisorMessage>, published: Arc<Published>) -> Self {
+    fn at(path: Arc<SupervisorPath>) -> Self {
         Self {
-            actor,
-            published,
-            _stop_on_drop: None,
+            _keeper: None,
+            path,
         }
     }
 
     /// Another handle, which stops nothing when it is dropped.
     pub(crate) fn observer(&self) -> Self {
-        Self::child_of_another(self.actor.clone(), Arc::clone(&self.published))
+        Self::at(Arc::clone(&self.path))
     }
 
-    /// A handle on the child of that name, which takes messages of type `M`.
+    /// Its incarnation that is there now, or was last.
+    fn now(&self) -> Arc<RunningSupervisor> {
+        self.path.now()
+    }
+
+    /// A handle that does not keep it running.
+    ///
+    /// It is for children of the tree itself: with a strong one they would keep their
+    /// own tree from ending.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakSupervisor {
+        WeakSupervisor::new(Arc::clone(&self.path))
+    }
+
+    /// A handle on the actor of that name, which takes messages of type `M`.
     ///
     /// The name may be a path through children that are supervisors themselves,
-    /// as in "orders/consumer"; so it may where a child is named below.
+    /// as in "orders/consumer"; so it may where a child is named below. In a path, a
+    /// slash or a control character of a name is escaped as in a URL: "a/b" is
+    /// "a%2Fb" there.
+    ///
+    /// The handle stays good when a supervisor on its path is restarted.
     ///
     /// # Errors
     ///
     /// When there is no such child, it takes other messages, or it was added and
     /// has not come up yet.
-    pub fn child<M: Message>(&self, name: &str) -> Result<Child<M>, ChildError> {
-        match self.published.child(name) {
-            Some(entry) => Child::new(entry),
-            None => Err(ChildError::Unknown {
-                child: name.to_owned(),
-            }),
-        }
+    pub fn child<M: Message>(&self, path: &str) -> Result<Child<M>, ChildError> {
+        self.any_child(path)?.typed()
     }
 
-    /// A handle on a child that is a supervisor itself, in its current incarnation.
+    /// A handle on the child of that name or path, whatever it is.
     ///
-    /// Dropping it stops nothing. After a restart of that child it leads to one
-    /// that has ended; ask for another then.
+    /// # Errors
+    ///
+    /// When there is no such child, or a supervisor on its path has not come up yet.
+    pub fn any_child(&self, path: &str) -> Result<Child, ChildError> {
+        Ok(Child::new(self.path.child(path)?))
+    }
+
+    /// A handle on a child that is a supervisor itself, by its name or path.
+    ///
+    /// Dropping it stops nothing. It stays good when that child, or a supervisor on
+    /// its path, is restarted: it then leads to the new incarnation, which has the
+    /// children of its recipe. While there is none, it leads to the one before.
     ///
     /// # Errors
     ///
     /// When there is no such child, it is no supervisor, or has not come up yet.
-    pub fn supervisor(&self, name: &str) -> Result<Self, ChildError> {
-        let child = || name.to_owned();
-        let Some(entry) = self.published.child(name) else {
-            return Err(ChildError::Unknown { child: child() });
-        };
-        if !matches!(
-            entry.runnable().kind(),
-            ChildKind::Set | ChildKind::Supervisor
-        ) {
-            return Err(ChildError::NoSupervisor { child: child() });
+    pub fn supervisor(&self, path: &str) -> Result<Self, ChildError> {
+        let child = self.path.child(path)?;
+        let (entry, name) = (child.now(), || child.name().to_string());
+        if !supervisor_path::is_supervisor(&entry) {
+            return Err(ChildError::NoSupervisor { child: name() });
         }
-        let supervisor = entry.runnable().supervisor();
-        supervisor.ok_or_else(|| ChildError::Starting { child: child() })
+        let running = entry.runnable().supervisor();
+        let running = running.ok_or_else(|| ChildError::Starting { child: name() })?;
+        Ok(Self::at(SupervisorPath::to(&running)))
     }
 
-    /// Adds a child, and returns when it is up.
+    /// A handle on a set, by its name or path; `T` is what its children are made from.
+    ///
+    /// It stays good when the set, or a supervisor on its path, is restarted, and makes
+    /// children by the recipe of the set that is there then.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such child, it is no set, or one of other arguments.
+    pub fn set<T: 'static>(&self, path: &str) -> Result<ChildSet<T>, ChildError> {
+        ChildSet::at(self.path.child(path)?)
+    }
+
+    /// Adds a child, and returns a handle on it when it is up.
     ///
     /// # Errors
     ///
@@ -279,9 +315,8 @@ impl Supervisor {
     /// # Cancel safety
     ///
     /// Dropping it does not take the child back.
-    pub async fn add(&self, child: ChildSpec) -> Result<(), AddError> {
-        let added = self.tell(|reply| SupervisorMessage::Add(child, reply));
-        added.await.unwrap_or(Err(AddError::Ended))
+    pub async fn add(&self, child: ChildSpec) -> Result<Child, AddError> {
+        self.now().add(child).await
     }
 
     /// Stops a child, forgets it, and returns when it is gone.
@@ -309,8 +344,8 @@ impl Supervisor {
         name: &str,
         child: &ChildKey,
     ) -> Result<Departure, RemoveError> {
-        let (name, child) = (name.to_owned(), child.clone());
-        let removed = self.tell(|reply| SupervisorMessage::RemoveThis(name, child, reply));
+        let (name, child, now) = (name.to_owned(), child.clone(), self.now());
+        let removed = now.ask(|reply| SupervisorMessage::RemoveThis(name, child, reply));
         removed.await.unwrap_or(Err(RemoveError::Ended))
     }
 
@@ -340,22 +375,22 @@ impl Supervisor {
 
     /// Waits until it has ended, or is about to.
     pub(crate) async fn ending(&self) {
-        self.published.entered(is_ending).await;
+        self.now().published().entered(is_ending).await;
     }
 
     /// Returns what it is doing itself.
     pub(crate) fn phase(&self) -> Phase {
-        self.published.phase()
+        self.now().published().phase()
     }
 
     /// Returns what it is doing itself, for somebody who waits for a change.
     pub(crate) fn phases(&self) -> watch::Receiver<Phase> {
-        self.published.phases()
+        self.now().published().phases()
     }
 
     /// Whether it has a child of its own of this name.
     pub(crate) fn has_child(&self, name: &str) -> bool {
-        self.published.id(name).is_some()
+        self.now().published().id(name).is_some()
     }
 
     /// Starts a child anew, and returns when it is up.
@@ -401,19 +436,19 @@ impl Supervisor {
     /// while one is stuck, and after the end.
     #[must_use]
     pub fn snapshot(&self) -> SupervisorSnapshot {
-        self.published.snapshot()
+        self.now().published().snapshot()
     }
 
-    /// What happens from now on.
+    /// What happens from now on, until its present incarnation ends.
     #[must_use]
     pub fn events(&self) -> SupervisorEvents {
-        SupervisorEvents::new(self.published.events())
+        SupervisorEvents::new(self.now().published().events())
     }
 
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.published.name()
+        self.path.supervisor_name()
     }
 
     /// Stops all children in reverse order, and returns when they are gone.
@@ -426,8 +461,7 @@ impl Supervisor {
     ///
     /// Dropping it does not call the shutdown off.
     pub async fn shutdown(&self) -> Report {
-        stop(&self.actor, &self.published);
-        self.ended().await
+        self.now().shutdown().await
     }
 
     /// Ends it at once; no `post_stop` runs.
@@ -436,52 +470,19 @@ impl Supervisor {
     /// is stuck, and named in the report. One that was about to end by itself has
     /// ended for that reason, only sooner.
     pub(crate) async fn kill(&self) -> Report {
-        self.published.enter(Phase::Stopping);
-        self.actor.kill();
-        let _blocking = tokio::time::timeout(KILL_TIMEOUT, self.ended()).await;
-        let killed = || Report::killed(self.published.end().unwrap_or(End::Killed));
-        let mut report = self.published.report().unwrap_or_else(killed);
-        report.note_stuck(self.published.stuck_after(KILL_TIMEOUT).await);
-        report
+        self.now().kill_and_wait().await
     }
 
-    /// Waits until it has ended, and all of its children have: one that is killed
-    /// waits for nobody.
-    async fn gone(&self) {
-        self.ended().await;
-        self.published.gone().await;
-    }
-
-    /// Tells whoever supervises a child, and waits for the reply; None if that has ended.
+    /// Asks whoever supervises a child; None if that has ended.
     async fn command<T>(
         &self,
         child: &str,
         message: impl FnOnce(String, oneshot::Sender<T>) -> SupervisorMessage,
     ) -> Option<T> {
-        let (mut supervisor, mut name) = (self.observer(), child.to_owned());
-        while supervisor.published.id(&name).is_none()
-            && let Some((next, below)) = supervisor.published.below(&name)
-        {
-            (supervisor, name) = (next, below);
-        }
-        supervisor.tell(|reply| message(name, reply)).await
-    }
-
-    /// Tells its actor, and waits for the reply; None if it has ended.
-    ///
-    /// What is sent as the actor ends may lie in its mailbox for as long as there is a
-    /// handle, and the reply with it. So the end is waited for beside.
-    async fn tell<T>(
-        &self,
-        message: impl FnOnce(oneshot::Sender<T>) -> SupervisorMessage,
-    ) -> Option<T> {
-        let (reply, mut answer) = oneshot::channel();
-        self.actor.cast(message(reply)).ok()?;
-        tokio::select! {
-            biased;
-            answer = &mut answer => answer.ok(),
-            () = self.published.closed() => answer.try_recv().ok(),
-        }
+        let (supervisor, name) = self.path.resolve(child);
+        supervisor
+            .ask(|reply| message(name.into_owned(), reply))
+            .await
     }
 
     /// Waits until it has ended, by a shutdown, an escalation or a kill.
@@ -490,18 +491,22 @@ impl Supervisor {
     ///
     /// Dropping it loses nothing; call it again.
     pub async fn ended(&self) -> Report {
-        self.published.closed().await;
-        // Without a timeout this cannot fail.
-        let _ended = self.actor.wait(None).await;
-        let killed = || Report::killed(End::Killed);
-        self.published.report().unwrap_or_else(killed)
+        self.now().ended().await
+    }
+}
+
+impl RunningSupervisor {
+    async fn add(self: &Arc<Self>, child: ChildSpec) -> Result<Child, AddError> {
+        let added = self.ask(|reply| SupervisorMessage::Add(child, reply));
+        let entry = added.await.unwrap_or(Err(AddError::Ended))?;
+        Ok(Child::new(ChildPath::new(SupervisorPath::to(self), entry)))
     }
 }
 
 impl fmt::Debug for Supervisor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Supervisor")
-            .field("name", &self.published.name())
+            .field("name", &self.name())
             .finish_non_exhaustive()
     }
 }
@@ -515,24 +520,6 @@ pub(crate) enum NotAdded {
     Interrupted,
     /// Another child has the name.
     Taken,
-}
-
-/// Stops the supervisor when the last handle is dropped.
-struct StopOnDrop {
-    actor: ActorRef<SupervisorMessage>,
-    published: Arc<Published>,
-}
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        stop(&self.actor, &self.published);
-    }
-}
-
-/// Publishes that the supervisor is about to end, and asks its actor to.
-fn stop(actor: &ActorRef<SupervisorMessage>, published: &Published) {
-    published.enter(Phase::Stopping);
-    actor.stop(None);
 }
 
 const fn is_ending(phase: Phase) -> bool {

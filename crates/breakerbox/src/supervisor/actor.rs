@@ -7,6 +7,8 @@ use tokio::sync::{broadcast, oneshot};
 use super::event::{BACKLOG, EventSender};
 use super::message::SupervisorMessage;
 use super::published::{Published, Publisher};
+use super::runnable::StartRequest;
+use super::running_supervisor::RunningSupervisor;
 use super::state::SupervisorState;
 use super::{ChildSpec, StartError, SupervisorSpec};
 
@@ -71,22 +73,26 @@ pub(super) struct SupervisorArguments {
     pub(super) events: EventSender,
     pub(super) maximum: Option<usize>,
     pub(super) publisher: Publisher,
+    pub(super) running: Arc<RunningSupervisor>,
     pub(super) supervision: Supervision,
 }
 
 impl SupervisorArguments {
+    /// Those of a supervisor that no other one has as its child.
     pub(super) fn new(
         spec: SupervisorSpec,
         booted: oneshot::Sender<Result<(), StartError>>,
     ) -> Self {
         let events = broadcast::Sender::new(BACKLOG);
         let (name, seed) = (spec.name, fastrand::u64(..));
+        let published = Arc::new(Published::new(Arc::clone(&name), &events));
         Self {
             booted,
             children: spec.children,
-            maximum: spec.maximum,
-            publisher: Publisher::new(Published::new(Arc::clone(&name), &events), spec.end_hook),
             events: EventSender::new(events, name),
+            maximum: spec.maximum,
+            publisher: Publisher::new(Arc::clone(&published), spec.end_hook),
+            running: Arc::new(RunningSupervisor::root(published)),
             supervision: Supervision::new(spec.strategy, spec.intensity, seed)
                 .auto_shutdown(spec.auto_shutdown)
                 .on_limit(spec.on_limit),
@@ -94,8 +100,18 @@ impl SupervisorArguments {
     }
 
     /// Those of a child of another supervisor, which hears of all its events.
-    pub(super) fn below(mut self, above: &EventSender) -> Self {
-        self.events = self.events.heard_above(above);
-        self
+    pub(super) fn below(
+        spec: SupervisorSpec,
+        booted: oneshot::Sender<Result<(), StartError>>,
+        request: &StartRequest,
+    ) -> Self {
+        let root = Self::new(spec, booted);
+        let published = Arc::clone(root.publisher.published());
+        let (above, child) = (&request.supervisor, Arc::clone(&request.child));
+        Self {
+            events: root.events.heard_above(&request.events),
+            running: Arc::new(RunningSupervisor::below(published, above, child)),
+            ..root
+        }
     }
 }

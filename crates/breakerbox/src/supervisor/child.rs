@@ -4,55 +4,72 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use breakerbox_core::ChildStatus;
+use breakerbox_core::{ChildStatus, Phase};
 use ractor::{ActorRef, Message, RpcReplyPort};
 
-use super::ChildKind;
+use super::child_path::ChildPath;
 use super::published::ChildEntry;
 use crate::{AskError, ask};
 
-/// A handle on one child of a supervisor, which takes messages of type `M`.
+/// A handle on one child of a supervisor.
 ///
-/// It stays good across the child's restarts. Dropping it ends nothing, and it
-/// keeps nothing alive: when the supervisor has stopped, it leads to an actor
-/// that is not running.
-pub struct Child<M> {
+/// `Child<M>` is one on an actor that takes messages of type `M`. A plain `Child` is
+/// one on any child: it looks and waits, and [`typed`](Self::typed) makes the other of
+/// it.
+///
+/// It stays good across the child's restarts. It also does when a supervisor above the
+/// child is restarted: then it leads to the child that has the same path, once there is
+/// one. It does not lead to a later child that has the name of one that was removed.
+///
+/// Dropping it ends nothing, and it keeps nothing running: when the child was removed,
+/// or the tree has ended, it leads to an actor that is not running.
+pub struct Child<M = AnyMessage> {
     messages: PhantomData<fn(M)>,
+    path: Arc<ChildPath>,
+    seen: Seen,
+}
+
+/// The message type of a handle that does not know which messages its child takes.
+///
+/// There are no values of it. It is not `Send`, so no actor takes it.
+#[derive(Debug)]
+pub struct AnyMessage {
+    _not_send: PhantomData<*const ()>,
+}
+
+/// The change of a child that its handle has told of last.
+#[derive(Clone)]
+struct Seen {
     entry: Arc<ChildEntry>,
+    version: u64,
+}
+
+impl Child {
+    pub(super) fn new(path: ChildPath) -> Self {
+        Self::seeing(Arc::new(path))
+    }
+
+    /// The same child as an actor that takes messages of type `M`.
+    ///
+    /// # Errors
+    ///
+    /// When it takes other messages, is no actor, or has not come up yet.
+    pub fn typed<M: Message>(&self) -> Result<Child<M>, ChildError> {
+        self.path.now().actor::<M>()?;
+        Ok(Child::seeing(Arc::clone(&self.path)))
+    }
 }
 
 impl<M: Message> Child<M> {
-    pub(super) fn new(entry: Arc<ChildEntry>) -> Result<Self, ChildError> {
-        let child = || entry.name().to_string();
-        let other_messages = || ChildError::OtherMessages {
-            asked_for: std::any::type_name::<M>(),
-            child: child(),
-        };
-        if entry.runnable().kind() != ChildKind::Actor {
-            return Err(other_messages());
-        }
-        let Some(shell) = entry.shell() else {
-            return Err(ChildError::Starting { child: child() });
-        };
-        // `None` is for actors on other nodes, which a child never is.
-        if shell.is_message_type_of::<M>() == Some(false) {
-            return Err(other_messages());
-        }
-        Ok(Self {
-            messages: PhantomData,
-            entry,
-        })
-    }
-
     /// The actor that stands for it.
     ///
     /// It is the same across crashes. Only when that actor itself was stopped,
-    /// drained or killed is the next incarnation run by another one; so do not
-    /// keep it where somebody does that.
+    /// drained or killed, or a supervisor above it was restarted, is the next
+    /// incarnation run by another one; so do not keep it where somebody does that.
     #[must_use]
     pub fn actor(&self) -> ActorRef<M> {
-        let shell = self.entry.shell();
-        ActorRef::from(shell.expect("there was one when this handle was made"))
+        let actor = self.path.actor();
+        actor.expect("there was one of this type when this handle was made")
     }
 
     /// Asks it, and waits `within` a time for its reply.
@@ -77,17 +94,99 @@ impl<M: Message> Child<M> {
     ) -> Result<T, AskError> {
         ask::ask(&self.actor(), question, within).await
     }
+}
+
+impl<M> Child<M> {
+    fn seeing(path: Arc<ChildPath>) -> Self {
+        let entry = path.now();
+        let version = entry.version();
+        Self {
+            messages: PhantomData,
+            path,
+            seen: Seen { entry, version },
+        }
+    }
 
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.entry.name()
+        self.path.name()
     }
 
     /// How it does, as its supervisor last published it.
     #[must_use]
     pub fn status(&self) -> ChildStatus {
-        self.entry.status()
+        self.path.now().status()
+    }
+
+    /// Waits until it does other than when this was called last, and returns how.
+    ///
+    /// The first call waits for a change since the handle was made; a clone goes on
+    /// from where this one is. Of changes in quick succession it tells the last. It
+    /// returns None when no more can follow but by a command: the child was removed,
+    /// or its supervisor has ended and is not restarted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use breakerbox::{CancellationToken, ChildSpec, Phase, Strategy, SupervisorSpec};
+    ///
+    /// # async fn consume(stop: CancellationToken) -> Result<(), std::io::Error> {
+    /// #     stop.cancelled().await;
+    /// #     Ok(())
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let orders = SupervisorSpec::new("orders", Strategy::OneForOne).start().await?;
+    /// let mut consumer = orders.add(ChildSpec::task("consumer", consume)).await?;
+    /// orders.stop("consumer").await?;
+    /// while let Some(status) = consumer.changed().await {
+    ///     if status.phase == Phase::Down {
+    ///         break;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it loses no change.
+    pub async fn changed(&mut self) -> Option<ChildStatus> {
+        loop {
+            let entry = self.path.now();
+            let (status, version) = entry.versioned_status();
+            let is_same = Arc::ptr_eq(&entry, &self.seen.entry) && version == self.seen.version;
+            if !is_same {
+                self.seen = Seen { entry, version };
+                return Some(status);
+            }
+            if !entry.is_closed() {
+                entry.changed_since(version).await;
+            } else if !entry.ended_with_supervisor() || !self.path.may_have_another().await {
+                return None;
+            }
+        }
+    }
+
+    /// Waits until it is down, and returns how it is then.
+    ///
+    /// It is down when it has finished, was given up, stopped or removed, or when its
+    /// supervisor has ended; not while it waits for a restart of its own. A restart by
+    /// command, or of its supervisor, may bring it back.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it loses nothing; call it again.
+    pub async fn ended(&self) -> ChildStatus {
+        let entry = self.path.now();
+        loop {
+            let (status, version) = entry.versioned_status();
+            if status.phase == Phase::Down {
+                return status;
+            }
+            entry.changed_since(version).await;
+        }
     }
 }
 
@@ -95,16 +194,26 @@ impl<M> Clone for Child<M> {
     fn clone(&self) -> Self {
         Self {
             messages: PhantomData,
-            entry: Arc::clone(&self.entry),
+            path: Arc::clone(&self.path),
+            seen: self.seen.clone(),
         }
     }
 }
 
+/// Equal are handles on the same path in the same tree.
+impl<M> PartialEq for Child<M> {
+    fn eq(&self, other: &Self) -> bool {
+        self.path.is(&other.path)
+    }
+}
+
+impl<M> Eq for Child<M> {}
+
 impl<M> fmt::Debug for Child<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Child")
-            .field("name", &self.entry.name())
-            .field("status", &self.entry.status())
+            .field("name", &self.name())
+            .field("status", &self.status())
             .finish()
     }
 }
@@ -113,8 +222,20 @@ impl<M> fmt::Debug for Child<M> {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ChildError {
+    /// The child is no set.
+    NoSet {
+        /// The child's name.
+        child: String,
+    },
     /// The child is no supervisor.
     NoSupervisor {
+        /// The child's name.
+        child: String,
+    },
+    /// The child is a set whose children are made from other arguments.
+    OtherArguments {
+        /// The type that was asked for.
+        asked_for: &'static str,
         /// The child's name.
         child: String,
     },
@@ -142,6 +263,10 @@ impl Error for ChildError {}
 impl fmt::Display for ChildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NoSet { child } => write!(f, "child {child:?} is no set"),
+            Self::OtherArguments { asked_for, child } => {
+                write!(f, "the children of {child:?} are not made from {asked_for}")
+            }
             Self::OtherMessages { asked_for, child } => {
                 write!(
                     f,

@@ -1,21 +1,40 @@
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use breakerbox_core::{OnLimit, RestartIntensity, Strategy};
+use breakerbox_core::{RestartIntensity, Strategy};
 
+use super::child_path::ChildPath;
+use super::message::SupervisorMessage;
+use super::runnable::Runnable;
 use super::supervisor_child::SupervisorChild;
-use super::tasked::Slow;
-use super::{AddError, ChildError, ChildSpec, Departure, RemoveError, Supervisor, SupervisorSpec};
+use super::supervisor_path::SupervisorPath;
+use super::{
+    AddError, Child, ChildError, ChildKind, ChildSpec, Departure, RemoveError, Supervisor,
+    SupervisorSpec,
+};
 
 /// A handle on a set: children of one recipe, added while the program runs.
 ///
-/// Clones are handles on the same set. It is made by [`ChildSpec::set`] and can be
-/// used while the supervisor that its spec was given to has it up.
+/// Clones are handles on the same set. [`ChildSpec::set`] makes one with the set's
+/// spec, for whoever is beside it. [`Supervisor::set`] finds one by its path, wherever
+/// in the tree the set is, and that stays good when supervisors above are restarted.
 pub struct ChildSet<T> {
-    make: Arc<dyn Fn(T) -> ChildSpec + Send + Sync>,
-    set: Arc<SupervisorChild>,
+    arguments: PhantomData<fn(T)>,
+    name: Arc<str>,
+    set: Set,
 }
+
+/// How a handle finds its set.
+#[derive(Clone)]
+enum Set {
+    ByPath(Arc<ChildPath>),
+    OfSpec(Arc<dyn Runnable>),
+}
+
+/// Makes the child for an argument.
+struct Make<T>(Box<dyn Fn(T) -> ChildSpec + Send + Sync>);
 
 impl ChildSpec {
     /// A set: many children of one recipe, one for each argument that is added.
@@ -52,28 +71,50 @@ impl ChildSpec {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn set<T>(
+    pub fn set<T: 'static>(
         name: impl Into<Arc<str>>,
         maximum: usize,
         make: impl Fn(T) -> Self + Send + Sync + 'static,
     ) -> (Self, ChildSet<T>) {
         let name = name.into();
         let named = Arc::clone(&name);
-        let set = Arc::new(SupervisorChild::set(move || {
+        let supervisor = move || {
             SupervisorSpec::new(Arc::clone(&named), Strategy::OneForOne)
                 .intensity(RestartIntensity::new(u32::MAX, Duration::from_secs(1)))
                 .set_of(maximum)
-        }));
-        let handle = ChildSet {
-            make: Arc::new(make),
-            set: Arc::clone(&set),
         };
-        (Self::of_supervisor(name, set), handle)
+        let make = Arc::new(Make(Box::new(make)));
+        let supervisor = SupervisorChild::set(supervisor, make);
+        let spec = Self::of_supervisor(name, Arc::new(supervisor));
+        let handle = ChildSet {
+            arguments: PhantomData,
+            name: Arc::clone(&spec.name),
+            set: Set::OfSpec(Arc::clone(&spec.runnable)),
+        };
+        (spec, handle)
     }
 }
 
-impl<T> ChildSet<T> {
-    /// Makes a child for this argument, and returns when it is up.
+impl<T: 'static> ChildSet<T> {
+    /// A handle on the set that is there, if it is one of these arguments.
+    pub(super) fn at(path: ChildPath) -> Result<Self, ChildError> {
+        let entry = path.now();
+        let child = entry.name().to_string();
+        if entry.runnable().kind() != ChildKind::Set {
+            return Err(ChildError::NoSet { child });
+        }
+        if make_of::<T>(entry.runnable()).is_none() {
+            let asked_for = std::any::type_name::<T>();
+            return Err(ChildError::OtherArguments { asked_for, child });
+        }
+        Ok(Self {
+            arguments: PhantomData,
+            name: Arc::clone(entry.name()),
+            set: Set::ByPath(Arc::new(path)),
+        })
+    }
+
+    /// Makes a child for this argument, and returns a handle on it when it is up.
     ///
     /// # Errors
     ///
@@ -86,18 +127,16 @@ impl<T> ChildSet<T> {
     /// # Panics
     ///
     /// When the function that makes the child does.
-    pub async fn add(&self, argument: T) -> Result<(), AddError> {
-        let mut child = (self.make)(argument);
-        child.policy = child
-            .policy
-            .or_intensity(PER_CHILD, OnLimit::StopChild)
-            .side_by_side();
-        match self.set.supervisor() {
-            Some(supervisor) => supervisor.add(child).await,
-            None => Err(AddError::Ended),
-        }
+    pub async fn add(&self, argument: T) -> Result<Child, AddError> {
+        let runnable = self.runnable();
+        let (Some(set), Some(make)) = (runnable.supervisor(), make_of(&runnable)) else {
+            return Err(AddError::Ended);
+        };
+        set.add((make.0)(argument)).await
     }
+}
 
+impl<T> ChildSet<T> {
     /// Stops the child of this key, and returns when it is gone.
     ///
     /// # Errors
@@ -108,10 +147,11 @@ impl<T> ChildSet<T> {
     ///
     /// Dropping it does not keep the child.
     pub async fn remove(&self, key: &str) -> Result<Departure, RemoveError> {
-        match self.set.supervisor() {
-            Some(supervisor) => supervisor.remove(key).await,
-            None => Err(RemoveError::Ended),
-        }
+        let Some(set) = self.runnable().supervisor() else {
+            return Err(RemoveError::Ended);
+        };
+        let removed = set.ask(|reply| SupervisorMessage::Remove(key.to_owned(), reply));
+        removed.await.unwrap_or(Err(RemoveError::Ended))
     }
 
     /// The supervisor of the set, to inspect it and to find its children.
@@ -120,25 +160,40 @@ impl<T> ChildSet<T> {
     ///
     /// When it has not come up yet.
     pub fn supervisor(&self) -> Result<Supervisor, ChildError> {
-        let child = "set".to_owned();
-        self.set.supervisor().ok_or(ChildError::Starting { child })
+        let set = self.runnable().supervisor();
+        let child = self.name.to_string();
+        let set = set.ok_or(ChildError::Starting { child })?;
+        Ok(Supervisor::at(SupervisorPath::to(&set)))
     }
+
+    fn runnable(&self) -> Arc<dyn Runnable> {
+        match &self.set {
+            Set::ByPath(path) => Arc::clone(path.now().runnable()),
+            Set::OfSpec(runnable) => Arc::clone(runnable),
+        }
+    }
+}
+
+/// What makes the children of a set; None if it is no set of such arguments, or has
+/// ended for good.
+fn make_of<T: 'static>(set: &Arc<dyn Runnable>) -> Option<Arc<Make<T>>> {
+    set.member_recipe()?.downcast().ok()
 }
 
 impl<T> Clone for ChildSet<T> {
     fn clone(&self) -> Self {
         Self {
-            make: Arc::clone(&self.make),
-            set: Arc::clone(&self.set),
+            arguments: PhantomData,
+            name: Arc::clone(&self.name),
+            set: self.set.clone(),
         }
     }
 }
 
 impl<T> fmt::Debug for ChildSet<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChildSet").finish_non_exhaustive()
+        f.debug_struct("ChildSet")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
-
-/// As much as a supervisor bears of all its children, unless it is set.
-const PER_CHILD: RestartIntensity = RestartIntensity::new(3, Duration::from_secs(5));

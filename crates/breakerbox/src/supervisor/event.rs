@@ -6,8 +6,9 @@ use std::sync::Arc;
 use breakerbox_core::{Ending, Exit, Incarnation};
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::published::path;
+use super::path;
 use crate::guarded::Guarded;
+use crate::text::on_one_line;
 pub(super) use sender::EventSender;
 
 /// Something that happened to a supervisor or one of its children.
@@ -16,12 +17,12 @@ pub(super) use sender::EventSender;
 pub enum SupervisorEvent {
     /// All children are being stopped because of this one.
     Escalated {
-        /// Its name.
+        /// Its name, or its path from the supervisor that tells of it.
         child: Arc<str>,
     },
     /// An incarnation of a child ended, or did not come up.
     Exited {
-        /// Its name.
+        /// Its name, or its path from the supervisor that tells of it.
         child: Arc<str>,
         /// How.
         exit: Exit,
@@ -30,12 +31,12 @@ pub enum SupervisorEvent {
     },
     /// All children are being stopped because this significant one ended.
     Finished {
-        /// Its name.
+        /// Its name, or its path from the supervisor that tells of it.
         child: Arc<str>,
     },
     /// A child failed too often and will not be started again.
     GaveUp {
-        /// Its name.
+        /// Its name, or its path from the supervisor that tells of it.
         child: Arc<str>,
     },
     /// This listener was too slow, and this many events are lost to it.
@@ -45,19 +46,19 @@ pub enum SupervisorEvent {
     },
     /// A child is up again.
     Restarted {
-        /// Its name.
+        /// Its name, or its path from the supervisor that tells of it.
         child: Arc<str>,
         /// Which incarnation started.
         incarnation: Incarnation,
     },
     /// A child is up for the first time.
     Started {
-        /// Its name.
+        /// Its name, or its path from the supervisor that tells of it.
         child: Arc<str>,
     },
     /// A child is down for good.
     Stopped {
-        /// Its name.
+        /// Its name, or its path from the supervisor that tells of it.
         child: Arc<str>,
         /// Why.
         why: Ending,
@@ -74,7 +75,7 @@ impl SupervisorEvent {
             | Self::GaveUp { child }
             | Self::Restarted { child, .. }
             | Self::Started { child }
-            | Self::Stopped { child, .. } => *child = path(supervisor, child),
+            | Self::Stopped { child, .. } => *child = Arc::from(path::join(supervisor, child)),
             Self::Missed { .. } => {}
         }
         self
@@ -85,7 +86,9 @@ impl fmt::Display for SupervisorEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Escalated { child } => write!(f, "{child}: all others stop because of it"),
-            Self::Exited { child, exit, .. } => write!(f, "{child}: {exit}"),
+            Self::Exited { child, exit, .. } => {
+                write!(f, "{child}: {}", on_one_line(&exit.to_string()))
+            }
             Self::Finished { child } => write!(f, "{child}: ended, and all others with it"),
             Self::GaveUp { child } => write!(f, "{child}: failed too often"),
             Self::Missed { events } => write!(f, "{events} events were missed"),

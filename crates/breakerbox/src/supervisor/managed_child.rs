@@ -11,6 +11,7 @@ use super::inbox::Inbox;
 use super::notifier::Notifier;
 use super::published::ChildEntry;
 use super::runnable::{EndRequest, StartRequest};
+use super::running_supervisor::RunningSupervisor;
 use super::shell::{Bell, start_timed_out};
 use super::shutdown::KILL_TIMEOUT;
 use super::{AddError, ChildKind, Departure, RemoveError, RestartError, Shutdown};
@@ -19,7 +20,7 @@ use crate::clock;
 /// One child as the supervisor's actor manages it.
 pub(super) struct ManagedChild {
     /// Who waits for it to come up.
-    pub(super) add_reply: Option<oneshot::Sender<Result<(), AddError>>>,
+    pub(super) add_reply: Option<oneshot::Sender<Result<Arc<ChildEntry>, AddError>>>,
     pub(super) down_hook: DownHook,
     /// When what it was asked for takes too long, and what that is.
     pub(super) due: Option<(Instant, Due)>,
@@ -93,15 +94,18 @@ impl ManagedChild {
         notifier: Notifier,
         bell: &Arc<Bell>,
         events: &EventSender,
+        supervisor: &Arc<RunningSupervisor>,
     ) {
         self.stage = Stage::Running;
         self.set_due(Due::Start, self.start_timeout);
         Arc::clone(self.entry.runnable()).start(StartRequest {
             bell: Arc::clone(bell),
+            child: Arc::clone(self.entry.name()),
             events: events.below(self.entry.name()),
             incarnation,
             notifier,
             start_timeout: self.start_timeout,
+            supervisor: Arc::clone(supervisor),
             stop_timeout: self.shutdown.timeout(),
         });
     }
@@ -164,7 +168,7 @@ impl ManagedChild {
     /// Tells those who wait for an incarnation that it is up.
     pub(super) fn reply_started(&mut self) {
         if let Some(reply) = self.add_reply.take() {
-            let _gave_up_waiting = reply.send(Ok(()));
+            let _gave_up_waiting = reply.send(Ok(Arc::clone(&self.entry)));
         }
         for reply in self.restart_replies.drain(..) {
             let _gave_up_waiting = reply.send(Ok(()));

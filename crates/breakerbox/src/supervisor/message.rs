@@ -1,11 +1,17 @@
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
+use super::published::ChildEntry;
 use super::{AddError, ChildKey, ChildSpec, Departure, RemoveError, RestartError};
 
 /// What a supervisor's actor is told.
 pub(super) enum SupervisorMessage {
     /// Add a child, and reply when it is up or did not come up.
-    Add(ChildSpec, oneshot::Sender<Result<(), AddError>>),
+    Add(
+        ChildSpec,
+        oneshot::Sender<Result<Arc<ChildEntry>, AddError>>,
+    ),
     /// Look into the [`Inbox`](super::inbox::Inbox).
     Look,
     /// Remove a child, and reply when it is gone.

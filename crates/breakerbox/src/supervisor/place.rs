@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use super::path;
+
 /// The place of a supervisor in its tree, as its log lines name it.
 #[derive(Debug)]
 pub(crate) struct Place {
@@ -10,7 +12,7 @@ pub(crate) struct Place {
 impl Place {
     /// The place of a supervisor that no other one has as its child.
     pub(crate) fn root(name: Arc<str>) -> Self {
-        let path = Arc::clone(&name);
+        let path = path::of(&name);
         Self { name, path }
     }
 
@@ -28,6 +30,6 @@ impl Place {
 
     /// Returns the path of a child from the root, as in "shop/orders/consumer".
     pub(crate) fn path_of(&self, child: &str) -> String {
-        format!("{}/{child}", self.path)
+        format!("{}/{}", self.path, path::escape(child))
     }
 }

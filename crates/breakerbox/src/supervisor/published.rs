@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use tokio::sync::{broadcast, watch};
 
 use super::down_hook::DownHook;
-use super::{ChildSnapshot, End, Report, Stopped, Supervisor, SupervisorEvent, SupervisorSnapshot};
+use super::{ChildSnapshot, End, Report, Stopped, SupervisorEvent, SupervisorSnapshot};
 use crate::guarded::Guarded;
 use crate::lock;
 pub(super) use child_entry::ChildEntry;
@@ -57,24 +57,12 @@ impl Published {
         lock::with(&self.inner, |inner| inner.ids.get(child).copied())
     }
 
-    /// The child of that name, or path.
-    pub(super) fn child(&self, name: &str) -> Option<Arc<ChildEntry>> {
-        let own = lock::with(&self.inner, |inner| {
+    /// The child of this name, which is no path.
+    pub(super) fn own(&self, name: &str) -> Option<Arc<ChildEntry>> {
+        lock::with(&self.inner, |inner| {
             let id = inner.ids.get(name)?;
             inner.children.get(id).cloned()
-        });
-        own.or_else(|| {
-            let (supervisor, below) = self.below(name)?;
-            supervisor.published.child(&below)
         })
-    }
-
-    /// The supervisor that a path leads through, and the rest of the path.
-    pub(super) fn below(&self, path: &str) -> Option<(Supervisor, String)> {
-        let (name, below) = path.split_once('/')?;
-        let id = self.id(name)?;
-        let entry = lock::with(&self.inner, |inner| inner.children.get(&id).cloned())?;
-        Some((entry.runnable().supervisor()?, below.to_owned()))
     }
 
     pub(super) fn insert(&self, child: ChildId, entry: Arc<ChildEntry>) {
@@ -91,7 +79,7 @@ impl Published {
             Some(entry)
         });
         if let Some(entry) = removed {
-            entry.close();
+            entry.close_removed();
         }
     }
 
@@ -138,7 +126,7 @@ impl Published {
     fn close(&self) {
         let children = lock::with(&self.inner, |inner| inner.children.clone());
         for entry in children.values() {
-            entry.close();
+            entry.close_with_supervisor();
         }
         self.enter(Phase::Down);
     }
@@ -232,10 +220,10 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    pub(super) fn new(published: Published, end_hook: DownHook) -> Self {
+    pub(super) const fn new(published: Arc<Published>, end_hook: DownHook) -> Self {
         Self {
             _end_hook: end_hook,
-            published: Arc::new(published),
+            published,
         }
     }
 
@@ -282,9 +270,4 @@ fn contains(children: &[Arc<ChildEntry>], child: &Arc<ChildEntry>) -> bool {
 pub(super) async fn stuck_after(children: Vec<Arc<ChildEntry>>, timeout: Duration) -> Vec<Stopped> {
     let stuck = children.into_iter().map(|entry| entry.stuck_after(timeout));
     join_all(stuck).await.concat()
-}
-
-/// The path to a child of a child.
-pub(super) fn path(child: &str, below: &str) -> Arc<str> {
-    Arc::from(format!("{child}/{below}"))
 }

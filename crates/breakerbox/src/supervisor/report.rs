@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use breakerbox_core::Exit;
 
-use super::published::path;
+use super::path;
 pub(super) use builder::ReportBuilder;
 
 /// How a supervisor ended.
@@ -90,7 +90,7 @@ impl Stopped {
     /// The same, by its path from above the supervisor that it was below.
     pub(super) fn below(&self, supervisor: &str) -> Self {
         Self {
-            child: path(supervisor, &self.child),
+            child: Arc::from(path::join(supervisor, &self.child)),
             departure: self.departure,
         }
     }

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use ractor::ActorCell;
 
 use super::event::EventSender;
 use super::notifier::Notifier;
+use super::running_supervisor::RunningSupervisor;
 use super::shell::Bell;
-use super::{ChildKind, Departure, Shutdown, Stopped, Supervisor};
+use super::{ChildKind, Departure, Shutdown, Stopped};
 
 /// What a supervisor starts and stops, whatever its kind and its types.
 ///
@@ -56,13 +58,18 @@ pub(super) trait Runnable: Send + Sync + 'static {
     /// What it is.
     fn kind(&self) -> ChildKind;
 
+    /// What makes the children of a set, until it has ended for good.
+    fn member_recipe(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        None
+    }
+
     /// Its latest shell that has been up; only an actor has one.
     fn shell(&self) -> Option<ActorCell> {
         None
     }
 
-    /// A handle on it, if it is a supervisor and has been started.
-    fn supervisor(&self) -> Option<Supervisor> {
+    /// Its latest incarnation, if it is a supervisor and has been started.
+    fn supervisor(&self) -> Option<Arc<RunningSupervisor>> {
         None
     }
 }
@@ -88,12 +95,16 @@ impl StopResult {
 /// How an incarnation is to be started.
 pub(super) struct StartRequest {
     pub(super) bell: Arc<Bell>,
+    /// The child's name.
+    pub(super) child: Arc<str>,
     /// Where the supervisor tells what happens.
     pub(super) events: EventSender,
     pub(super) incarnation: Incarnation,
     pub(super) notifier: Notifier,
     /// How long it has to come up.
     pub(super) start_timeout: Duration,
+    /// Whose child it is.
+    pub(super) supervisor: Arc<RunningSupervisor>,
     /// How long the actors linked to it have to stop, should it crash.
     pub(super) stop_timeout: Duration,
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use breakerbox_core::{ChildStatus, Phase};
 
+use super::path;
 use crate::clock;
+use crate::text::on_one_line;
 
 /// How a supervisor and its children do, at one time.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -33,7 +35,7 @@ impl fmt::Display for SupervisorSnapshot {
         let mut rows = vec![];
         Row::of_children(&self.children, "", &mut rows);
         let widest = rows.iter().map(Row::width).max().unwrap_or(0);
-        write!(f, "{name} {phase}")?;
+        write!(f, "{} {phase}", path::escape(name))?;
         rows.iter().try_for_each(|row| row.write(widest, f))
     }
 }
@@ -62,7 +64,7 @@ impl<'a> Row<'a> {
     }
 
     fn width(&self) -> usize {
-        self.branches.chars().count() + self.child.name.chars().count()
+        self.branches.chars().count() + path::escape(&self.child.name).chars().count()
     }
 
     fn write(&self, widest: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,14 +78,15 @@ impl<'a> Row<'a> {
         let pad = widest - self.width();
         write!(
             f,
-            "\n{}{name}{:pad$}  {kind:<10}  {phase:<11}  {:<10}  {restarts:>3} restarts",
+            "\n{}{}{:pad$}  {kind:<10}  {phase:<11}  {:<10}  {restarts:>3} restarts",
             self.branches,
+            path::escape(name),
             "",
             Rounded(since).to_string(),
         )?;
         match &status.last_exit {
             None => Ok(()),
-            Some(exit) => write!(f, "  last exit: {exit}"),
+            Some(exit) => write!(f, "  last exit: {}", on_one_line(&exit.to_string())),
         }
     }
 }
@@ -108,9 +111,10 @@ impl fmt::Display for Rounded {
 fn find<'a>(children: &'a [ChildSnapshot], path: &str) -> Option<&'a ChildSnapshot> {
     let own = children.iter().find(|child| *child.name == *path);
     own.or_else(|| {
-        let (name, below) = path.split_once('/')?;
+        let (name, below) = path::split_first(path).unzip();
+        let name = name.unwrap_or_else(|| path::unescape(path));
         let child = children.iter().find(|child| *child.name == *name)?;
-        find(&child.children, below)
+        below.map_or(Some(child), |below| find(&child.children, below))
     })
 }
 

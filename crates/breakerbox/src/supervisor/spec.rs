@@ -120,10 +120,11 @@ impl SupervisorSpec {
         self.refuse_duplicates()?;
         let (booted_sender, booted) = oneshot::channel();
         let arguments = SupervisorArguments::new(self, booted_sender);
-        let published = Arc::clone(arguments.publisher.published());
+        // Before the children start, as they may look for it.
+        let supervisor = Supervisor::keeping(&arguments.running);
         let spawned = Actor::spawn(None, SupervisorActor, arguments).await;
-        let (actor, _task) = spawned.map_err(|_killed| StartError::Interrupted)?;
-        Ok((Supervisor::new(actor, published), Booted { booted }))
+        spawned.map_err(|_killed| StartError::Interrupted)?;
+        Ok((supervisor, Booted { booted }))
     }
 
     pub(super) fn refuse_duplicates(&self) -> Result<(), StartError> {

@@ -16,6 +16,7 @@ use super::notifier::Notifier;
 use super::published::{ChildEntry, Publisher};
 use super::report::ReportBuilder;
 use super::runnable::{StopResult, former_is_stuck};
+use super::running_supervisor::RunningSupervisor;
 use super::shell::Bell;
 use super::timer::Timer;
 use super::watchdog::Minded;
@@ -46,6 +47,7 @@ pub(super) struct SupervisorState {
     myself: ActorRef<SupervisorMessage>,
     publisher: Publisher,
     report: ReportBuilder,
+    running: Arc<RunningSupervisor>,
     /// Those that had been stuck before the end began.
     stuck_before: Vec<Arc<ChildEntry>>,
     supervision: Supervision,
@@ -58,6 +60,7 @@ impl SupervisorState {
         myself: ActorRef<SupervisorMessage>,
         arguments: SupervisorArguments,
     ) -> Self {
+        arguments.running.set_actor(&myself);
         let mut state = Self {
             bell: Arc::default(),
             children: HashMap::new(),
@@ -70,6 +73,7 @@ impl SupervisorState {
             myself,
             publisher: arguments.publisher,
             report: ReportBuilder::new(arguments.booted),
+            running: arguments.running,
             stuck_before: Vec::new(),
             supervision: arguments.supervision,
             timer: Timer::default(),
@@ -244,8 +248,7 @@ impl SupervisorState {
         entry.log_stop(incarnation, &result.exit, result.departure, shutdown);
         managed.stage = Stage::Stopped(result.departure);
         if self.end != EndStage::NotYet {
-            self.report
-                .stopped(Arc::clone(managed.entry.name()), &result);
+            self.report.stopped(managed.entry.name(), &result);
         }
         if result.departure == Departure::Stuck {
             let inbox = Arc::clone(&self.inbox);
@@ -378,7 +381,8 @@ impl SupervisorState {
         self.forget_due(child);
         if let Some(managed) = self.children.get_mut(&child) {
             let notifier = managed.notifier(child, &self.inbox);
-            managed.start(incarnation, notifier, &self.bell, &self.events);
+            let supervisor = &self.running;
+            managed.start(incarnation, notifier, &self.bell, &self.events, supervisor);
         }
         self.note_due(child);
     }

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::sync::Arc;
 
 use breakerbox_core::Exit;
@@ -10,18 +11,20 @@ use super::actor::{SupervisorActor, SupervisorArguments};
 use super::current::Current;
 use super::recipe::Recipe;
 use super::runnable::{StartRequest, StopResult};
+use super::running_supervisor::RunningSupervisor;
 use super::shell::start_timed_out;
 use super::tasked::Slow;
 use super::{
-    ChildKind, Departure, End, Report, Shutdown, StartError, Stopped, Supervisor, SupervisorSpec,
-    catch,
+    ChildKind, Departure, End, Report, Shutdown, StartError, Stopped, SupervisorSpec, catch,
 };
 
 /// A child that is a supervisor, made anew for each incarnation.
 pub(super) struct SupervisorChild {
-    current: Current<Supervisor>,
+    current: Current<Arc<RunningSupervisor>>,
     kind: ChildKind,
     make: Recipe<dyn Fn() -> SupervisorSpec + Send + Sync>,
+    /// What makes the children of a set, which knows the type of their arguments.
+    member: Option<Recipe<dyn Any + Send + Sync>>,
 }
 
 impl SupervisorChild {
@@ -30,12 +33,17 @@ impl SupervisorChild {
             current: Current::none(),
             kind: ChildKind::Supervisor,
             make: Recipe::new(Arc::new(make)),
+            member: None,
         }
     }
 
-    pub(super) fn set(make: impl Fn() -> SupervisorSpec + Send + Sync + 'static) -> Self {
+    pub(super) fn set(
+        make: impl Fn() -> SupervisorSpec + Send + Sync + 'static,
+        member: Arc<dyn Any + Send + Sync>,
+    ) -> Self {
         Self {
             kind: ChildKind::Set,
+            member: Some(Recipe::new(member)),
             ..Self::new(make)
         }
     }
@@ -51,7 +59,7 @@ impl SupervisorChild {
         tokio::task::yield_now().await;
         let (supervisor, booted) = spawn(spec, &request)?;
         if self.current.set(supervisor.clone()).is_err() {
-            supervisor.kill().await;
+            supervisor.kill_and_wait().await;
             return Err(Exit::Killed);
         }
         let started = match tokio::time::timeout(request.start_timeout, booted).await {
@@ -100,11 +108,12 @@ impl Slow for SupervisorChild {
 
     fn discard_recipe(&self) {
         self.make.discard();
+        self.member.iter().for_each(Recipe::discard);
     }
 
     fn kill(&self) {
         if let Some(supervisor) = self.current.kill() {
-            supervisor.actor.kill();
+            supervisor.kill();
         }
     }
 
@@ -112,7 +121,11 @@ impl Slow for SupervisorChild {
         self.kind
     }
 
-    fn supervisor(&self) -> Option<Supervisor> {
+    fn member_recipe(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.member.as_ref()?.get()
+    }
+
+    fn supervisor(&self) -> Option<Arc<RunningSupervisor>> {
         self.current.get()
     }
 }
@@ -124,16 +137,20 @@ type Booted = oneshot::Receiver<Result<(), StartError>>;
 /// It is not linked to the one above: ractor would hand its state to that one,
 /// which cannot take it while it stops, and the state must go for its children to
 /// be known to have ended. Who is killed kills those below itself.
-fn spawn(spec: SupervisorSpec, request: &StartRequest) -> Result<(Supervisor, Booted), Exit> {
+fn spawn(
+    spec: SupervisorSpec,
+    request: &StartRequest,
+) -> Result<(Arc<RunningSupervisor>, Booted), Exit> {
     let (sender, booted) = oneshot::channel();
-    let arguments = SupervisorArguments::new(spec, sender).below(&request.events);
-    let published = Arc::clone(arguments.publisher.published());
+    let arguments = SupervisorArguments::below(spec, sender, request);
+    let running = Arc::clone(&arguments.running);
     let spawned = ActorRuntime::spawn_instant(None, SupervisorActor, arguments);
     let (actor, _task) = spawned.map_err(|error| Exit::init_failed(error.to_string()))?;
-    Ok((Supervisor::child_of_another(actor, published), booted))
+    running.set_actor(&actor);
+    Ok((running, booted))
 }
 
-async fn stop(supervisor: &Supervisor, shutdown: Shutdown) -> StopResult {
+async fn stop(supervisor: &RunningSupervisor, shutdown: Shutdown) -> StopResult {
     if let Some(timeout) = shutdown.patience()
         && let Ok(report) = tokio::time::timeout(timeout, supervisor.shutdown()).await
         // Killed by somebody else, it waited for nobody.
@@ -142,7 +159,7 @@ async fn stop(supervisor: &Supervisor, shutdown: Shutdown) -> StopResult {
         let Report { end, stopped } = report;
         return StopResult::new(Departure::Stopped, exit_of(end)).with(stopped);
     }
-    let stopped = supervisor.kill().await.stopped;
+    let stopped = supervisor.kill_and_wait().await.stopped;
     StopResult::new(Departure::Killed, Exit::Killed).with(stopped)
 }
 

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
@@ -7,8 +8,9 @@ use futures_util::future::BoxFuture;
 
 use super::latest_lock::LatestLock;
 use super::runnable::{EndRequest, Runnable, StartRequest, StopResult};
+use super::running_supervisor::RunningSupervisor;
 use super::shutdown::KILL_TIMEOUT;
-use super::{ChildKind, Departure, Shutdown, Supervisor, catch};
+use super::{ChildKind, Departure, Shutdown, catch};
 use crate::abort_on_drop::AbortOnDrop;
 use crate::lock;
 
@@ -34,7 +36,11 @@ pub(super) trait Slow: Send + Sync + 'static {
 
     fn kind(&self) -> ChildKind;
 
-    fn supervisor(&self) -> Option<Supervisor> {
+    fn member_recipe(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        None
+    }
+
+    fn supervisor(&self) -> Option<Arc<RunningSupervisor>> {
         None
     }
 }
@@ -144,7 +150,11 @@ impl<S: Slow> Runnable for Tasked<S> {
         self.slow.kind()
     }
 
-    fn supervisor(&self) -> Option<Supervisor> {
+    fn member_recipe(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.slow.member_recipe()
+    }
+
+    fn supervisor(&self) -> Option<Arc<RunningSupervisor>> {
         self.slow.supervisor()
     }
 }

@@ -9,9 +9,11 @@ mod ending;
 mod ends;
 mod exit_texts;
 mod groups;
+mod handles;
 mod limits;
 mod linked;
 mod logs;
+mod names;
 mod restart;
 mod scripted;
 mod sets;
@@ -71,5 +73,5 @@ fn stopped(event: &SupervisorEvent) -> bool {
 
 /// Kills the supervisor's actor, as only other ractor code can.
 fn kill(supervisor: &Supervisor) {
-    supervisor.actor.kill();
+    supervisor.now().kill();
 }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use breakerbox_core::{ChildStatus, Ending, Exit, Incarnation};
 use tokio::sync::broadcast;
 
+use super::super::path;
 use super::super::place::Place;
 use super::SupervisorEvent;
 
@@ -61,7 +62,7 @@ impl EventSender {
     }
 
     pub(crate) fn started(&self, child: &Arc<str>, status: &ChildStatus) {
-        let (child, incarnation) = (Arc::clone(child), status.incarnation);
+        let (child, incarnation) = (path::of(child), status.incarnation);
         if incarnation == Incarnation::FIRST {
             return self.send(SupervisorEvent::Started { child });
         }
@@ -69,7 +70,7 @@ impl EventSender {
     }
 
     pub(crate) fn exited(&self, child: &Arc<str>, incarnation: Incarnation, exit: Exit) {
-        let child = Arc::clone(child);
+        let child = path::of(child);
         self.send(SupervisorEvent::Exited {
             child,
             exit,
@@ -78,22 +79,22 @@ impl EventSender {
     }
 
     pub(crate) fn gave_up(&self, child: &Arc<str>) {
-        let child = Arc::clone(child);
+        let child = path::of(child);
         self.send(SupervisorEvent::GaveUp { child });
     }
 
     pub(crate) fn escalated(&self, child: &Arc<str>) {
-        let child = Arc::clone(child);
+        let child = path::of(child);
         self.send(SupervisorEvent::Escalated { child });
     }
 
     pub(crate) fn finished(&self, child: &Arc<str>) {
-        let child = Arc::clone(child);
+        let child = path::of(child);
         self.send(SupervisorEvent::Finished { child });
     }
 
     pub(crate) fn ended(&self, child: &Arc<str>, why: Ending) {
-        let child = Arc::clone(child);
+        let child = path::of(child);
         self.send(SupervisorEvent::Stopped { child, why });
     }
 

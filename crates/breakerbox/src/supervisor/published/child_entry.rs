@@ -1,31 +1,36 @@
 mod history;
 mod log;
+mod watched_status;
 
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use breakerbox_core::{ChildStatus, Exit, Phase};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use ractor::ActorCell;
+use ractor::{ActorCell, ActorRef, Message};
 
 use super::super::place::Place;
 use super::super::runnable::Runnable;
-use super::super::{ChildSnapshot, Departure, Stopped};
-use crate::{clock, lock};
+use super::super::{ChildError, ChildKind, ChildSnapshot, Departure, Stopped};
+use crate::clock;
 use history::History;
+use watched_status::WatchedStatus;
 
 /// What a supervisor publishes of one child.
 ///
 /// Handles on the child hold it, so it outlives the child and the supervisor.
 pub(crate) struct ChildEntry {
+    /// Whether it is no longer supervised, and why.
+    closed: AtomicU8,
     /// What was logged about it, once anything was.
     history: Mutex<Option<Box<History>>>,
     name: Arc<str>,
     /// The place of its supervisor.
     place: Arc<Place>,
     runnable: Arc<dyn Runnable>,
-    status: Mutex<ChildStatus>,
+    status: WatchedStatus,
 }
 
 impl ChildEntry {
@@ -37,10 +42,11 @@ impl ChildEntry {
     ) -> Self {
         Self {
             history: Mutex::new(None),
+            closed: AtomicU8::new(OPEN),
             name,
             place: Arc::clone(place),
             runnable,
-            status: Mutex::new(status),
+            status: WatchedStatus::new(status),
         }
     }
 
@@ -56,29 +62,77 @@ impl ChildEntry {
         self.runnable.shell()
     }
 
+    /// The actor that stands for it, which takes messages of type `M`.
+    pub(crate) fn actor<M: Message>(&self) -> Result<ActorRef<M>, ChildError> {
+        let other_messages = || ChildError::OtherMessages {
+            asked_for: std::any::type_name::<M>(),
+            child: self.name.to_string(),
+        };
+        if self.runnable.kind() != ChildKind::Actor {
+            return Err(other_messages());
+        }
+        let starting = || ChildError::Starting {
+            child: self.name.to_string(),
+        };
+        let shell = self.shell().ok_or_else(starting)?;
+        // `None` is for actors on other nodes, which a child never is.
+        if shell.is_message_type_of::<M>() == Some(false) {
+            return Err(other_messages());
+        }
+        Ok(ActorRef::from(shell))
+    }
+
     /// Its own children, if it is a supervisor.
     pub(crate) fn children(&self) -> Vec<ChildSnapshot> {
         let supervisor = self.runnable.supervisor();
-        supervisor.map_or_else(Vec::new, |supervisor| supervisor.snapshot().children)
+        supervisor.map_or_else(Vec::new, |it| it.published().snapshot().children)
     }
 
     pub(crate) fn status(&self) -> ChildStatus {
-        lock::with(&self.status, |status| status.clone())
+        self.status.read(|status, _| status.clone())
+    }
+
+    /// How it does, and which change of that was the last.
+    pub(crate) fn versioned_status(&self) -> (ChildStatus, u64) {
+        self.status
+            .read(|status, version| (status.clone(), version))
+    }
+
+    /// Which change of its status was the last.
+    pub(crate) fn version(&self) -> u64 {
+        self.status.read(|_, version| version)
+    }
+
+    /// Waits for a change of its status after this one.
+    pub(crate) async fn changed_since(&self, version: u64) {
+        self.status.changed_since(version).await;
     }
 
     /// What it is doing.
     pub(crate) fn phase(&self) -> Phase {
-        lock::with(&self.status, |status| status.phase)
+        self.status.read(|status, _| status.phase)
+    }
+
+    /// Returns whether it is no longer supervised.
+    pub(crate) fn is_closed(&self) -> bool {
+        // Acquire: who takes another child for it sees that this one is down.
+        self.closed.load(Ordering::Acquire) != OPEN
+    }
+
+    /// Returns whether it ended with its supervisor, whose next incarnation may have
+    /// another child of this name.
+    pub(crate) fn ended_with_supervisor(&self) -> bool {
+        self.closed.load(Ordering::Acquire) == WITH_SUPERVISOR
     }
 
     #[cfg(test)]
     pub(crate) fn has_history(&self) -> bool {
-        lock::with(&self.history, |history| history.is_some())
+        crate::lock::with(&self.history, |history| history.is_some())
     }
 
     /// Publishes that its end was asked for, before anything of it can report that.
     pub(crate) fn set_stopping(&self) {
-        lock::with(&self.status, |status| {
+        self.status.change(|status| {
             if status.phase != Phase::Down {
                 status.phase = Phase::Stopping;
             }
@@ -86,7 +140,7 @@ impl ChildEntry {
     }
 
     pub(crate) fn set_status(&self, status: ChildStatus) {
-        let former = lock::with(&self.status, |old| std::mem::replace(old, status));
+        let former = self.status.change(|old| std::mem::replace(old, status));
         drop(former);
     }
 
@@ -119,13 +173,23 @@ impl ChildEntry {
         let Some(supervisor) = self.runnable.supervisor() else {
             return Vec::new();
         };
-        let stuck = supervisor.published.stuck_after(timeout).await;
+        let stuck = supervisor.published().stuck_after(timeout).await;
         stuck.iter().map(|it| it.below(&self.name)).collect()
     }
 
-    /// Publishes that the child is no longer supervised.
-    pub(super) fn close(&self) {
-        lock::with(&self.status, |status| {
+    /// Publishes that it was removed.
+    pub(super) fn close_removed(&self) {
+        self.close(REMOVED);
+    }
+
+    /// Publishes that its supervisor has ended.
+    pub(super) fn close_with_supervisor(&self) {
+        self.close(WITH_SUPERVISOR);
+    }
+
+    fn close(&self, closed: u8) {
+        self.closed.store(closed, Ordering::Release);
+        self.status.change(|status| {
             if status.phase != Phase::Down {
                 status.last_exit = Some(Exit::Killed);
                 status.phase = Phase::Down;
@@ -135,3 +199,10 @@ impl ChildEntry {
         self.runnable.discard_recipe();
     }
 }
+
+/// In [`ChildEntry::closed`]: it is supervised.
+const OPEN: u8 = 0;
+/// In [`ChildEntry::closed`]: it was removed, or has left its set.
+const REMOVED: u8 = 1;
+/// In [`ChildEntry::closed`]: its supervisor has ended.
+const WITH_SUPERVISOR: u8 = 2;

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::super::StartError;
 use super::super::runnable::StopResult;
+use super::super::{StartError, path};
 use super::{End, Report, Stopped};
 
 /// Collects what a supervisor's report says, and answers the caller of `start`.
@@ -28,10 +28,11 @@ impl ReportBuilder {
     }
 
     /// Notes a child that was stopped, after those that were below it.
-    pub(crate) fn stopped(&mut self, child: Arc<str>, result: &StopResult) {
-        let below = result.below.iter().map(|below| below.below(&child));
+    pub(crate) fn stopped(&mut self, child: &Arc<str>, result: &StopResult) {
+        let below = result.below.iter().map(|below| below.below(child));
         self.stopped.extend(below);
         let departure = result.departure;
+        let child = path::of(child);
         self.stopped.push(Stopped { child, departure });
     }
 

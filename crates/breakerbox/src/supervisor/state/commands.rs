@@ -1,8 +1,12 @@
 //! What handles ask a supervisor for while it serves.
 
-use breakerbox_core::{ChildId, Phase, Supervision};
+use std::sync::Arc;
+use std::time::Duration;
+
+use breakerbox_core::{ChildId, OnLimit, Phase, RestartIntensity, Supervision};
 use tokio::sync::oneshot;
 
+use super::super::published::ChildEntry;
 use super::super::{AddError, ChildKey, ChildSpec, Departure, RemoveError, RestartError, catch};
 use super::SupervisorState;
 use crate::clock;
@@ -10,7 +14,7 @@ use crate::clock;
 type Reply<T, E> = oneshot::Sender<Result<T, E>>;
 
 impl SupervisorState {
-    pub(super) fn add(&mut self, spec: ChildSpec, reply: Reply<(), AddError>) {
+    pub(super) fn add(&mut self, spec: ChildSpec, reply: Reply<Arc<ChildEntry>, AddError>) {
         if self.publisher.id(&spec.name).is_some() {
             let child = spec.name.to_string();
             catch::drop_apart(spec);
@@ -18,9 +22,18 @@ impl SupervisorState {
         } else if let Some(maximum) = self.maximum.filter(|most| self.children.len() >= *most) {
             catch::drop_apart(spec);
             refuse(reply, AddError::Full { maximum });
-        } else if let Some(managed) = self.insert(spec) {
+        } else if let Some(managed) = self.insert(self.as_member(spec)) {
             managed.add_reply = Some(reply);
         }
+    }
+
+    /// Gives the child of a set what all of them have, whoever adds it.
+    fn as_member(&self, mut spec: ChildSpec) -> ChildSpec {
+        if self.maximum.is_some() {
+            let policy = spec.policy.or_intensity(PER_CHILD, OnLimit::StopChild);
+            spec.policy = policy.side_by_side();
+        }
+        spec
     }
 
     pub(super) fn remove(&mut self, name: &str, reply: Reply<Departure, RemoveError>) {
@@ -108,3 +121,6 @@ fn unknown(child: &str) -> RemoveError {
         child: child.to_owned(),
     }
 }
+
+/// As much as a supervisor bears of all its children, unless the child has a limit.
+const PER_CHILD: RestartIntensity = RestartIntensity::new(3, Duration::from_secs(5));

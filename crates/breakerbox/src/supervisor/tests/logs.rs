@@ -494,7 +494,7 @@ async fn r46_lines_that_nobody_reads_leave_nothing_out() {
     for _ in 0..100 {
         shop.tell().await;
     }
-    let entry = shop.root.published.child("leaf").unwrap();
+    let entry = shop.root.path.child("leaf").unwrap().now();
     assert!(!entry.has_history());
     let louder = Captured::up_to(Level::WARN);
     shop.tell().await;
@@ -567,12 +567,8 @@ async fn r46_a_subscriber_that_panics_or_calls_back_costs_no_more_than_its_line(
             assert!(root.set(shop.root.clone()).is_ok());
             let _until_then = set_default(hostile);
             let shell = || {
-                shop.root
-                    .published
-                    .child("leaf")
-                    .unwrap()
-                    .shell()
-                    .map(|it| it.get_id())
+                let leaf = shop.root.path.child("leaf").unwrap().now();
+                leaf.shell().map(|it| it.get_id())
             };
             let before = shell();
             for restarts in 1..=3 {

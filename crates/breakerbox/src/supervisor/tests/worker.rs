@@ -108,6 +108,14 @@ pub(super) fn worker(name: &'static str) -> ChildSpec {
     WorkerSpec::new(name, &Log::new()).spec()
 }
 
+/// A task that does nothing until it is stopped.
+pub(super) fn idle(name: &'static str) -> ChildSpec {
+    ChildSpec::task(name, |stop| async move {
+        stop.cancelled().await;
+        Ok::<_, String>(())
+    })
+}
+
 /// Has it block its thread, until what this returns is dropped.
 pub(super) async fn block(worker: &Child<WorkerMessage>) -> mpsc::Sender<()> {
     let (release, released) = mpsc::channel();

@@ -1,0 +1,409 @@
+//! Handles that stay good when the supervisors above what they lead to are restarted.
+
+use std::sync::Arc;
+
+use breakerbox_core::{Backoff, OnLimit, Phase, Restart, RestartIntensity, Strategy};
+
+use super::worker::{Fault, Log, WorkerMessage, WorkerSpec, idle, worker};
+use super::{SECOND, spec, supervise};
+use crate::AskError;
+use crate::supervisor::{
+    AnyMessage, Child, ChildError, ChildSet, ChildSpec, Supervisor, SupervisorSpec,
+};
+
+const UNLIMITED: RestartIntensity = RestartIntensity::new(u32::MAX, SECOND);
+
+/// How a level comes to have another incarnation.
+#[derive(Clone, Copy, Debug)]
+enum Again {
+    /// Its actor is killed, as only other ractor code can.
+    Killed,
+    Restarted,
+    /// It is stopped by a handle of its own, and is permanent.
+    ShutDown,
+}
+
+/// Levels from this number to `deepest`, one below the other. The last has a worker, a
+/// task and a set.
+fn level(number: u32, deepest: u32, log: &Arc<Log>) -> ChildSpec {
+    let log = Arc::clone(log);
+    ChildSpec::supervisor(number.to_string(), move || {
+        let spec = SupervisorSpec::new("level", Strategy::OneForOne).intensity(UNLIMITED);
+        if number < deepest {
+            return spec.child(level(number + 1, deepest, &log));
+        }
+        let named = Arc::clone(&log);
+        let (set, _not_by_path) = ChildSpec::set("set", 3, move |key: &'static str| {
+            WorkerSpec::new(key, &named).spec()
+        });
+        let worker = WorkerSpec::new("worker", &log).spec();
+        spec.child(worker).child(idle("task")).child(set)
+    })
+}
+
+fn path(depth: u32) -> String {
+    let levels: Vec<_> = (1..=depth).map(|number| number.to_string()).collect();
+    levels.join("/")
+}
+
+async fn again(root: &Supervisor, level: &str, how: Again) {
+    match how {
+        Again::Killed => root.supervisor(level).unwrap().now().kill(),
+        Again::Restarted => root.restart(level).await.unwrap(),
+        Again::ShutDown => drop(root.supervisor(level).unwrap().shutdown().await),
+    }
+    tokio::time::sleep(SECOND).await;
+}
+
+async fn incarnation(worker: &Child<WorkerMessage>) -> Result<u64, AskError> {
+    worker.ask(WorkerMessage::Incarnation, SECOND).await
+}
+
+/// The handles that somebody takes once and keeps.
+struct Handles {
+    level: Supervisor,
+    set: ChildSet<&'static str>,
+    task: Child,
+    worker: Child<WorkerMessage>,
+}
+
+impl Handles {
+    fn of(root: &Supervisor, level: &str) -> Self {
+        let below = |name: &str| format!("{level}/{name}");
+        Self {
+            level: root.supervisor(level).unwrap(),
+            set: root.set(&below("set")).unwrap(),
+            task: root.any_child(&below("task")).unwrap(),
+            worker: root.child(&below("worker")).unwrap(),
+        }
+    }
+
+    async fn are_good(&self, label: &str) {
+        assert!(incarnation(&self.worker).await.is_ok(), "{label}");
+        assert_eq!(self.worker.status().phase, Phase::Up, "{label}");
+        assert_eq!(self.task.status().phase, Phase::Up, "{label}");
+        let member = self.set.add("member").await.unwrap();
+        let member = member.typed::<WorkerMessage>().unwrap();
+        assert!(incarnation(&member).await.is_ok(), "{label}");
+        let added = self.level.add(worker("added")).await.unwrap();
+        assert_eq!(added.status().phase, Phase::Up, "{label}");
+        let snapshot = self.level.snapshot();
+        assert_eq!(snapshot.phase, Phase::Up, "{label}");
+        assert_eq!(snapshot.child("set/member").unwrap().phase, Phase::Up);
+        self.level.remove("added").await.unwrap();
+        self.set.remove("member").await.unwrap();
+    }
+}
+
+/// R43: whichever level is restarted, and however.
+#[tokio::test(start_paused = true)]
+async fn r43_handles_stay_good_when_a_level_above_is_restarted() {
+    for depth in 1..=4 {
+        for restarted in 1..=depth {
+            for how in [Again::Killed, Again::Restarted, Again::ShutDown] {
+                let label = format!("{how:?} of level {restarted} of {depth}");
+                let root = supervise([level(1, depth, &Log::new())]).await;
+                let handles = Handles::of(&root, &path(depth));
+                let clones = (handles.worker.clone(), handles.set.clone());
+                handles.are_good(&label).await;
+                for _ in 0..2 {
+                    let before = incarnation(&handles.worker).await.unwrap();
+                    again(&root, &path(restarted), how).await;
+                    assert!(incarnation(&handles.worker).await.unwrap() > before);
+                    handles.are_good(&label).await;
+                }
+                assert!(incarnation(&clones.0).await.is_ok(), "{label}");
+                assert!(clones.1.add("member").await.is_ok(), "{label}");
+                assert_eq!(root.shutdown().await.unclean().count(), 0, "{label}");
+            }
+        }
+    }
+}
+
+/// R43: while the level is down there is nothing to lead to, and that is said at once.
+#[tokio::test(start_paused = true)]
+async fn r43_handles_say_that_a_level_is_down_and_find_it_when_it_is_back() {
+    let waits = level(1, 2, &Log::new()).backoff(Backoff::fixed(60 * SECOND));
+    let root = supervise([waits]).await;
+    let handles = Handles::of(&root, &path(2));
+    root.supervisor("1").unwrap().shutdown().await;
+    assert_eq!(root.snapshot().child("1").unwrap().phase, Phase::BackingOff);
+    assert_eq!(
+        incarnation(&handles.worker).await,
+        Err(AskError::NotRunning)
+    );
+    assert_eq!(handles.worker.status().phase, Phase::Down);
+    assert_eq!(handles.task.status().phase, Phase::Down);
+    assert_eq!(handles.level.snapshot().phase, Phase::Down);
+    assert!(handles.level.add(worker("added")).await.is_err());
+    assert!(handles.set.add("member").await.is_err());
+    tokio::time::sleep(61 * SECOND).await;
+    handles.are_good("back").await;
+}
+
+/// R43: who has another child's name is not taken for it, also after a restart.
+#[tokio::test(start_paused = true)]
+async fn r43_a_handle_does_not_lead_to_an_actor_of_other_messages() {
+    let names = Arc::new(std::sync::Mutex::new(["worker", "task"]));
+    let named = Arc::clone(&names);
+    let level = ChildSpec::supervisor("level", move || {
+        let [first, second] = *named.lock().unwrap();
+        SupervisorSpec::new("level", Strategy::OneForOne)
+            .child(WorkerSpec::new(first, &Log::new()).spec())
+            .child(idle(second))
+    });
+    let root = supervise([level]).await;
+    let actor: Child<WorkerMessage> = root.child("level/worker").unwrap();
+    let any = root.any_child("level/worker").unwrap();
+    *names.lock().unwrap() = ["task", "worker"];
+    root.restart("level").await.unwrap();
+    assert_eq!(incarnation(&actor).await, Err(AskError::NotRunning));
+    assert_eq!(any.status().phase, Phase::Up, "it is whatever has the path");
+    *names.lock().unwrap() = ["worker", "task"];
+    root.restart("level").await.unwrap();
+    assert!(incarnation(&actor).await.is_ok());
+}
+
+/// R43: what is looked for has a type, and so has what is wrong.
+#[tokio::test(start_paused = true)]
+async fn r43_what_is_not_there_or_is_something_else_is_said() {
+    let root = supervise([level(1, 2, &Log::new()), worker("actor")]).await;
+    let child = |path: &str| path.to_owned();
+    let unknown = |path: &str| ChildError::Unknown { child: child(path) };
+    for path in [
+        "nobody",
+        "1/nobody",
+        "nobody/2",
+        "1/2/set/nobody",
+        "actor/1",
+        "",
+    ] {
+        assert_eq!(root.any_child(path).unwrap_err(), unknown(path));
+        assert_eq!(root.set::<u32>(path).unwrap_err(), unknown(path));
+        assert_eq!(root.supervisor(path).unwrap_err(), unknown(path));
+        assert_eq!(root.child::<u32>(path).unwrap_err(), unknown(path));
+    }
+    for (path, name) in [("1/2/task", "task"), ("1/2", "2"), ("actor", "actor")] {
+        let child = child(name);
+        assert_eq!(
+            root.set::<u32>(path).unwrap_err(),
+            ChildError::NoSet { child }
+        );
+    }
+    for (path, name) in [("1/2/task", "task"), ("actor", "actor")] {
+        let child = child(name);
+        assert_eq!(
+            root.supervisor(path).unwrap_err(),
+            ChildError::NoSupervisor { child }
+        );
+    }
+    assert!(matches!(
+        root.set::<u32>("1/2/set").unwrap_err(),
+        ChildError::OtherArguments {
+            asked_for: "u32",
+            ..
+        }
+    ));
+    for path in ["1/2/task", "1/2", "1/2/set", "1/2/worker"] {
+        let other = root.child::<u32>(path).unwrap_err();
+        assert!(matches!(other, ChildError::OtherMessages { .. }), "{path}");
+    }
+}
+
+/// R43: a level that has not come up yet is no unknown one.
+#[tokio::test(start_paused = true)]
+async fn r43_what_is_below_a_level_that_starts_is_not_unknown() {
+    let late = ChildSpec::task_with_readiness("late", |_, ready| async move {
+        tokio::time::sleep(SECOND).await;
+        ready.notify();
+        std::future::pending::<Result<(), String>>().await
+    });
+    let (supervisor, booted) = spec([late, level(1, 1, &Log::new())])
+        .begin()
+        .await
+        .unwrap();
+    let starting = ChildError::Starting {
+        child: "1".to_owned(),
+    };
+    assert_eq!(supervisor.any_child("1/worker").unwrap_err(), starting);
+    booted.outcome().await.unwrap();
+    assert!(supervisor.any_child("1/worker").is_ok());
+}
+
+/// R43: whoever adds a child to a set, it is one of the set's.
+#[tokio::test(start_paused = true)]
+async fn r43_a_child_that_is_added_to_a_set_by_its_supervisor_has_the_sets_limit() {
+    let (set, handle) = ChildSpec::set("set", 3, |()| worker("unused"));
+    let root = supervise([set]).await;
+    for adds in [
+        handle.supervisor().unwrap(),
+        root.supervisor("set").unwrap(),
+    ] {
+        let fails = ChildSpec::task("bad", |_| async { Err::<(), _>("fails at once") });
+        let mut added = adds.add(fails).await.unwrap();
+        while added.changed().await.is_some() {}
+        assert_eq!(added.status().restarts, 3, "and not one more");
+        assert_eq!(root.snapshot().child("set/bad"), None);
+    }
+    assert_eq!(root.snapshot().child("set").unwrap().restarts, 0);
+}
+
+/// R43: what was added need not be looked for.
+#[tokio::test(start_paused = true)]
+async fn r43_add_returns_a_handle_on_what_it_added() {
+    let root = supervise([level(1, 1, &Log::new())]).await;
+    let level = root.supervisor("1").unwrap();
+    let actor: Child<AnyMessage> = level.add(worker("actor")).await.unwrap();
+    let typed = actor.typed::<WorkerMessage>().unwrap();
+    assert!(incarnation(&typed).await.is_ok());
+    assert!(actor.typed::<u32>().is_err());
+    let task = level.add(idle("added task")).await.unwrap();
+    assert!(task.typed::<WorkerMessage>().is_err());
+    assert_eq!(task.name(), "added task");
+    let found = root.any_child("1/added task").unwrap();
+    assert_eq!(task, found);
+    assert_ne!(task, actor);
+    level.remove("added task").await.unwrap();
+    assert_eq!(task.ended().await.phase, Phase::Down);
+}
+
+/// R43: a child that knows its supervisor does not keep it from ending.
+#[tokio::test(start_paused = true)]
+async fn r43_a_weak_handle_keeps_no_tree_running() {
+    for depth in 0..=2 {
+        let root = supervise([level(1, 2, &Log::new())]).await;
+        let handle = match depth {
+            0 => root.clone(),
+            _ => root.supervisor(&path(depth)).unwrap(),
+        };
+        let (weak, watcher) = (handle.downgrade(), root.observer());
+        let holds = weak.clone();
+        let child = ChildSpec::task("holder", move |stop| {
+            let holds = holds.clone();
+            async move {
+                assert!(holds.upgrade().is_some());
+                stop.cancelled().await;
+                Ok::<_, String>(())
+            }
+        });
+        root.add(child).await.unwrap();
+        assert_eq!(weak.upgrade().unwrap().snapshot(), handle.snapshot());
+        drop((handle, root));
+        assert_eq!(watcher.ended().await.unclean().count(), 0, "{depth}");
+        assert!(weak.upgrade().is_none(), "{depth}");
+    }
+}
+
+/// R43: a weak handle, upgraded, keeps the tree running as any other does.
+#[tokio::test(start_paused = true)]
+async fn r43_an_upgraded_handle_keeps_its_tree_running() {
+    let root = supervise([worker("worker")]).await;
+    let upgraded = root.downgrade().upgrade().unwrap();
+    drop(root);
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(upgraded.snapshot().phase, Phase::Up);
+}
+
+/// R43: every change of a child is told, across restarts of its own and of its level.
+#[tokio::test(start_paused = true)]
+async fn r43_a_handle_tells_of_changes_until_no_more_can_follow() {
+    let log = Log::new();
+    let root = supervise([level(1, 1, &log).restart(Restart::Temporary)]).await;
+    let worker: Child<WorkerMessage> = root.child("1/worker").unwrap();
+    let mut watching = worker.clone();
+    let failed = |reply| WorkerMessage::Fail(Fault::Error, reply);
+    worker.ask(failed, SECOND).await.unwrap_err();
+    let seen = watching.changed().await.unwrap();
+    assert_eq!(seen.phase, Phase::Up);
+    assert_eq!(seen.restarts, 1);
+    root.restart("1").await.unwrap();
+    let seen = watching.changed().await.unwrap();
+    assert_eq!((seen.phase, seen.restarts), (Phase::Up, 0), "a new one");
+
+    let mut task = root.any_child("1/task").unwrap();
+    let is_down = tokio::spawn(async move {
+        while let Some(status) = task.changed().await {
+            if status.phase == Phase::Down {
+                return true;
+            }
+        }
+        false
+    });
+    tokio::task::yield_now().await;
+    root.stop("1/task").await.unwrap();
+    assert!(is_down.await.unwrap());
+
+    root.supervisor("1").unwrap().now().kill();
+    assert_eq!(watching.changed().await.unwrap().phase, Phase::Down);
+    assert_eq!(watching.changed().await, None, "its level is gone for good");
+    assert_eq!(worker.ended().await.phase, Phase::Down);
+}
+
+/// R43: whoever waits for a child of a level that backs off finds the next one.
+#[tokio::test(start_paused = true)]
+async fn r43_a_handle_waits_for_the_child_of_the_next_incarnation_of_its_level() {
+    for depth in 1..=3 {
+        for restarted in 1..=depth {
+            let log = Log::new();
+            let first = level(1, depth, &log).backoff(Backoff::fixed(60 * SECOND));
+            let root = supervise([first]).await;
+            let path = format!("{}/task", path(depth));
+            let mut task = root.any_child(&path).unwrap();
+            again(&root, &super::handles::path(restarted), Again::Killed).await;
+            let mut phases = Vec::new();
+            loop {
+                let status = task.changed().await.unwrap();
+                phases.push(status.phase);
+                if status.phase == Phase::Up {
+                    break;
+                }
+            }
+            assert!(phases.len() <= 3, "{phases:?}");
+            let more = tokio::time::timeout(600 * SECOND, task.changed()).await;
+            assert!(more.is_err(), "nothing else changes: {more:?}");
+            root.shutdown().await;
+            while task.changed().await.is_some() {}
+        }
+    }
+}
+
+/// R43: a child that has ended for good, whatever ended it.
+#[tokio::test(start_paused = true)]
+async fn r43_a_handle_tells_when_its_child_has_ended() {
+    #[derive(Clone, Copy, Debug)]
+    enum End {
+        Finished,
+        GaveUp,
+        Removed,
+        ShutDown,
+        Stopped,
+    }
+    for end in [
+        End::Finished,
+        End::GaveUp,
+        End::Removed,
+        End::ShutDown,
+        End::Stopped,
+    ] {
+        let once = RestartIntensity::new(1, 60 * SECOND);
+        let child = match end {
+            End::Finished => ChildSpec::task("child", |_| async { Ok::<_, String>(()) })
+                .restart(Restart::Transient),
+            End::GaveUp => ChildSpec::task("child", |_| async { Err::<(), _>("fails") })
+                .intensity(once, OnLimit::StopChild),
+            _ => idle("child"),
+        };
+        let root = supervise([]).await;
+        let mut child = root.add(child).await.unwrap();
+        match end {
+            End::Finished | End::GaveUp => {}
+            End::Removed => drop(root.remove("child").await),
+            End::ShutDown => drop(root.shutdown().await),
+            End::Stopped => drop(root.stop("child").await),
+        }
+        assert_eq!(child.ended().await.phase, Phase::Down, "{end:?}");
+        if matches!(end, End::Removed | End::ShutDown) {
+            while child.changed().await.is_some() {}
+        }
+    }
+}

@@ -1,0 +1,39 @@
+use std::fmt;
+use std::sync::Arc;
+
+use super::Supervisor;
+use super::supervisor_path::SupervisorPath;
+
+/// A handle on a supervisor that does not keep its tree running.
+///
+/// Made by [`Supervisor::downgrade`], and for children of the tree itself. It stays
+/// good across restarts, as [`Supervisor::supervisor`] says.
+#[derive(Clone)]
+pub struct WeakSupervisor {
+    path: Arc<SupervisorPath>,
+}
+
+impl WeakSupervisor {
+    pub(super) const fn new(path: Arc<SupervisorPath>) -> Self {
+        Self { path }
+    }
+
+    /// Returns a handle, or None once the tree has lost its last one and ends.
+    ///
+    /// That of a root keeps the tree running until it is dropped, so do not keep it
+    /// within the tree.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Supervisor> {
+        let keeper = self.path.root().keeper()?;
+        Some(Supervisor {
+            _keeper: self.path.is_root().then_some(keeper),
+            path: Arc::clone(&self.path),
+        })
+    }
+}
+
+impl fmt::Debug for WeakSupervisor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakSupervisor").finish_non_exhaustive()
+    }
+}
