@@ -14,6 +14,7 @@ mod limits;
 mod linked;
 mod logs;
 mod names;
+mod orders;
 mod restart;
 mod scripted;
 mod sets;

@@ -199,7 +199,13 @@ impl<A: Actor> Control<A> {
     pub(crate) fn take_order(&self) -> Option<Order<A>> {
         // Before the look: what comes after it is news again.
         self.word.fetch_and(!NEWS, Ordering::AcqRel);
-        lock::with(&self.orders, |orders| orders.next.take())
+        lock::with(&self.orders, |orders| {
+            if orders.closing.is_some() {
+                // Nobody takes that one: it is news to every callback that follows.
+                self.word.fetch_or(NEWS, Ordering::AcqRel);
+            }
+            orders.next.take()
+        })
     }
 
     /// Waits for an order; None when the shell is to end.

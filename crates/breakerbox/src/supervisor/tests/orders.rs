@@ -1,0 +1,50 @@
+//! What a shell makes of orders that overtake one another.
+
+use std::future::pending;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::scripted::Script;
+use super::worker::Log;
+use super::{SECOND, supervise};
+use crate::supervisor::{Departure, Shutdown};
+
+/// R34: the order to end holds until the end, whatever the shell was doing.
+#[tokio::test(start_paused = true)]
+async fn r34_a_post_stop_is_cut_in_time_where_the_stop_came_during_a_restart() {
+    let go_on = Arc::new(Notify::new());
+    let (starts, released) = (Arc::new(Notify::new()), Arc::clone(&go_on));
+    let entered = Arc::clone(&starts);
+    let script = Script::new(&Log::new())
+        .post_start(move |number, _| {
+            let (entered, released) = (Arc::clone(&entered), Arc::clone(&released));
+            async move {
+                if number == 2 {
+                    entered.notify_one();
+                    released.notified().await;
+                }
+                Ok(())
+            }
+        })
+        .post_stop(|number, _| async move {
+            if number == 2 {
+                pending::<()>().await;
+            }
+            Ok(())
+        });
+    let child = script.child("child").shutdown(Shutdown::Within(5 * SECOND));
+    let supervisor = supervise([child]).await;
+    let restarting = supervisor.clone();
+    let _restarted = tokio::spawn(async move { restarting.restart("child").await });
+    starts.notified().await;
+    let began = Instant::now();
+    let stopping = supervisor.clone();
+    let report = tokio::spawn(async move { stopping.shutdown().await });
+    tokio::time::sleep(SECOND).await;
+    go_on.notify_one();
+    let report = report.await.unwrap();
+    assert_eq!(report.stopped[0].departure, Departure::Killed);
+    assert_eq!(began.elapsed(), 5 * SECOND);
+}
