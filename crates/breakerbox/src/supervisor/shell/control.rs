@@ -34,6 +34,31 @@ struct Orders<A: Actor> {
     /// Whether it can run no other incarnation, whoever ends it.
     is_over: bool,
     next: Option<Order<A>>,
+    /// The order to end an incarnation, where a later one came before it was taken.
+    ///
+    /// The callback that runs belongs to that incarnation and must end all the same.
+    overdue: Option<EndOrder>,
+}
+
+impl<A: Actor> Orders<A> {
+    /// Gives an order, and returns the one that it replaces.
+    fn replace(&mut self, order: Order<A>) -> Option<Order<A>> {
+        let former = self.next.replace(order);
+        if let Some(Order::End(_, end)) = &former {
+            self.overdue = Some(*end);
+        }
+        former
+    }
+
+    /// How the callback that runs is to end, if it is to.
+    const fn end_of_callback(&self) -> Option<EndOrder> {
+        match &self.next {
+            _ if self.overdue.is_some() => self.overdue,
+            _ if self.closing.is_some() => self.closing,
+            Some(Order::End(_, end)) => Some(*end),
+            _ => None,
+        }
+    }
 }
 
 /// What a shell is to do.
@@ -101,6 +126,7 @@ impl<A: Actor> Control<A> {
                 has_ended: false,
                 is_over: false,
                 next: None,
+                overdue: None,
             }),
             waker: AtomicWaker::new(),
             // Its first callback is about to run.
@@ -118,9 +144,9 @@ impl<A: Actor> Control<A> {
             if orders.is_over || orders.closing.is_some() {
                 return Err(order);
             }
-            match order {
-                Order::Wait if orders.next.is_some() => Ok(None),
-                order => Ok(orders.next.replace(order)),
+            match (&orders.next, order) {
+                (Some(_), Order::Wait) => Ok(None),
+                (_, order) => Ok(orders.replace(order)),
             }
         });
         match former {
@@ -204,6 +230,7 @@ impl<A: Actor> Control<A> {
                 // Nobody takes that one: it is news to every callback that follows.
                 self.word.fetch_or(NEWS, Ordering::AcqRel);
             }
+            orders.overdue = None;
             orders.next.take()
         })
     }
@@ -294,11 +321,7 @@ impl<A: Actor> Control<A> {
         if self.word.load(Ordering::Acquire) & NEWS == 0 {
             return false;
         }
-        let end = lock::with(&self.orders, |orders| match &orders.next {
-            _ if orders.closing.is_some() => orders.closing,
-            Some(Order::End(_, end)) => Some(*end),
-            _ => None,
-        });
+        let end = lock::with(&self.orders, |orders| orders.end_of_callback());
         end.is_some_and(|end| over.is_reached(end, context))
     }
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::blocking::Trap;
 use super::scripted::Script;
 use super::worker::Log;
-use super::{SECOND, supervise};
-use crate::supervisor::{Departure, Shutdown};
+use super::{SECOND, exited, supervise, until};
+use crate::supervisor::{Departure, RemoveError, Shutdown};
 
 /// R34: the order to end holds until the end, whatever the shell was doing.
 #[tokio::test(start_paused = true)]
@@ -47,4 +48,38 @@ async fn r34_a_post_stop_is_cut_in_time_where_the_stop_came_during_a_restart() {
     let report = report.await.unwrap();
     assert_eq!(report.stopped[0].departure, Departure::Killed);
     assert_eq!(began.elapsed(), 5 * SECOND);
+}
+
+/// R33, R42: nor does the order to start make it forget the one to end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r42_a_callback_that_was_given_up_ends_when_it_awaits() {
+    let (trap, release) = Trap::set();
+    let script = Script::new(&Log::new()).post_start({
+        let trap = Arc::clone(&trap);
+        move |number, _| {
+            let trap = Arc::clone(&trap);
+            async move {
+                if number == 1 {
+                    tokio::task::yield_now().await;
+                    trap.enter();
+                    pending::<()>().await;
+                }
+                Ok(())
+            }
+        }
+    });
+    let child = script.child("child").shutdown(Shutdown::Kill);
+    let supervisor = supervise([child.start_timeout(60 * SECOND)]).await;
+    trap.entered.notified().await;
+    let mut events = supervisor.events();
+    let restarting = supervisor.clone();
+    let restarting = tokio::spawn(async move { restarting.restart("child").await });
+    // It is given up after a second, and the next start is ordered.
+    until(&mut events, exited).await;
+    let answer = supervisor.stop("nobody").await;
+    assert!(matches!(answer, Err(RemoveError::Unknown { .. })));
+    drop(release);
+    let came_up = tokio::time::timeout(10 * SECOND, restarting).await;
+    assert_eq!(came_up.expect("the callback ends").unwrap(), Ok(()));
+    supervisor.shutdown().await;
 }
