@@ -138,14 +138,15 @@ impl<A: Actor> Control<A> {
 
     /// Orders it to do that, instead of what it has not begun to do.
     ///
-    /// To wait replaces nothing: an incarnation that is to end must not go on.
+    /// To wait is the answer to an exit. It replaces an order to give up a start, which
+    /// that exit has carried out; an incarnation that is to end must not go on.
     pub(crate) fn order(&self, order: Order<A>) -> Ordered {
         let former = lock::with(&self.orders, |orders| {
             if orders.is_over || orders.closing.is_some() {
                 return Err(order);
             }
             match (&orders.next, order) {
-                (Some(_), Order::Wait) => Ok(None),
+                (Some(Order::End(..) | Order::Run(_)), Order::Wait) => Ok(None),
                 (_, order) => Ok(orders.replace(order)),
             }
         });
@@ -389,3 +390,6 @@ impl Over {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
