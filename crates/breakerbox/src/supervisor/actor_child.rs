@@ -4,13 +4,12 @@ use breakerbox_core::{Exit, Incarnation};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use ractor::{Actor, ActorCell};
-use tokio::time::Instant;
 
 use super::recipe::Recipe;
 use super::runnable::{EndRequest, Runnable, StartRequest, StopResult, former_is_stuck};
 use super::shell::{Former, Make, Ordered, ShellHandle, StartOrder};
 use super::{ChildKind, Departure};
-use crate::lock;
+use crate::{clock, lock};
 
 /// A child that is a ractor actor, made anew for each incarnation.
 pub(super) struct ActorChild<A: Actor> {
@@ -70,7 +69,7 @@ impl<A: Actor> ActorChild<A> {
             return None;
         };
         Some(StartOrder {
-            by: Instant::now() + request.start_timeout,
+            by: clock::after(request.start_timeout).into(),
             former,
             incarnation: request.incarnation,
             make,

@@ -15,6 +15,7 @@ use super::super::{Departure, catch, watchdog};
 use super::incarnation::{ActorIncarnation, NotStarted};
 use super::waiting::Waiting;
 use super::{EndOrder, Former, Order, Shell, StartOrder, linked};
+use crate::clock;
 
 /// What a shell holds.
 pub(crate) struct Life<A: Actor> {
@@ -229,8 +230,7 @@ impl<A: Actor> Shell<A> {
                 Ok(())
             }
             Err(exit) => {
-                let by = Instant::now() + self.stop_timeout;
-                self.end_linked(myself, life, by).await;
+                self.end_linked(myself, life, self.stop_by()).await;
                 Err(exit)
             }
         }
@@ -267,7 +267,7 @@ impl<A: Actor> Shell<A> {
     async fn failed(&self, myself: &ActorRef<A::Msg>, life: &mut Life<A>, exit: Exit) -> Next {
         drop(life.incarnation.take());
         let closing = self.control.closing();
-        let by = closing.map_or_else(|| Instant::now() + self.stop_timeout, EndOrder::by);
+        let by = closing.map_or_else(|| self.stop_by(), EndOrder::by);
         if closing.is_some() {
             life.was_killed |= exit == Exit::Killed;
         }
@@ -342,7 +342,7 @@ impl<A: Actor> Shell<A> {
             self.control.set_departure(Departure::Killed);
         }
         let by = self.control.closing().map(EndOrder::by);
-        let by = by.unwrap_or_else(|| Instant::now() + self.stop_timeout);
+        let by = by.unwrap_or_else(|| self.stop_by());
         self.end_linked(myself, life, by).await;
         life.waiting.clear();
         self.control.set_exit(exit);
@@ -370,6 +370,11 @@ impl<A: Actor> Shell<A> {
         }
         let run = self.control.run(incarnation.post_stop(myself)).await;
         run.err().unwrap_or(Exit::Normal)
+    }
+
+    /// When actors linked to an incarnation that ends now, unasked, must have stopped.
+    fn stop_by(&self) -> Instant {
+        clock::after(self.stop_timeout).into()
     }
 
     /// Has the shell not be taken for gone before these actors are.

@@ -2,14 +2,15 @@
 
 use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::blocking::Trap;
-use super::scripted::Script;
+use super::scripted::{Ask, Script};
 use super::worker::Log;
-use super::{SECOND, exited, supervise, until};
+use super::{SECOND, exited, restarted, supervise, until};
 use crate::supervisor::{Departure, RemoveError, Shutdown};
 
 /// R34: the order to end holds until the end, whatever the shell was doing.
@@ -82,4 +83,23 @@ async fn r42_a_callback_that_was_given_up_ends_when_it_awaits() {
     let came_up = tokio::time::timeout(10 * SECOND, restarting).await;
     assert_eq!(came_up.expect("the callback ends").unwrap(), Ok(()));
     supervisor.shutdown().await;
+}
+
+/// R31, R34, R42: no span that a child is given is too long.
+#[tokio::test(start_paused = true)]
+async fn r42_a_child_with_endless_timeouts_starts_crashes_and_stops() {
+    let child = Script::new(&Log::new()).child("child");
+    let child = child.start_timeout(Duration::MAX);
+    let supervisor = supervise([child.shutdown(Shutdown::Within(Duration::MAX))]).await;
+    let child = supervisor.child::<Ask>("child").unwrap();
+    let mut events = supervisor.events();
+    child.actor().cast(Ask::Fail).unwrap();
+    until(&mut events, restarted).await;
+    let before = child.actor();
+    assert_eq!(child.ask(Ask::Who, SECOND).await, Ok(2));
+    before.stop(None);
+    until(&mut events, restarted).await;
+    assert_eq!(child.ask(Ask::Who, SECOND).await, Ok(3));
+    assert_eq!(supervisor.restart("child").await, Ok(()));
+    assert_eq!(supervisor.shutdown().await.unclean().count(), 0);
 }
