@@ -147,7 +147,7 @@ impl<A: Actor> Actor for Shell<A> {
         let _has_order = self.control.enter();
         match Origin::of(&event) {
             Origin::Bell => {}
-            Origin::Mark => life.pass_mark(),
+            Origin::Mark(number) => life.pass_mark(number),
             Origin::User => life.receive(event),
         }
         self.finish(&myself, life, Ok(())).await

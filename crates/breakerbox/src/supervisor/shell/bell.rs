@@ -24,25 +24,23 @@ impl Bell {
 
     /// Sends the event after which none is left of what was linked to the shell before.
     ///
+    /// It may come twice, and is known by its number.
+    ///
     /// False if the shell drains or stops. Then nothing is linked to it any more.
-    pub(crate) fn mark(&self, shell: &ActorCell) -> bool {
+    pub(crate) fn mark(&self, shell: &ActorCell, number: u64) -> bool {
         self.ring(shell, |bell| {
-            SupervisionEvent::ActorTerminated(bell, None, None)
+            SupervisionEvent::ActorTerminated(bell, None, Some(number.to_string()))
         })
     }
 
-    fn ring(&self, shell: &ActorCell, event: impl FnOnce(ActorCell) -> SupervisionEvent) -> bool {
+    fn ring(&self, shell: &ActorCell, event: impl Fn(ActorCell) -> SupervisionEvent) -> bool {
         lock::with(&self.actor, |actor| {
+            let is_rung = |bell: &ActorCell| rings(bell, shell, &event);
             let Some(bell) = running(actor) else {
                 return false;
             };
-            bell.link(shell.clone());
-            let is_linked = bell.try_get_supervisor().is_some_and(|it| it == *shell);
-            if is_linked {
-                bell.notify_supervisor(event(bell.clone()));
-                bell.unlink(shell.clone());
-            }
-            is_linked
+            // If it has ended just now, a new one is linked to nobody who is killed.
+            is_rung(&bell) || (!is_running(&bell) && running(actor).is_some_and(|it| is_rung(&it)))
         })
     }
 
@@ -52,16 +50,34 @@ impl Bell {
     }
 }
 
+/// Links a bell to a shell for one event, and returns whether it was sent for certain.
+fn rings(
+    bell: &ActorCell,
+    shell: &ActorCell,
+    event: impl Fn(ActorCell) -> SupervisionEvent,
+) -> bool {
+    bell.link(shell.clone());
+    bell.notify_supervisor(event(bell.clone()));
+    // Asked afterwards: others only unlink it, so then it was linked all the time.
+    let was_linked = bell.try_get_supervisor().is_some_and(|it| it == *shell);
+    bell.unlink(shell.clone());
+    was_linked
+}
+
 /// The actor, which is made anew if it was linked to a shell just when that was killed.
 fn running(actor: &mut Option<ActorCell>) -> Option<ActorCell> {
     if let Some(bell) = actor
-        && bell.get_status() < ActorStatus::Draining
+        && is_running(bell)
     {
         return Some(bell.clone());
     }
     let (bell, _task) = ActorRuntime::spawn_instant(None, Clapper, ()).ok()?;
     *actor = Some(bell.get_cell());
     actor.clone()
+}
+
+fn is_running(bell: &ActorCell) -> bool {
+    bell.get_status() < ActorStatus::Draining
 }
 
 impl Drop for Bell {
@@ -96,8 +112,8 @@ impl Actor for Clapper {
 pub(crate) enum Origin {
     /// The shell has been ordered something.
     Bell,
-    /// Nothing follows of what was linked before.
-    Mark,
+    /// Nothing follows of what was linked before the mark with this number.
+    Mark(u64),
     /// Something that its incarnation set going.
     User,
 }
@@ -106,8 +122,15 @@ impl Origin {
     pub(crate) fn of(event: &SupervisionEvent) -> Self {
         match event {
             SupervisionEvent::ActorStarted(actor) if Bell::is(actor) => Self::Bell,
-            SupervisionEvent::ActorTerminated(actor, ..) if Bell::is(actor) => Self::Mark,
+            SupervisionEvent::ActorTerminated(actor, _, number) if Bell::is(actor) => {
+                // Otherwise it was killed, and is not rung any more.
+                let number = number.as_deref().and_then(|it| it.parse().ok());
+                number.map_or(Self::Bell, Self::Mark)
+            }
             _ => Self::User,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,10 +34,10 @@ pub(crate) struct Life<A: Actor> {
 
 /// Whether events in the mailbox are of what former incarnations had linked.
 enum Marks {
-    /// They are until so many more marks have passed.
-    Awaited(u32),
     /// All are: the shell ends, and nothing is linked to it any more.
     NoneWillCome,
+    /// They are until the latest of the marks, which have numbers, has passed.
+    Numbered { latest: u64, passed: u64 },
 }
 
 impl<A: Actor> Life<A> {
@@ -46,7 +46,10 @@ impl<A: Actor> Life<A> {
             events: Waiting::none(),
             incarnation: None,
             left: Vec::new(),
-            marks: Marks::Awaited(0),
+            marks: Marks::Numbered {
+                latest: 0,
+                passed: 0,
+            },
             number,
             has_told: false,
             was_killed: false,
@@ -67,16 +70,16 @@ impl<A: Actor> Life<A> {
         !self.waiting.is_empty() || !self.events.is_empty()
     }
 
-    pub(super) fn pass_mark(&mut self) {
-        if let Marks::Awaited(marks) = &mut self.marks {
-            *marks = marks.saturating_sub(1);
+    pub(super) fn pass_mark(&mut self, number: u64) {
+        if let Marks::Numbered { passed, .. } = &mut self.marks {
+            *passed = number;
         }
     }
 
     /// Takes an event, if it is of something that the incarnation itself has linked.
     pub(super) fn receive(&mut self, event: SupervisionEvent) {
         match self.marks {
-            Marks::Awaited(0) => self.events.push(event),
+            Marks::Numbered { latest, passed } if latest == passed => self.events.push(event),
             _ => catch::drop_of(event),
         }
     }
@@ -319,9 +322,13 @@ impl<A: Actor> Shell<A> {
         life.events.clear();
         let left = linked::end_all(myself, by).await;
         life.left.extend(left);
-        life.marks = match (&life.marks, self.bell.mark(myself)) {
-            (Marks::Awaited(marks), true) => Marks::Awaited(marks + 1),
-            _ => Marks::NoneWillCome,
+        let Marks::Numbered { latest, passed } = life.marks else {
+            return;
+        };
+        let latest = latest + 1;
+        life.marks = match self.bell.mark(myself, latest) {
+            true => Marks::Numbered { latest, passed },
+            false => Marks::NoneWillCome,
         };
     }
 
