@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use breakerbox_core::{Exit, Incarnation};
 use futures_util::FutureExt;
-use ractor::{Actor, ActorCell, ActorRef, SupervisionEvent};
+use ractor::{Actor, ActorCell, ActorRef, ActorStatus, SupervisionEvent};
 use tokio::time::Instant;
 
 use super::super::{Departure, catch, watchdog};
@@ -20,6 +20,8 @@ use crate::clock;
 /// What a shell holds.
 pub(crate) struct Life<A: Actor> {
     events: Waiting<SupervisionEvent>,
+    /// How the shell ends, if that does not depend on a last `post_stop`.
+    exit: Option<Exit>,
     incarnation: Option<ActorIncarnation<A>>,
     /// Actors that were linked to an incarnation and have not ended in time.
     pub(super) left: Vec<ActorCell>,
@@ -28,7 +30,6 @@ pub(crate) struct Life<A: Actor> {
     number: Incarnation,
     /// Whether the supervisor was told of it, and has not had a turn since.
     has_told: bool,
-    was_killed: bool,
     pub(super) waiting: Waiting<A::Msg>,
 }
 
@@ -44,6 +45,7 @@ impl<A: Actor> Life<A> {
     pub(super) const fn new(number: Incarnation) -> Self {
         Self {
             events: Waiting::none(),
+            exit: None,
             incarnation: None,
             left: Vec::new(),
             marks: Marks::Numbered {
@@ -52,7 +54,6 @@ impl<A: Actor> Life<A> {
             },
             number,
             has_told: false,
-            was_killed: false,
             waiting: Waiting::none(),
         }
     }
@@ -100,6 +101,7 @@ impl<A: Actor> Shell<A> {
         let began = Instant::now();
         loop {
             let order = match next {
+                Next::End => return,
                 Next::Look => self.control.take_order(),
                 Next::Verdict => match self.control.next_order().await {
                     // It is to end: the mailbox says so.
@@ -193,12 +195,27 @@ impl<A: Actor> Shell<A> {
         }
         life.number = start.incarnation;
         if let Err(exit) = self.start_incarnation(myself, life, start).await {
-            return self.report(life, exit);
+            return self.not_started(myself, life, exit);
         }
         match self.come_up(myself, life).await {
             Ok(()) => Next::Look,
             Err(exit) => self.failed(myself, life, exit).await,
         }
+    }
+
+    /// The next incarnation did not come up, and another one is to follow.
+    ///
+    /// ractor links nothing to an actor that drains. So an incarnation that needs that
+    /// never comes up in this shell, however often it is started; the next shell is not
+    /// drained.
+    fn not_started(&self, myself: &ActorRef<A::Msg>, life: &mut Life<A>, exit: Exit) -> Next {
+        if myself.get_status() < ActorStatus::Draining || self.control.closing().is_some() {
+            return self.report(life, exit);
+        }
+        self.control.set_over();
+        life.exit = Some(exit);
+        myself.stop(None);
+        Next::End
     }
 
     /// Makes the actor and runs its `pre_start`.
@@ -271,8 +288,8 @@ impl<A: Actor> Shell<A> {
         drop(life.incarnation.take());
         let closing = self.control.closing();
         let by = closing.map_or_else(|| self.stop_by(), EndOrder::by);
-        if closing.is_some() {
-            life.was_killed |= exit == Exit::Killed;
+        if closing.is_some() && exit == Exit::Killed {
+            life.exit = Some(Exit::Killed);
         }
         self.end_linked(myself, life, by).await;
         self.report(life, exit)
@@ -341,8 +358,7 @@ impl<A: Actor> Shell<A> {
         }
         self.control.set_over();
         let exit = match life.incarnation.take() {
-            None if life.was_killed => Exit::Killed,
-            None => Exit::Normal,
+            None => life.exit.take().unwrap_or(Exit::Normal),
             Some(incarnation) => self.stop(myself, incarnation).await,
         };
         if exit == Exit::Killed && self.control.closing().is_some() {
@@ -363,7 +379,9 @@ impl<A: Actor> Shell<A> {
                 let Some(order) = self.control.next_order().await else {
                     return;
                 };
-                self.carry_out(myself, life, order, Next::Verdict).await;
+                if self.carry_out(myself, life, order, Next::Verdict).await == Next::End {
+                    return;
+                }
             } else if let Some(Err(exit)) = self.run_next(myself, life).await {
                 self.failed(myself, life, exit).await;
             }
@@ -406,6 +424,8 @@ impl<A: Actor> StartOrder<A> {
 /// What a shell does next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Next {
+    /// It ends: there is nothing that it could run.
+    End,
     /// It looks whether there is an order.
     Look,
     /// It waits for one, which comes at once.

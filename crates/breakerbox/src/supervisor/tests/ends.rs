@@ -5,11 +5,11 @@ use std::future::pending;
 use std::time::Duration;
 
 use breakerbox_core::{Backoff, Exit, Phase, Restart};
-use ractor::ActorStatus;
+use ractor::{Actor, ActorStatus};
 use tokio::time::Instant;
 
 use super::blocking::Trap;
-use super::scripted::{Ask, Script};
+use super::scripted::{Ask, Idle, Script};
 use super::worker::Log;
 use super::{SECOND, exited, restarted, spec, supervise, until};
 use crate::AskError;
@@ -170,4 +170,38 @@ async fn r42_a_start_that_blocks_its_thread_is_given_up_at_its_timeout() {
     assert_eq!(added.unwrap(), Err(AddError::Failed { child, exit }));
     drop(release);
     supervisor.shutdown().await;
+}
+
+/// R31, R42: ractor links nothing to an actor that drains, so what needs that would fail
+/// to start there until its supervisor gives up.
+#[tokio::test(start_paused = true)]
+async fn r42_an_actor_that_cannot_start_while_it_drains_starts_at_a_new_address() {
+    for has_queue in [false, true] {
+        let script = Script::new(&Log::new()).pre_start(|_, myself| async move {
+            Idle::spawn_linked(None, Idle, (), myself.get_cell()).await?;
+            Ok(())
+        });
+        let child = script.child("child").backoff(Backoff::fixed(SECOND));
+        let supervisor = supervise([child]).await;
+        let child = supervisor.child::<Ask>("child").unwrap();
+        let mut events = supervisor.events();
+        let actor = child.actor();
+        actor.cast(Ask::Fail).unwrap();
+        if !has_queue {
+            until(&mut events, exited).await;
+        }
+        let waiting = actor.clone();
+        let asked =
+            tokio::spawn(async move { crate::ask::ask(&waiting, Ask::Who, SECOND * 9).await });
+        tokio::task::yield_now().await;
+        actor.drain().unwrap();
+        let again = tokio::time::timeout(60 * SECOND, until(&mut events, restarted));
+        again.await.expect("it starts at a new address");
+        assert_eq!(asked.await.unwrap(), Err(AskError::Crashed));
+        assert_ne!(child.actor().get_id(), actor.get_id());
+        // The crash, and the one start that failed.
+        assert_eq!(child.status().restarts, 2);
+        assert_eq!(child.ask(Ask::Who, SECOND).await, Ok(3));
+        supervisor.shutdown().await;
+    }
 }
