@@ -50,6 +50,21 @@ impl<A: Actor> Orders<A> {
         former
     }
 
+    /// Has the shell end for good within this time, or one that it was given before.
+    fn close(&mut self, end: EndOrder) {
+        let is_sooner = self.closing.is_none_or(|it| end.by < it.by);
+        if is_sooner || end.shutdown == Shutdown::Kill {
+            self.closing = Some(end);
+        }
+    }
+
+    /// Bounds the end of a shell that ends anyway, as this order does an incarnation's.
+    fn bound_by(&mut self, order: &Order<A>) {
+        if let Order::End(_, end) = order {
+            self.close(*end);
+        }
+    }
+
     /// How the callback that runs is to end, if it is to.
     const fn end_of_callback(&self) -> Option<EndOrder> {
         match &self.next {
@@ -143,6 +158,7 @@ impl<A: Actor> Control<A> {
     pub(crate) fn order(&self, order: Order<A>) -> Ordered {
         let former = lock::with(&self.orders, |orders| {
             if orders.is_over || orders.closing.is_some() {
+                orders.bound_by(&order);
                 return Err(order);
             }
             match (&orders.next, order) {
@@ -150,19 +166,18 @@ impl<A: Actor> Control<A> {
                 (_, order) => Ok(orders.replace(order)),
             }
         });
-        match former {
-            Err(_refused) => Ordered::Refused,
-            Ok(_superseded) => self.tell(),
+        let is_refused = former.is_err();
+        drop(former);
+        match self.tell() {
+            _ if is_refused => Ordered::Refused,
+            ordered => ordered,
         }
     }
 
     /// Orders it to end for good; whoever gives the order stops the actor as well.
     pub(crate) fn close(&self, end: EndOrder) {
         let superseded = lock::with(&self.orders, |orders| {
-            let is_sooner = orders.closing.is_none_or(|it| end.by < it.by);
-            if is_sooner || end.shutdown == Shutdown::Kill {
-                orders.closing = Some(end);
-            }
+            orders.close(end);
             orders.next.take()
         });
         drop(superseded);
@@ -261,7 +276,11 @@ impl<A: Actor> Control<A> {
     pub(crate) fn set_over(&self) {
         let superseded = lock::with(&self.orders, |orders| {
             orders.is_over = true;
-            orders.next.take()
+            let next = orders.next.take();
+            if let Some(order) = &next {
+                orders.bound_by(order);
+            }
+            next
         });
         drop(superseded);
     }

@@ -103,3 +103,37 @@ async fn r42_a_child_with_endless_timeouts_starts_crashes_and_stops() {
     assert_eq!(supervisor.restart("child").await, Ok(()));
     assert_eq!(supervisor.shutdown().await.unclean().count(), 0);
 }
+
+/// R33, R42: whoever stopped an actor by its address, a restart bounds its `post_stop`.
+#[tokio::test(start_paused = true)]
+async fn r42_a_restart_bounds_the_post_stop_of_an_actor_that_was_stopped_before() {
+    for is_in_post_stop in [true, false] {
+        let script = Script::new(&Log::new()).post_stop(|number, _| async move {
+            if number == 1 {
+                pending::<()>().await;
+            }
+            Ok(())
+        });
+        let child = script.child("child").shutdown(Shutdown::Within(5 * SECOND));
+        let supervisor = supervise([child]).await;
+        let child = supervisor.child::<Ask>("child").unwrap();
+        let began = Instant::now();
+        let stop = async {
+            child.actor().stop(None);
+            if is_in_post_stop {
+                tokio::task::yield_now().await;
+            }
+        };
+        let restarted = if is_in_post_stop {
+            stop.await;
+            supervisor.restart("child").await
+        } else {
+            // The order to end is given before the shell sees the stop.
+            tokio::join!(biased; supervisor.restart("child"), stop).0
+        };
+        assert_eq!(restarted, Ok(()));
+        assert_eq!(began.elapsed(), 5 * SECOND);
+        assert_eq!(child.ask(Ask::Who, SECOND).await, Ok(2));
+        supervisor.shutdown().await;
+    }
+}
