@@ -226,9 +226,10 @@ impl ChildSpec {
 
     /// How long each incarnation has to come up; 5 seconds unless set.
     ///
-    /// An actor has come up when its `pre_start` has returned. One that blocks its
-    /// thread instead of awaiting is noticed only when it returns. Where something
-    /// of the former incarnation is left, that has as long to go.
+    /// An actor has come up when its `pre_start` has returned. A start that blocks its
+    /// thread instead of awaiting is given up a second later, and what it blocks is
+    /// waited for before the next one. Where something of the former incarnation is
+    /// left, that has as long to go.
     pub fn start_timeout(mut self, within: Duration) -> Self {
         self.start_timeout = within;
         self

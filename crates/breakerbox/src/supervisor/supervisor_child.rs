@@ -5,7 +5,7 @@ use breakerbox_core::Exit;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use ractor::ActorRuntime;
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 
 use super::actor::{SupervisorActor, SupervisorArguments};
 use super::current::Current;
@@ -13,6 +13,7 @@ use super::recipe::Recipe;
 use super::runnable::{StartRequest, StopResult};
 use super::running_supervisor::RunningSupervisor;
 use super::shell::start_timed_out;
+use super::shutdown::KILL_TIMEOUT;
 use super::tasked::Slow;
 use super::{
     ChildKind, Departure, End, Report, Shutdown, StartError, Stopped, SupervisorSpec, catch,
@@ -25,6 +26,8 @@ pub(super) struct SupervisorChild {
     make: Recipe<dyn Fn() -> SupervisorSpec + Send + Sync>,
     /// What makes the children of a set, which knows the type of their arguments.
     member: Option<Recipe<dyn Any + Send + Sync>>,
+    /// Held while that runs, which is the user's and may block.
+    making: Arc<Mutex<()>>,
 }
 
 impl SupervisorChild {
@@ -34,6 +37,7 @@ impl SupervisorChild {
             kind: ChildKind::Supervisor,
             make: Recipe::new(Arc::new(make)),
             member: None,
+            making: Arc::default(),
         }
     }
 
@@ -52,11 +56,8 @@ impl SupervisorChild {
         if let Some(former) = self.current.get() {
             request.after(former.gone()).await?;
         }
-        let make = self.make.get().ok_or(Exit::Killed)?;
-        let spec = catch::call(|| make()).map_err(Exit::init_failed)?;
+        let spec = self.spec(&request).await?;
         spec.refuse_duplicates().map_err(init_failed)?;
-        // A start that blocked its thread may have been given up meanwhile.
-        tokio::task::yield_now().await;
         let (supervisor, booted) = spawn(spec, &request)?;
         if self.current.set(supervisor.clone()).is_err() {
             supervisor.kill_and_wait().await;
@@ -80,6 +81,22 @@ impl SupervisorChild {
         });
         Ok(())
     }
+
+    /// Has the user's function make the recipe, in a task of its own, as it may block.
+    async fn spec(&self, request: &StartRequest) -> Result<SupervisorSpec, Exit> {
+        let making = Arc::clone(&self.making).lock_owned();
+        let making = request.after(making).await?;
+        let make = self.make.get().ok_or(Exit::Killed)?;
+        let made = tokio::spawn(async move {
+            let _making = making;
+            catch::call(|| make())
+        });
+        match tokio::time::timeout(request.start_timeout, made).await {
+            Ok(Ok(made)) => made.map_err(Exit::init_failed),
+            Ok(Err(_runtime_ended)) => Err(Exit::Killed),
+            Err(_late) => Err(start_timed_out(request.start_timeout)),
+        }
+    }
 }
 
 impl Slow for SupervisorChild {
@@ -89,16 +106,22 @@ impl Slow for SupervisorChild {
 
     fn stop(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, StopResult> {
         async move {
-            match self.current.get() {
+            let mut result = match self.current.get() {
                 None => StopResult::new(Departure::Stopped, Exit::Normal),
                 Some(supervisor) => stop(&supervisor, shutdown).await,
+            };
+            let made = tokio::time::timeout(KILL_TIMEOUT, self.making.lock());
+            if made.await.is_err() {
+                result.departure = Departure::Stuck;
             }
+            result
         }
         .boxed()
     }
 
     fn gone(self: Arc<Self>) -> BoxFuture<'static, ()> {
         async move {
+            drop(self.making.lock().await);
             if let Some(supervisor) = self.current.get() {
                 supervisor.gone().await;
             }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::time::Duration;
 
-use breakerbox_core::{Backoff, Exit, Phase, Restart};
+use breakerbox_core::{Backoff, Exit, Phase, Restart, Strategy};
 use ractor::{Actor, ActorStatus};
 use tokio::time::Instant;
 
@@ -13,7 +13,7 @@ use super::scripted::{Ask, Idle, Script};
 use super::worker::Log;
 use super::{SECOND, exited, restarted, spec, supervise, until};
 use crate::AskError;
-use crate::supervisor::{AddError, ChildSpec, Departure, Shutdown};
+use crate::supervisor::{AddError, ChildSpec, Departure, Shutdown, SupervisorSpec};
 
 /// R42: whoever has the address of a child may end it at any time.
 #[tokio::test(start_paused = true)]
@@ -168,6 +168,26 @@ async fn r42_a_start_that_blocks_its_thread_is_given_up_at_its_timeout() {
     let exit = Exit::init_failed("it did not start within 10ms");
     let child = "stuck".to_owned();
     assert_eq!(added.unwrap(), Err(AddError::Failed { child, exit }));
+    drop(release);
+    supervisor.shutdown().await;
+}
+
+/// R30, R42: so is the start of a level whose recipe blocks its thread.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r42_a_level_whose_recipe_blocks_its_thread_is_given_up_at_its_timeout() {
+    let (trap, release) = Trap::set();
+    let entered = std::sync::Arc::clone(&trap);
+    let level = ChildSpec::supervisor("level", move || {
+        entered.enter();
+        SupervisorSpec::new("level", Strategy::OneForOne)
+    });
+    let supervisor = supervise([]).await;
+    let level = level.start_timeout(SECOND / 100);
+    let added = tokio::time::timeout(30 * SECOND, supervisor.add(level)).await;
+    let exit = Exit::init_failed("it did not start within 10ms");
+    let child = "level".to_owned();
+    let added = added.expect("it does not wait for the recipe");
+    assert_eq!(added, Err(AddError::Failed { child, exit }));
     drop(release);
     supervisor.shutdown().await;
 }
