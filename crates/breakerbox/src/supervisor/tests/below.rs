@@ -4,13 +4,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use breakerbox_core::Exit;
+use breakerbox_core::{Exit, Strategy};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, ActorStatus};
 
 use super::scripted::{Ask, Script};
 use super::worker::Log;
-use super::{SECOND, spec, supervise, until};
-use crate::supervisor::{AddError, ChildSpec, Supervisor, SupervisorEvent};
+use super::{SECOND, supervise, until};
+use crate::supervisor::{
+    AddError, ChildSpec, Supervisor, SupervisorEvent, SupervisorEvents, SupervisorSpec,
+};
+
+/// A supervisor without a limit, with these children.
+fn spec(strategy: Strategy, children: impl IntoIterator<Item = ChildSpec>) -> SupervisorSpec {
+    let spec = super::spec(children);
+    SupervisorSpec { strategy, ..spec }
+}
 
 /// An actor that links another one, so many levels deep.
 struct Link;
@@ -78,42 +86,90 @@ impl Chain {
 
     /// A child whose incarnations have the chain below them.
     fn child(&self) -> ChildSpec {
+        self.child_whose_start(|_| Start::Succeeds)
+    }
+
+    /// The same, which comes up or not as this says of the number of an incarnation.
+    fn child_whose_start(&self, start: impl Fn(u64) -> Start + Send + Sync + 'static) -> ChildSpec {
         let chain = self.clone();
-        let script = Script::new(&Log::new()).pre_start(move |_, myself| {
-            let chain = chain.clone();
-            async move { chain.link_next(&myself).await }
+        let script = Script::new(&Log::new()).pre_start(move |number, myself| {
+            let (chain, start) = (chain.clone(), start(number));
+            async move {
+                chain.link_next(&myself).await?;
+                match start {
+                    Start::Fails => Err("it did not come up".into()),
+                    Start::Hangs => std::future::pending().await,
+                    Start::Succeeds => Ok(()),
+                }
+            }
         });
         script.child("child")
     }
 }
 
+/// How a start goes once the chain is there.
+#[derive(Clone, Copy, Debug)]
+enum Start {
+    Fails,
+    Hangs,
+    Succeeds,
+}
+
+/// Waits until the child is up again, or one of its starts has failed.
+async fn next_start(events: &mut SupervisorEvents) -> SupervisorEvent {
+    let is = |event: &SupervisorEvent| match event {
+        SupervisorEvent::Restarted { child, .. } => &**child == "child",
+        SupervisorEvent::Exited { exit, .. } => matches!(exit, Exit::InitFailed(_)),
+        _ => false,
+    };
+    until(events, is).await
+}
+
 /// The ways in which an incarnation ends and another one follows.
 #[derive(Clone, Copy, Debug)]
 enum Way {
-    Crash,
     Drain,
+    Error,
+    Group,
     Kill,
+    Panic,
     Restart,
     Stop,
 }
 
 impl Way {
-    const ALL: [Self; 5] = [
-        Self::Crash,
+    const ALL: [Self; 7] = [
         Self::Drain,
+        Self::Error,
+        Self::Group,
         Self::Kill,
+        Self::Panic,
         Self::Restart,
         Self::Stop,
     ];
 
+    /// Starts the child, and for the restart of a group a sibling that fails for it.
+    async fn start(self, child: ChildSpec) -> Supervisor {
+        let spec = match self {
+            Self::Group => {
+                let sibling = Script::new(&Log::new()).child("sibling");
+                spec(Strategy::OneForAll, [sibling, child])
+            }
+            _ => spec(Strategy::OneForOne, [child]),
+        };
+        spec.start().await.unwrap()
+    }
+
     async fn end(self, supervisor: &Supervisor) {
-        let child = supervisor.child::<Ask>("child").unwrap();
+        let child = |name| supervisor.child::<Ask>(name).unwrap().actor();
         match self {
-            Self::Crash => child.actor().cast(Ask::Fail).unwrap(),
-            Self::Drain => child.actor().drain().unwrap(),
-            Self::Kill => child.actor().kill(),
+            Self::Drain => child("child").drain().unwrap(),
+            Self::Error => child("child").cast(Ask::Fail).unwrap(),
+            Self::Group => child("sibling").cast(Ask::Fail).unwrap(),
+            Self::Kill => child("child").kill(),
+            Self::Panic => child("child").cast(Ask::Panic).unwrap(),
             Self::Restart => supervisor.restart("child").await.unwrap(),
-            Self::Stop => child.actor().stop(None),
+            Self::Stop => child("child").stop(None),
         }
     }
 }
@@ -121,24 +177,14 @@ impl Way {
 /// R41: no start fails because a name is still that of something that is ending.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r41_the_next_incarnation_starts_when_all_below_the_former_one_has_ended() {
-    for levels in 1..=4 {
+    for levels in 0..=4 {
         for way in Way::ALL {
             let chain = Chain::new(levels);
-            let supervisor = supervise([chain.child()]).await;
+            let supervisor = way.start(chain.child()).await;
             let mut events = supervisor.events();
             for _ in 0..20 {
                 way.end(&supervisor).await;
-                let is = |event: &SupervisorEvent| {
-                    matches!(
-                        event,
-                        SupervisorEvent::Restarted { .. }
-                            | SupervisorEvent::Exited {
-                                exit: Exit::InitFailed(_),
-                                ..
-                            }
-                    )
-                };
-                let next = until(&mut events, is).await;
+                let next = next_start(&mut events).await;
                 let has_started = matches!(next, SupervisorEvent::Restarted { .. });
                 assert!(has_started, "{levels} levels, {way:?}: {next:?}");
                 // What was killed from outside ractor has detached: that dies alone.
@@ -155,22 +201,11 @@ async fn r41_the_next_incarnation_starts_when_all_below_the_former_one_has_ended
 /// R41: whether the start returned an error or took too long.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r41_a_start_that_fails_leaves_nothing_of_what_it_had_linked() {
-    for hangs in [false, true] {
-        for levels in 1..=4 {
+    for start in [Start::Fails, Start::Hangs] {
+        for levels in 0..=4 {
             let chain = Chain::new(levels);
-            let linked = chain.clone();
-            let script = Script::new(&Log::new()).pre_start(move |_, myself| {
-                let chain = linked.clone();
-                async move {
-                    chain.link_next(&myself).await?;
-                    if hangs {
-                        std::future::pending::<()>().await;
-                    }
-                    Err("it did not come up".into())
-                }
-            });
             let supervisor = supervise([]).await;
-            let child = script.child("child");
+            let child = chain.child_whose_start(move |_| start);
             let child = child.start_timeout(Duration::from_millis(50));
             let added = supervisor.add(child).await;
             assert!(matches!(added, Err(AddError::Failed { .. })), "{added:?}");
@@ -179,14 +214,44 @@ async fn r41_a_start_that_fails_leaves_nothing_of_what_it_had_linked() {
     }
 }
 
+/// R41: also where it was the start of a next incarnation, and the one after that links
+/// the same names.
+#[tokio::test(start_paused = true)]
+async fn r41_a_restart_that_fails_leaves_nothing_to_the_one_after_it() {
+    for start in [Start::Fails, Start::Hangs] {
+        for levels in 0..=4 {
+            let chain = Chain::new(levels);
+            let child = chain.child_whose_start(move |number| match number {
+                2 => start,
+                _ => Start::Succeeds,
+            });
+            let supervisor = supervise([child]).await;
+            let mut events = supervisor.events();
+            Way::Error.end(&supervisor).await;
+            let failed = next_start(&mut events).await;
+            assert!(
+                matches!(failed, SupervisorEvent::Exited { .. }),
+                "{failed:?}"
+            );
+            let next = next_start(&mut events).await;
+            let has_started = matches!(next, SupervisorEvent::Restarted { .. });
+            assert!(has_started, "{levels} levels, {start:?}: {next:?}");
+            assert_eq!(chain.running(), levels, "{start:?}");
+            supervisor.shutdown().await;
+            assert_eq!(chain.running(), 0, "{start:?}");
+        }
+    }
+}
+
 /// R41: the whole tree has ended when a boot that failed or a shutdown is reported.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r41_nothing_is_left_when_a_boot_has_failed() {
-    for levels in 1..=4 {
+    for levels in 0..=4 {
         let chain = Chain::new(levels);
         let fails = Script::new(&Log::new())
             .pre_start(|_, _| std::future::ready(Err("it did not come up".into())));
-        let started = spec([chain.child(), fails.child("fails")]).start().await;
+        let children = [chain.child(), fails.child("fails")];
+        let started = spec(Strategy::OneForOne, children).start().await;
         started.unwrap_err();
         assert_eq!(chain.running(), 0, "{levels} levels");
     }

@@ -28,6 +28,7 @@ pub(super) enum Ask {
     Fail,
     /// Replies, and holds this for ever.
     Hold(Box<dyn Send>, RpcReplyPort<()>),
+    Panic,
     /// Which incarnation answers.
     Who(RpcReplyPort<u64>),
 }
@@ -119,6 +120,7 @@ impl Actor for Scripted {
                 reply.send(())?;
                 std::future::pending::<()>().await;
             }
+            Ask::Panic => panic!("it was told to"),
             Ask::Who(reply) => {
                 state.write("answers");
                 let _gave_up_waiting = reply.send(state.number);
