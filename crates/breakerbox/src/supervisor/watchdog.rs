@@ -153,6 +153,16 @@ impl Post {
     }
 }
 
+/// The thread ends; the watchdog, which may never have been started, forgets it.
+impl Drop for Post {
+    fn drop(&mut self) {
+        let watched = Arc::as_ptr(&self.watched);
+        lock::with(&WATCHDOG.posts, |posts| {
+            posts.retain(|seen| seen.watched.as_ptr() != watched);
+        });
+    }
+}
+
 /// What the watchdog sees of a thread.
 #[derive(Default)]
 struct Watched {
@@ -298,3 +308,24 @@ const TICK: Duration = Duration::from_millis(5);
 
 /// The watchdog sleeps after a second without work.
 const QUIET_TICKS: u32 = 200;
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::{WATCHDOG, guard};
+    use crate::lock;
+
+    /// R26: memory does not grow with the threads that ever ran the user's code.
+    #[test]
+    fn r26_a_thread_that_has_ended_is_forgotten() {
+        for _ in 0..100 {
+            thread::spawn(|| guard(|| ())).join().unwrap();
+            let ended = lock::with(&WATCHDOG.posts, |posts| {
+                let has_ended = |seen: &&super::Seen| seen.watched.strong_count() == 0;
+                posts.iter().filter(has_ended).count()
+            });
+            assert_eq!(ended, 0);
+        }
+    }
+}
