@@ -8,6 +8,11 @@ use crate::lock;
 /// An actor that counts what it hears of a bell.
 struct Listener;
 
+struct Question(RpcReplyPort<Heard>);
+
+#[cfg(feature = "cluster")]
+impl ractor::Message for Question {}
+
 #[derive(Clone, Default)]
 struct Heard {
     mark: u64,
@@ -17,7 +22,7 @@ struct Heard {
 
 #[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl Actor for Listener {
-    type Msg = RpcReplyPort<Heard>;
+    type Msg = Question;
     type State = Heard;
     type Arguments = ();
 
@@ -28,7 +33,7 @@ impl Actor for Listener {
     async fn handle(
         &self,
         _: ActorRef<Self::Msg>,
-        reply: Self::Msg,
+        Question(reply): Question,
         heard: &mut Heard,
     ) -> Result<(), ActorProcessingErr> {
         Ok(reply.send(heard.clone())?)
@@ -80,7 +85,7 @@ async fn r42_a_shell_hears_its_bell_though_that_is_killed_for_another_one() {
     }
     drop(bell);
     killer.await.unwrap();
-    let heard = ractor::call!(listener, |reply| reply).unwrap();
+    let heard = ractor::call!(listener, Question).unwrap();
     assert!(heard.rings >= TIMES);
     assert_eq!((heard.marks, heard.mark), (TIMES, TIMES));
     listener.stop(None);
