@@ -86,33 +86,21 @@ pub(super) enum Former {
 impl<A: Actor> Actor for Shell<A> {
     type Msg = A::Msg;
     type State = ();
-    type Arguments = StartOrder<A>;
+    type Arguments = ();
 
-    async fn pre_start(
-        &self,
-        myself: ActorRef<A::Msg>,
-        first: StartOrder<A>,
-    ) -> Result<(), ActorProcessingErr> {
-        let mut life = Box::new(Life::new(first.incarnation));
-        let started = self.start_incarnation(&myself, &mut life, &first).await;
-        if let Err(exit) = started {
-            self.control.set_over();
-            self.control.set_exit(exit);
-            self.hold_until_gone(life.left);
-            return Err("the supervisor has been told why".into());
-        }
-        self.keep(life);
+    /// Does nothing: whoever spawns a shell need not wait.
+    async fn pre_start(&self, _: ActorRef<A::Msg>, (): ()) -> Result<(), ActorProcessingErr> {
         Ok(())
     }
 
+    /// Runs the first incarnation, which has been ordered as all later ones are.
     async fn post_start(
         &self,
         myself: ActorRef<A::Msg>,
         (): &mut (),
     ) -> Result<(), ActorProcessingErr> {
-        let mut life = self.take_life();
-        let run = self.come_up(&myself, &mut life).await;
-        let finished = self.finish(&myself, life, run).await;
+        let life = self.take_life();
+        let finished = self.finish(&myself, life, Ok(())).await;
         self.notifier.inbox().expect_shell();
         finished
     }

@@ -127,7 +127,8 @@ const IN_CALLBACK: u8 = 1;
 const NEWS: u8 = 2;
 
 impl<A: Actor> Control<A> {
-    pub(crate) fn new() -> Self {
+    /// That of a shell whose first callback is about to run.
+    pub(crate) fn new(first: StartOrder<A>) -> Self {
         let end = ShellEnd {
             departure: Departure::Stopped,
             // Unless its `post_stop` runs, and says otherwise.
@@ -140,12 +141,11 @@ impl<A: Actor> Control<A> {
                 end,
                 has_ended: false,
                 is_over: false,
-                next: None,
+                next: Some(Order::Run(first)),
                 overdue: None,
             }),
             waker: AtomicWaker::new(),
-            // Its first callback is about to run.
-            word: AtomicU8::new(IN_CALLBACK),
+            word: AtomicU8::new(IN_CALLBACK | NEWS),
         }
     }
 

@@ -2,12 +2,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use breakerbox_core::{Exit, Incarnation};
+use futures_util::FutureExt;
 use ractor::{Actor, ActorCell, ActorRef, ActorRuntime, SpawnErr};
 
 use super::super::Shutdown;
 use super::super::notifier::Notifier;
 use super::control::{Control, Order, Ordered};
-use super::{Alive, Bell, EndOrder, Former, Shell, StartOrder};
+use super::{Alive, Bell, EndOrder, Former, Life, Shell, StartOrder};
 
 /// A shell, as the supervisor holds it.
 pub(crate) struct ShellHandle<A: Actor> {
@@ -18,7 +19,7 @@ pub(crate) struct ShellHandle<A: Actor> {
 }
 
 impl<A: Actor> ShellHandle<A> {
-    /// Spawns a shell, which starts its first incarnation in a task of its own.
+    /// Spawns a shell, whose task starts its first incarnation.
     pub(crate) fn spawn(
         first: StartOrder<A>,
         notifier: Notifier,
@@ -26,8 +27,8 @@ impl<A: Actor> ShellHandle<A> {
         stop_timeout: Duration,
     ) -> Result<Self, SpawnErr> {
         let supervisor = notifier.supervisor();
-        let control = Arc::new(Control::new());
         let number = first.incarnation;
+        let control = Arc::new(Control::new(first));
         let alive = Alive {
             control: Arc::clone(&control),
             notifier: notifier.clone(),
@@ -37,12 +38,14 @@ impl<A: Actor> ShellHandle<A> {
             alive: Arc::new(alive),
             bell: Arc::clone(&bell),
             control: Arc::clone(&control),
-            life: Mutex::new(None),
+            life: Mutex::new(Some(Box::new(Life::new(number)))),
             notifier,
             stop_timeout,
         };
         // Unnamed: ractor's names are global to the process.
-        let (actor, _task) = ActorRuntime::spawn_linked_instant(None, shell, first, supervisor)?;
+        let spawned = ActorRuntime::spawn_linked(None, shell, (), supervisor);
+        let spawned = spawned.now_or_never();
+        let (actor, _task) = spawned.expect("there is nothing to wait for in its pre_start")?;
         Ok(Self {
             actor,
             bell,

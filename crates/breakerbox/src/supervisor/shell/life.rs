@@ -219,7 +219,7 @@ impl<A: Actor> Shell<A> {
     }
 
     /// Makes the actor and runs its `pre_start`.
-    pub(super) async fn start_incarnation(
+    async fn start_incarnation(
         &self,
         myself: &ActorRef<A::Msg>,
         life: &mut Life<A>,
@@ -259,11 +259,7 @@ impl<A: Actor> Shell<A> {
     /// Tells the supervisor that it is up, and runs its `post_start`.
     ///
     /// The message is sent when the callback has been polled once, or blocks.
-    pub(super) async fn come_up(
-        &self,
-        myself: &ActorRef<A::Msg>,
-        life: &mut Life<A>,
-    ) -> Result<(), Exit> {
+    async fn come_up(&self, myself: &ActorRef<A::Msg>, life: &mut Life<A>) -> Result<(), Exit> {
         let number = life.number;
         let Some(incarnation) = life.incarnation.as_mut() else {
             return Ok(());

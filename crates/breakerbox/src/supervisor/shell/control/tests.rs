@@ -33,17 +33,22 @@ fn end() -> Order<Nobody> {
 }
 
 fn run() -> Order<Nobody> {
-    Order::Run(StartOrder {
+    Order::Run(start())
+}
+
+fn start() -> StartOrder<Nobody> {
+    StartOrder {
         by: Instant::now(),
         former: Former::Ended,
         incarnation: FIRST,
         make: Arc::new(|| (Nobody, ())),
-    })
+    }
 }
 
 /// What a shell takes that was given these orders before it looked.
 fn taken_of(orders: [Order<Nobody>; 2]) -> Option<&'static str> {
-    let control = Control::new();
+    let control = Control::new(start());
+    assert!(control.take_order().is_some(), "the first start");
     for order in orders {
         control.order(order);
     }
