@@ -10,12 +10,14 @@
 
 use std::future::Future;
 
+mod bare;
 mod breakerbox;
 mod echo;
 mod kameo;
 #[cfg(feature = "ractor-supervisor")]
 mod ractor_supervisor;
 
+pub use self::bare::Bare;
 pub use self::breakerbox::Breakerbox;
 pub use self::echo::{Echo, Question};
 pub use self::kameo::Kameo;

@@ -8,7 +8,7 @@ use super::Row;
 use crate::guards::{Shape, Shop};
 use crate::stopwatch::middle_and_tail;
 use crate::table::{Label, MEMORY, START_AND_STOP};
-use crate::trees::{Breakerbox, Caller, Echo, Grows, Kameo, Question, Tree};
+use crate::trees::{Bare, Breakerbox, Caller, Echo, Grows, Kameo, Question, Tree};
 use crate::{crash_log, machine};
 
 #[cfg(feature = "ractor-supervisor")]
@@ -27,8 +27,10 @@ pub(super) fn add(rows: &mut Vec<Row>) {
     rows.push(through::<Kameo>("a question to a child of kameo"));
     rows.push(crash::<Breakerbox>("in place"));
     rows.push(crash::<Kameo>("kameo"));
+    rows.push(all_at_once::<Bare>("bare, linked"));
     rows.push(all_at_once::<Breakerbox>("breakerbox"));
     rows.push(all_at_once::<Kameo>("kameo"));
+    rows.push(one_by_one::<Bare>("bare, linked"));
     rows.push(one_by_one::<Breakerbox>("breakerbox"));
     rows.push(one_by_one::<Kameo>("kameo"));
     #[cfg(feature = "ractor-supervisor")]
