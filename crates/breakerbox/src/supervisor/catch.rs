@@ -50,10 +50,21 @@ pub(crate) fn drop_of<T>(value: T) {
 }
 
 /// Drops a value of the user's in a task of its own, as that may block.
+///
+/// Many are dropped in one task: it costs more than most drops.
 pub(crate) fn drop_apart<T: Send + 'static>(value: T) {
     match Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn(async move { drop_of(value) })),
         Err(_outside) => drop_of(value),
+    }
+}
+
+/// Values of the user's, of which each is dropped though another one panics.
+pub(super) struct DropEach<T>(pub(super) Vec<T>);
+
+impl<T> Drop for DropEach<T> {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(drop_of);
     }
 }
 

@@ -79,14 +79,14 @@ impl Inbox {
         }
     }
 
-    /// Takes out the next notices, at most so many.
-    pub(super) fn take(&self, most: usize) -> VecDeque<Notice> {
+    /// Moves the next notices to `taken`, at most so many.
+    pub(super) fn take(&self, most: usize, taken: &mut VecDeque<Notice>) {
         lock::with(&self.notices, |notices| {
             if notices.len() <= most {
-                return std::mem::take(notices);
+                return taken.append(notices);
             }
-            notices.drain(..most).collect()
-        })
+            taken.extend(notices.drain(..most));
+        });
     }
 
     pub(super) fn is_empty(&self) -> bool {

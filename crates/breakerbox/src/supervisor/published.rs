@@ -9,6 +9,7 @@ use breakerbox_core::{ChildId, Phase};
 use futures_util::future::join_all;
 use tokio::sync::{broadcast, watch};
 
+use super::catch::{self, DropEach};
 use super::down_hook::DownHook;
 use super::{ChildSnapshot, End, Report, Stopped, SupervisorEvent, SupervisorSnapshot};
 use crate::guarded::Guarded;
@@ -72,6 +73,7 @@ impl Published {
         });
     }
 
+    /// Forgets a child; whoever calls this drops its recipe.
     pub(super) fn remove(&self, child: ChildId) {
         let removed = lock::with(&self.inner, |inner| {
             let entry = inner.children.remove(&child)?;
@@ -129,6 +131,8 @@ impl Published {
             entry.close_with_supervisor();
         }
         self.enter(Phase::Down);
+        let recipes = children.values().map(ChildEntry::recipe);
+        catch::drop_apart(DropEach(recipes.collect()));
     }
 
     /// Waits until it is in such a phase.

@@ -23,9 +23,8 @@ impl<F: ?Sized + Send + Sync + 'static> Recipe<F> {
         lock::with(&self.make, |make| make.clone())
     }
 
+    /// Drops the function, which may block.
     pub(super) fn discard(&self) {
-        let make = lock::with(&self.make, Option::take);
-        // This may be the supervisor's actor, and the drop may block.
-        catch::drop_apart(make);
+        catch::drop_of(lock::with(&self.make, Option::take));
     }
 }

@@ -49,7 +49,7 @@ pub(super) trait Runnable: Send + Sync + 'static {
     /// Waits until nothing is left of what was stopped or killed.
     fn gone(self: Arc<Self>) -> BoxFuture<'static, ()>;
 
-    /// There will be no other incarnation: what makes them is dropped.
+    /// There will be no other incarnation: what makes them is dropped, which may block.
     fn discard_recipe(&self);
 
     /// Kills whatever runs or is about to, for good, when nobody can wait for it.

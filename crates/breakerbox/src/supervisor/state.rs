@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,8 +8,10 @@ use breakerbox_core::{
 use ractor::{ActorRef, ActorStatus};
 
 use super::actor::SupervisorArguments;
+use super::catch::{self, DropEach};
 use super::event::EventSender;
 use super::inbox::{Inbox, Notice};
+use super::log;
 use super::managed_child::{Due, ManagedChild, Stage};
 use super::message::SupervisorMessage;
 use super::notifier::Notifier;
@@ -21,7 +23,6 @@ use super::shell::Bell;
 use super::timer::Timer;
 use super::watchdog::Minded;
 use super::{ChildSpec, Departure, End, Shutdown};
-use super::{catch, log};
 use crate::clock;
 
 mod commands;
@@ -51,6 +52,8 @@ pub(super) struct SupervisorState {
     /// Those that had been stuck before the end began.
     stuck_before: Vec<Arc<ChildEntry>>,
     supervision: Supervision,
+    /// Empty; it keeps the room for the notices of the next look.
+    taken: VecDeque<Notice>,
     timer: Timer,
 }
 
@@ -76,6 +79,7 @@ impl SupervisorState {
             running: arguments.running,
             stuck_before: Vec::new(),
             supervision: arguments.supervision,
+            taken: VecDeque::new(),
             timer: Timer::default(),
         };
         for spec in arguments.children {
@@ -106,9 +110,10 @@ impl SupervisorState {
 
     /// Handles what has happened, and carries out what is decided of it.
     pub(super) fn look(&mut self) {
-        for notice in self.inbox.take(AT_ONCE) {
-            self.notice(notice);
-        }
+        let mut taken = std::mem::take(&mut self.taken);
+        self.inbox.take(AT_ONCE, &mut taken);
+        taken.drain(..).for_each(|notice| self.notice(notice));
+        self.taken = taken;
         if !self.inbox.is_empty() {
             self.inbox.look_again();
         }
@@ -470,7 +475,7 @@ impl SupervisorState {
         self.publisher.remove(child);
         if let Some(mut managed) = self.children.remove(&child) {
             managed.reply_removed();
-            catch::drop_apart(managed);
+            catch::drop_apart((managed.entry.recipe(), managed));
         }
     }
 
@@ -535,13 +540,14 @@ impl Drop for SupervisorState {
         if self.was_killed_while_it_served() && self.events.is_of_a_root() {
             log::killed(self.publisher.name(), self.children.len());
         }
-        for (_, mut managed) in self.children.drain() {
+        let mut children = std::mem::take(&mut self.children);
+        for managed in children.values_mut() {
             managed.entry.set_stopping();
             managed.entry.log_left_out();
             managed.kill();
             managed.down_hook.call(Ending::ShutDown);
-            catch::drop_apart(managed);
         }
+        catch::drop_apart(DropEach(children.into_values().collect()));
     }
 }
 

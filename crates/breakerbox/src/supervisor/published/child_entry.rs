@@ -187,6 +187,12 @@ impl ChildEntry {
         self.close(WITH_SUPERVISOR);
     }
 
+    /// Returns what drops the recipe of its incarnations, of which there will be none,
+    /// when it is dropped itself. That may block.
+    pub(crate) fn recipe(self: &Arc<Self>) -> LastRecipe {
+        LastRecipe(Arc::clone(self))
+    }
+
     fn close(&self, closed: u8) {
         self.closed.store(closed, Ordering::Release);
         self.status.change(|status| {
@@ -196,7 +202,15 @@ impl ChildEntry {
                 status.since = clock::now();
             }
         });
-        self.runnable.discard_recipe();
+    }
+}
+
+/// The recipe of a child that has no incarnations any more.
+pub(crate) struct LastRecipe(Arc<ChildEntry>);
+
+impl Drop for LastRecipe {
+    fn drop(&mut self) {
+        self.0.runnable.discard_recipe();
     }
 }
 
