@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use ractor::concurrency::oneshot;
+use ractor::concurrency::{OneshotReceiver, oneshot};
 use ractor::{ActorRef, Message, RpcReplyPort};
 use tokio::time::sleep;
 
@@ -17,6 +17,11 @@ pub enum AskError {
     Crashed,
     /// It is not running, so the question never reached it.
     NotRunning,
+    /// It is down, and as many messages wait for its next incarnation as may.
+    ///
+    /// The question never reached it. Only [`Child::ask`](crate::Child::ask) says so; see
+    /// [`ChildSpec::queue_while_down`](crate::ChildSpec::queue_while_down).
+    QueueFull,
     /// It did not reply within this time; it may still handle the question.
     TimedOut(Duration),
 }
@@ -28,18 +33,21 @@ impl fmt::Display for AskError {
         match self {
             Self::Crashed => f.write_str("the actor dropped the question without a reply"),
             Self::NotRunning => f.write_str("the actor is not running"),
+            Self::QueueFull => f.write_str("the actor is down and its queue is full"),
             Self::TimedOut(within) => write!(f, "the actor did not reply within {within:?}"),
         }
     }
 }
 
-/// Asks an actor and waits `within` a time for its reply.
-pub(crate) async fn ask<M: Message, T: Send + 'static>(
-    actor: &ActorRef<M>,
+/// Asks an actor by way of `send`, and waits `within` a time for its reply.
+pub(crate) async fn ask_by<M: Message, T: Send + 'static>(
+    send: impl FnOnce(M) -> Result<(), AskError>,
     question: impl FnOnce(RpcReplyPort<T>) -> M,
     within: Duration,
 ) -> Result<T, AskError> {
-    ask_until(actor, question, within, sleep(within)).await
+    let (reply, answer) = oneshot();
+    send(question(reply.into()))?;
+    reply_until(answer, within, sleep(within)).await
 }
 
 /// Asks an actor and waits for its reply until the time is over.
@@ -53,6 +61,14 @@ pub(crate) async fn ask_until<M: Message, T: Send + 'static>(
     if actor.cast(question(reply.into())).is_err() {
         return Err(AskError::NotRunning);
     }
+    reply_until(answer, within, over).await
+}
+
+async fn reply_until<T>(
+    answer: OneshotReceiver<T>,
+    within: Duration,
+    over: impl Future<Output = ()>,
+) -> Result<T, AskError> {
     tokio::select! {
         biased;
         answer = answer => answer.map_err(|_dropped| AskError::Crashed),

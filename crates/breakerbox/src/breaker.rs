@@ -492,7 +492,7 @@ fn by_answer<T>(answer: &Result<T, AskError>) -> Judgement {
     };
     let kind = match error {
         AskError::Crashed => FailureKind::PANIC,
-        AskError::NotRunning => FailureKind::REFUSED,
+        AskError::NotRunning | AskError::QueueFull => FailureKind::REFUSED,
         AskError::TimedOut(_) => FailureKind::TIMEOUT,
     };
     Failure::of(kind).text(error).into()

@@ -72,8 +72,8 @@ pub use pool::{
 };
 pub use rejected::Rejected;
 pub use supervisor::{
-    AddError, AnyMessage, CancellationToken, Child, ChildError, ChildKind, ChildSet, ChildSnapshot,
-    ChildSpec, Departure, End, Ready, RemoveError, Report, RestartError, Shutdown, StartError,
-    Stopped, Supervisor, SupervisorEvent, SupervisorEvents, SupervisorSnapshot, SupervisorSpec,
-    WeakSupervisor,
+    AddError, AnyMessage, CancellationToken, CastError, Child, ChildError, ChildKind, ChildSet,
+    ChildSnapshot, ChildSpec, Departure, End, Ready, RemoveError, Report, RestartError, Shutdown,
+    StartError, Stopped, Supervisor, SupervisorEvent, SupervisorEvents, SupervisorSnapshot,
+    SupervisorSpec, WeakSupervisor,
 };

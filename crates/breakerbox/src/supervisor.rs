@@ -23,6 +23,7 @@
 //! |---|---|
 //! | `supervisor`, `spec` | `Supervisor`, a handle; `SupervisorSpec`, which starts one |
 //! | `child`, `child_spec`, `shutdown` | `Child`, a handle; its recipe; how it is stopped |
+//! | `cast` | why a message was not sent |
 //! | `child_key` | the very child that was added, whoever has its name by now |
 //! | `child_set` | `ChildSet`, a handle on children that come and go |
 //! | `weak_supervisor` | `WeakSupervisor`, a handle that keeps nothing running |
@@ -39,6 +40,7 @@
 //! | `inbox`, `notifier` | what it is told of its children, and by whom |
 //! | `state`, `timer` | its state: feeds the `Supervision`, carries out directives |
 //! | `managed_child` | one child: what it was asked for, and who waits for it |
+//! | `backlog` | counts the messages that wait for a child while it is down |
 //! | `down_hook` | called once, when it is certain that a child stays down |
 //! | `published` | what handles read without asking the actor |
 //! | `published/child_entry/log`, `history` | the log lines about a child, and their limit |
@@ -91,6 +93,8 @@
 
 mod actor;
 mod actor_child;
+mod backlog;
+mod cast;
 pub(crate) mod catch;
 mod child;
 mod child_key;
@@ -136,6 +140,7 @@ use breakerbox_core::Phase;
 use ractor::Message;
 use tokio::sync::{oneshot, watch};
 
+pub use cast::CastError;
 pub use child::{AnyMessage, Child, ChildError};
 pub(crate) use child_key::ChildKey;
 use child_path::ChildPath;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use breakerbox_core::{ChildStatus, Phase};
-use ractor::{ActorRef, Message, RpcReplyPort};
+use ractor::{ActorRef, Message, MessagingErr, RpcReplyPort};
 
+use super::cast::CastError;
 use super::child_path::ChildPath;
 use super::published::ChildEntry;
 use crate::{AskError, ask};
@@ -68,8 +69,34 @@ impl<M: Message> Child<M> {
     /// incarnation run by another one; so do not keep it where somebody does that.
     #[must_use]
     pub fn actor(&self) -> ActorRef<M> {
-        let actor = self.path.actor();
-        actor.expect("there was one of this type when this handle was made")
+        self.found().1
+    }
+
+    /// Sends it a message that it does not reply to.
+    ///
+    /// A message that is sent between two incarnations waits for the next one. Each is
+    /// handled at most once: one that the child crashes over is gone, and so are those
+    /// that still wait when the actor ends for good.
+    ///
+    /// # Errors
+    ///
+    /// [`CastError`], which gives the message back: when the actor is not running, or the
+    /// child is down and as many messages wait for it as
+    /// [`queue_while_down`](crate::ChildSpec::queue_while_down) lets.
+    pub fn cast(&self, message: M) -> Result<(), CastError<M>> {
+        let (entry, actor) = self.found();
+        let Ok(entered) = entry.enter_queue() else {
+            return Err(CastError::QueueFull(message));
+        };
+        actor.cast(message).map_err(|refused| {
+            entry.leave_queue(entered);
+            match refused {
+                MessagingErr::SendErr(message) => CastError::NotRunning(message),
+                MessagingErr::ChannelClosed | MessagingErr::InvalidActorType => {
+                    unreachable!("an actor on this node, of this type, gives the message back")
+                }
+            }
+        })
     }
 
     /// Asks it, and waits `within` a time for its reply.
@@ -81,7 +108,9 @@ impl<M: Message> Child<M> {
     /// [`AskError::Crashed`] when it dropped the question, because it crashed
     /// over it, ended before it got there, or forgot to reply: whether it had an
     /// effect is unknown. [`AskError::NotRunning`] when the question never
-    /// reached it. [`AskError::TimedOut`] when it took too long; it may still
+    /// reached it. [`AskError::QueueFull`] when it is down and as many messages wait
+    /// for it as [`queue_while_down`](crate::ChildSpec::queue_while_down) lets.
+    /// [`AskError::TimedOut`] when it took too long; it may still
     /// handle the question, and can look at `reply.is_closed()` before it does.
     ///
     /// # Cancel safety
@@ -92,7 +121,13 @@ impl<M: Message> Child<M> {
         question: impl FnOnce(RpcReplyPort<T>) -> M,
         within: Duration,
     ) -> Result<T, AskError> {
-        ask::ask(&self.actor(), question, within).await
+        let send = |message| self.cast(message).map_err(|refused| refused.as_ask_error());
+        ask::ask_by(send, question, within).await
+    }
+
+    fn found(&self) -> (Arc<ChildEntry>, ActorRef<M>) {
+        let found = self.path.actor();
+        found.expect("there was one of this type when this handle was made")
     }
 }
 

@@ -38,17 +38,19 @@ impl ChildPath {
         self.other_than(&latest).unwrap_or(latest)
     }
 
-    /// The actor of the child that is there now, or was last and took such messages.
-    pub(super) fn actor<M: Message>(&self) -> Option<ActorRef<M>> {
+    /// The child that is there now, or was last and took such messages, and its actor.
+    pub(super) fn actor<M: Message>(&self) -> Option<(Arc<ChildEntry>, ActorRef<M>)> {
         let latest = self.latest();
         if let Some(next) = self.other_than(&latest)
             && let Ok(actor) = next.actor()
         {
+            let now = Arc::clone(&next);
             let former = lock::with(&self.latest, |latest| std::mem::replace(latest, next));
             drop(former);
-            return Some(actor);
+            return Some((now, actor));
         }
-        latest.actor().ok()
+        let actor = latest.actor().ok()?;
+        Some((latest, actor))
     }
 
     /// Waits until there may be another child; false if there will be none.

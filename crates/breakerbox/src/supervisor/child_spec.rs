@@ -23,6 +23,8 @@ pub struct ChildSpec {
     pub(super) down_hook: DownHook,
     pub(super) name: Arc<str>,
     pub(super) policy: ChildPolicy,
+    /// The most messages that wait for it while it is down.
+    pub(super) queue_limit: Option<usize>,
     pub(super) runnable: Arc<dyn Runnable>,
     pub(super) shutdown: Shutdown,
     pub(super) start_timeout: Duration,
@@ -146,6 +148,7 @@ impl ChildSpec {
             down_hook: DownHook::none(),
             name,
             policy: ChildPolicy::new(),
+            queue_limit: None,
             runnable,
             shutdown: Shutdown::Within(STOP_TIMEOUT),
             start_timeout: START_TIMEOUT,
@@ -232,6 +235,31 @@ impl ChildSpec {
     /// left, that has as long to go.
     pub fn start_timeout(mut self, within: Duration) -> Self {
         self.start_timeout = within;
+        self
+    }
+
+    /// Limits the messages that wait for it while it is down; no limit unless set.
+    ///
+    /// An actor is down while it waits for its restart or that of its group, is paused,
+    /// or ends and starts again. Then [`Child::ask`](crate::Child::ask) and
+    /// [`Child::cast`](crate::Child::cast) are refused once `limit` messages wait. ractor
+    /// accepts what is sent to the bare `ActorRef`. Of that, and of what was in the
+    /// mailbox when the child went down, messages beyond the limit are dropped, the latest
+    /// first, and counted in [`ChildSnapshot::dropped`](crate::ChildSnapshot::dropped).
+    /// Their reply ports are dropped with them, so whoever has asked learns it. Nothing is
+    /// dropped while an incarnation starts: it finds what came meanwhile.
+    ///
+    /// At most `limit` messages wait, and one more for each caller that has just seen the
+    /// child up. A message that `cast` has accepted is dropped only where others use the
+    /// bare `ActorRef` at the same time. With zero, none waits.
+    ///
+    /// There is no limit unless set, because messages that wait are a promise: the queue
+    /// outlives the crash. Nor is there one while the child is up, so only you know how
+    /// much is too much. Set one where messages come in faster than callers wait for
+    /// replies, and the child may be down for long, as in a pause. Tasks and supervisors
+    /// take no messages; for them it changes nothing.
+    pub fn queue_while_down(mut self, limit: usize) -> Self {
+        self.queue_limit = Some(limit);
         self
     }
 

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use breakerbox_core::{ChildId, Exit, Incarnation};
 use ractor::ActorCell;
 
+use super::backlog::Backlog;
 use super::inbox::{Inbox, Notice};
 use super::published::ChildEntry;
 use super::runnable::StopResult;
@@ -48,6 +49,11 @@ impl Notifier {
     pub(super) fn shell_ended(&self, shell: Incarnation, result: StopResult) {
         self.inbox
             .leave(Notice::ShellEnded(self.child, shell, result));
+    }
+
+    /// The messages that wait for the child, if there is a limit on them.
+    pub(super) fn backlog(&self) -> Option<&Backlog> {
+        self.entry.backlog()
     }
 
     /// What the supervisor is told.

@@ -9,6 +9,7 @@ use breakerbox_core::{ChildId, Phase};
 use futures_util::future::join_all;
 use tokio::sync::{broadcast, watch};
 
+use super::backlog::Backlog;
 use super::catch::{self, DropEach};
 use super::down_hook::DownHook;
 use super::{ChildSnapshot, End, Report, Stopped, SupervisorEvent, SupervisorSnapshot};
@@ -196,6 +197,7 @@ impl Published {
         let children = lock::with(&self.inner, |inner| inner.children.clone());
         let children = children.values().map(|entry| ChildSnapshot {
             children: entry.children(),
+            dropped: entry.backlog().map_or(0, Backlog::dropped),
             kind: entry.runnable().kind(),
             name: Arc::clone(entry.name()),
             status: entry.status(),

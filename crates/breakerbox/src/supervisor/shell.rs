@@ -118,7 +118,7 @@ impl<A: Actor> Actor for Shell<A> {
                 self.control.run(callback).await
             }
             None => {
-                life.waiting.push(message);
+                self.keep_for_later(&mut life, message);
                 Ok(())
             }
         };
@@ -207,6 +207,10 @@ struct Alive<A: Actor> {
 
 impl<A: Actor> Drop for Alive<A> {
     fn drop(&mut self) {
+        if let Some(backlog) = self.notifier.backlog() {
+            // Where the shell was killed.
+            backlog.opens();
+        }
         let result = self.control.set_ended();
         self.notifier.shell_ended(self.number, result);
     }

@@ -69,7 +69,11 @@ impl<'a> Row<'a> {
 
     fn write(&self, widest: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ChildSnapshot {
-            kind, name, status, ..
+            dropped,
+            kind,
+            name,
+            status,
+            ..
         } = self.child;
         let ChildStatus {
             phase, restarts, ..
@@ -84,6 +88,9 @@ impl<'a> Row<'a> {
             "",
             Rounded(since).to_string(),
         )?;
+        if *dropped > 0 {
+            write!(f, "  {dropped} messages dropped")?;
+        }
         match &status.last_exit {
             None => Ok(()),
             Some(exit) => write!(f, "  last exit: {}", on_one_line(&exit.to_string())),
@@ -124,6 +131,9 @@ fn find<'a>(children: &'a [ChildSnapshot], path: &str) -> Option<&'a ChildSnapsh
 pub struct ChildSnapshot {
     /// Its own children, if it is a supervisor.
     pub children: Vec<Self>,
+    /// The number of messages dropped because it was down and its queue full; see
+    /// [`ChildSpec::queue_while_down`](crate::ChildSpec::queue_while_down).
+    pub dropped: u64,
     /// What it is.
     pub kind: ChildKind,
     /// Its name.

@@ -144,7 +144,8 @@ impl SupervisorState {
         let child = self.supervision.add(spec.policy, clock::now())?;
         let status = self.supervision.status(child)?.clone();
         let (name, runnable) = (Arc::clone(&spec.name), Arc::clone(&spec.runnable));
-        let entry = Arc::new(ChildEntry::new(self.events.place(), name, runnable, status));
+        let entry = ChildEntry::new(self.events.place(), name, runnable, status);
+        let entry = Arc::new(entry.queue_limit(spec.queue_limit));
         self.publisher.insert(child, Arc::clone(&entry));
         let managed = ManagedChild::new(spec, entry);
         Some(self.children.entry(child).insert_entry(managed).into_mut())

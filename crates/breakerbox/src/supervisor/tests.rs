@@ -15,6 +15,7 @@ mod linked;
 mod logs;
 mod names;
 mod orders;
+mod queue;
 mod restart;
 mod scripted;
 mod sets;

@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use ractor::{ActorCell, ActorRef, Message};
 
+use super::super::backlog::{Backlog, Entered, Full};
 use super::super::place::Place;
 use super::super::runnable::Runnable;
 use super::super::{ChildError, ChildKind, ChildSnapshot, Departure, Stopped};
@@ -22,6 +23,8 @@ use watched_status::WatchedStatus;
 ///
 /// Handles on the child hold it, so it outlives the child and the supervisor.
 pub(crate) struct ChildEntry {
+    /// The messages that wait while it is down, if there is a limit on them.
+    backlog: Option<Box<Backlog>>,
     /// Whether it is no longer supervised, and why.
     closed: AtomicU8,
     /// What was logged about it, once anything was.
@@ -41,12 +44,36 @@ impl ChildEntry {
         status: ChildStatus,
     ) -> Self {
         Self {
+            backlog: None,
             history: Mutex::new(None),
             closed: AtomicU8::new(OPEN),
             name,
             place: Arc::clone(place),
             runnable,
             status: WatchedStatus::new(status),
+        }
+    }
+
+    /// Limits the messages that wait for it while it is down.
+    pub(crate) fn queue_limit(self, limit: Option<usize>) -> Self {
+        let backlog = limit.map(|limit| Box::new(Backlog::new(limit)));
+        Self { backlog, ..self }
+    }
+
+    pub(in super::super) fn backlog(&self) -> Option<&Backlog> {
+        self.backlog.as_deref()
+    }
+
+    /// Takes a place for a message that is about to be sent to it, if it is down.
+    pub(in super::super) fn enter_queue(&self) -> Result<Entered, Full> {
+        let enter = |backlog: &Backlog| backlog.enter();
+        self.backlog().map_or(Ok(Entered::Uncounted), enter)
+    }
+
+    /// Gives back the place of a message that could not be sent.
+    pub(in super::super) fn leave_queue(&self, entered: Entered) {
+        if let Some(backlog) = self.backlog() {
+            backlog.give_back(entered);
         }
     }
 

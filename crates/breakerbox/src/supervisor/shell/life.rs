@@ -182,6 +182,29 @@ impl<A: Actor> Shell<A> {
         }
     }
 
+    /// Has a message wait, or drops it: it is one too many for a child that is down.
+    pub(super) fn keep_for_later(&self, life: &mut Life<A>, message: A::Msg) {
+        let is_down = life.incarnation.is_none();
+        match self.notifier.backlog().filter(|_| is_down) {
+            Some(backlog) if !backlog.keeps_another() => catch::drop_of(message),
+            _ => life.waiting.push(message),
+        }
+    }
+
+    /// Notes that no incarnation runs: what is sent from now on waits.
+    fn go_down(&self, life: &Life<A>) {
+        if let Some(backlog) = self.notifier.backlog() {
+            backlog.goes_down(life.waiting.len());
+        }
+    }
+
+    /// Notes that an incarnation runs, or none will any more.
+    fn open_queue(&self) {
+        if let Some(backlog) = self.notifier.backlog() {
+            backlog.opens();
+        }
+    }
+
     /// Starts an incarnation after the former one, which must not overlap it.
     async fn run_incarnation(
         &self,
@@ -189,6 +212,7 @@ impl<A: Actor> Shell<A> {
         life: &mut Life<A>,
         start: &StartOrder<A>,
     ) -> Next {
+        self.go_down(life);
         if let Some(late) = life.incarnation.take() {
             drop(late);
             self.end_linked(myself, life, Instant::now()).await;
@@ -265,6 +289,7 @@ impl<A: Actor> Shell<A> {
             return Ok(());
         };
         life.has_told = true;
+        self.open_queue();
         let mut callback = pin!(incarnation.post_start(myself));
         let mut is_told = false;
         let callback = poll_fn(move |context| {
@@ -281,6 +306,7 @@ impl<A: Actor> Shell<A> {
 
     /// An incarnation failed: ends what is left of it, and reports that.
     async fn failed(&self, myself: &ActorRef<A::Msg>, life: &mut Life<A>, exit: Exit) -> Next {
+        self.go_down(life);
         drop(life.incarnation.take());
         let closing = self.control.closing();
         let by = closing.map_or_else(|| self.stop_by(), EndOrder::by);
@@ -298,6 +324,7 @@ impl<A: Actor> Shell<A> {
         life: &mut Life<A>,
         end: EndOrder,
     ) -> Next {
+        self.go_down(life);
         let exit = match life.incarnation.take() {
             None => Exit::Normal,
             Some(incarnation) => self.post_stop(myself, incarnation, end).await,
@@ -353,6 +380,7 @@ impl<A: Actor> Shell<A> {
             self.drain(myself, life).await;
         }
         self.control.set_over();
+        self.open_queue();
         let exit = match life.incarnation.take() {
             None => life.exit.take().unwrap_or(Exit::Normal),
             Some(incarnation) => self.stop(myself, incarnation).await,

@@ -18,6 +18,10 @@ impl<T> Waiting<T> {
         self.queue.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     pub(super) fn push(&mut self, item: T) {
         self.queue.push_back(item);
     }

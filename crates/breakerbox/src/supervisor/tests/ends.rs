@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use breakerbox_core::{Backoff, Exit, Phase, Restart, Strategy};
 use ractor::{Actor, ActorStatus};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::blocking::Trap;
 use super::scripted::{Ask, Idle, Script};
 use super::worker::Log;
 use super::{SECOND, exited, restarted, spec, supervise, until};
 use crate::AskError;
+use crate::ask::ask_until;
 use crate::supervisor::{AddError, ChildSpec, Departure, Shutdown, SupervisorSpec};
 
 /// R42: whoever has the address of a child may end it at any time.
@@ -28,7 +29,7 @@ async fn r42_an_actor_that_waits_for_its_restart_stops_at_once() {
     until(&mut events, exited).await;
     let began = Instant::now();
     let waiting = actor.clone();
-    let asked = tokio::spawn(async move { crate::ask::ask(&waiting, Ask::Who, hour).await });
+    let asked = tokio::spawn(async move { ask_until(&waiting, Ask::Who, hour, sleep(hour)).await });
     tokio::task::yield_now().await;
     actor.stop(None);
     actor.wait(Some(60 * SECOND)).await.unwrap();
@@ -81,7 +82,8 @@ async fn r42_an_actor_that_drains_waits_for_its_restart_only_while_it_has_messag
         let began = Instant::now();
         let waiting = actor.clone();
         let asked = has_messages.then(|| {
-            tokio::spawn(async move { crate::ask::ask(&waiting, Ask::Who, 100 * SECOND).await })
+            let over = sleep(100 * SECOND);
+            tokio::spawn(async move { ask_until(&waiting, Ask::Who, 100 * SECOND, over).await })
         });
         tokio::task::yield_now().await;
         actor.drain_and_wait(None).await.unwrap();
@@ -211,8 +213,9 @@ async fn r42_an_actor_that_cannot_start_while_it_drains_starts_at_a_new_address(
             until(&mut events, exited).await;
         }
         let waiting = actor.clone();
+        let over = sleep(9 * SECOND);
         let asked =
-            tokio::spawn(async move { crate::ask::ask(&waiting, Ask::Who, SECOND * 9).await });
+            tokio::spawn(async move { ask_until(&waiting, Ask::Who, 9 * SECOND, over).await });
         tokio::task::yield_now().await;
         actor.drain().unwrap();
         let again = tokio::time::timeout(60 * SECOND, until(&mut events, restarted));
