@@ -83,7 +83,9 @@ impl Lifecycle {
     ///
     /// Give it the time that load balancers need to notice. With the time that
     /// children take to stop, it must stay below what the cluster grants, which
-    /// is 30 seconds in Kubernetes unless set.
+    /// is 30 seconds in Kubernetes unless set;
+    /// [`SupervisorSpec::shutdown_within`](crate::SupervisorSpec::shutdown_within)
+    /// bounds the time of the children.
     pub const fn drain_delay(mut self, delay: Duration) -> Self {
         self.drain_delay = delay;
         self

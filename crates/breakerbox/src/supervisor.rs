@@ -42,6 +42,7 @@
 //! | `managed_child` | one child: what it was asked for, and who waits for it |
 //! | `backlog` | counts the messages that wait for a child while it is down |
 //! | `down_hook` | called once, when it is certain that a child stays down |
+//! | `end_time` | how long the end of a supervisor may take |
 //! | `published` | what handles read without asking the actor |
 //! | `published/child_entry/log`, `history` | the log lines about a child, and their limit |
 //! | `log` | the log lines about the supervisor itself |
@@ -103,6 +104,7 @@ mod child_set;
 mod child_spec;
 mod current;
 mod down_hook;
+mod end_time;
 mod error;
 mod event;
 mod inbox;
@@ -459,8 +461,9 @@ impl Supervisor {
     /// Stops all children in reverse order, and returns when they are gone.
     ///
     /// Each is asked, waited for as long as its [`Shutdown`] says, killed, and
-    /// waited for a second more, as are those that were stuck before. Of several
-    /// callers each gets the report.
+    /// waited for a second more, as are those that were stuck before. When the time
+    /// that [`SupervisorSpec::shutdown_within`] grants is over, all that are left are
+    /// killed at once. Of several callers each gets the report.
     ///
     /// # Cancel safety
     ///

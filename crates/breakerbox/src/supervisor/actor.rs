@@ -85,7 +85,8 @@ impl SupervisorArguments {
     ) -> Self {
         let events = broadcast::Sender::new(BACKLOG);
         let (name, seed) = (spec.name, fastrand::u64(..));
-        let published = Arc::new(Published::new(Arc::clone(&name), &events));
+        let published = Published::new(Arc::clone(&name), &events, spec.shutdown_within);
+        let published = Arc::new(published);
         Self {
             booted,
             children: spec.children,

@@ -154,6 +154,13 @@ impl<A: Actor> Runnable for ActorChild<A> {
         }
     }
 
+    /// A shell that has ended meanwhile says that itself.
+    fn hasten_stop(self: Arc<Self>, request: EndRequest) {
+        if let Some(shell) = self.latest().filter(|shell| !shell.has_ended()) {
+            shell.stop(request.shutdown);
+        }
+    }
+
     fn shell_ended(&self, shell: Incarnation) -> bool {
         let (is_latest, next) = lock::with(&self.shells, |shells| {
             let is = |latest: &ShellHandle<A>| latest.number() == shell;

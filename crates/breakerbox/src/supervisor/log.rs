@@ -19,6 +19,19 @@ pub(super) fn killed(supervisor: &str, children: usize) {
     });
 }
 
+/// Logs that the time for the end of a supervisor is over, and so many children are left.
+pub(super) fn out_of_time(supervisor: &str, children: usize) {
+    logging::write(|| {
+        event!(
+            target: SUPERVISOR,
+            Level::WARN,
+            supervisor.name = supervisor,
+            supervisor.children = children,
+            "supervisor did not stop in time"
+        );
+    });
+}
+
 /// Logs that a value of the user's panicked when it was dropped.
 pub(super) fn drop_panicked(panic: &str) {
     logging::write(|| {

@@ -143,6 +143,21 @@ impl ManagedChild {
         Arc::clone(self.entry.runnable()).stop(request);
     }
 
+    /// Stops it without giving it time, whether it was asked to stop before or not; the
+    /// supervisor is notified.
+    pub(super) fn stop_at_once(&mut self, incarnation: Incarnation, notifier: Notifier) {
+        let was_asked = matches!(self.stage, Stage::Stopping);
+        self.stage = Stage::Stopping;
+        self.set_due(Due::Stop, KILL_TIMEOUT);
+        let mut request = self.end_request(incarnation, notifier);
+        request.shutdown = Shutdown::Kill;
+        let runnable = Arc::clone(self.entry.runnable());
+        match was_asked {
+            true => runnable.hasten_stop(request),
+            false => runnable.stop_at_once(request),
+        }
+    }
+
     const fn end_request(&self, incarnation: Incarnation, notifier: Notifier) -> EndRequest {
         EndRequest {
             incarnation,

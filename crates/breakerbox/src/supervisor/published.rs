@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, watch};
 use super::backlog::Backlog;
 use super::catch::{self, DropEach};
 use super::down_hook::DownHook;
+use super::end_time::EndTime;
 use super::{ChildSnapshot, End, Report, Stopped, SupervisorEvent, SupervisorSnapshot};
 use crate::guarded::Guarded;
 use crate::lock;
@@ -19,6 +20,7 @@ pub(super) use child_entry::ChildEntry;
 
 /// What a supervisor publishes, for everybody to read at any time.
 pub(super) struct Published {
+    end_time: EndTime,
     events: broadcast::WeakSender<SupervisorEvent>,
     inner: Mutex<Inner>,
     name: Arc<str>,
@@ -36,8 +38,13 @@ struct Inner {
 }
 
 impl Published {
-    pub(super) fn new(name: Arc<str>, events: &broadcast::Sender<SupervisorEvent>) -> Self {
+    pub(super) fn new(
+        name: Arc<str>,
+        events: &broadcast::Sender<SupervisorEvent>,
+        shutdown_within: Option<Duration>,
+    ) -> Self {
         Self {
+            end_time: EndTime::new(shutdown_within),
             events: events.downgrade(),
             inner: Mutex::new(Inner {
                 children: BTreeMap::new(),
@@ -49,6 +56,11 @@ impl Published {
             name,
             phase: watch::Sender::new(Phase::Starting),
         }
+    }
+
+    /// How long its end may take.
+    pub(super) const fn end_time(&self) -> &EndTime {
+        &self.end_time
     }
 
     pub(super) const fn name(&self) -> &Arc<str> {
@@ -100,7 +112,7 @@ impl Published {
     /// Whoever decides the end enters `Stopping` in that very step: the actor, which
     /// carries the end out, may be polled much later.
     pub(super) fn enter(&self, next: Phase) -> bool {
-        self.phase.send_if_modified(|phase| {
+        let is_ahead = self.phase.send_if_modified(|phase| {
             let is_ahead = matches!(
                 (*phase, next),
                 (Phase::Starting, Phase::Up)
@@ -111,7 +123,11 @@ impl Published {
                 *phase = next;
             }
             is_ahead
-        })
+        });
+        if is_ahead && next == Phase::Stopping {
+            self.end_time.begin();
+        }
+        is_ahead
     }
 
     /// Publishes that the supervisor ends by itself, and why.

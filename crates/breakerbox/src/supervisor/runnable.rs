@@ -41,6 +41,16 @@ pub(super) trait Runnable: Send + Sync + 'static {
     /// The notifier is told that it has stopped, or that its shell has ended.
     fn stop(self: Arc<Self>, request: EndRequest);
 
+    /// Stops it as [`stop`](Self::stop) does, and grants no time to it and those below it.
+    fn stop_at_once(self: Arc<Self>, request: EndRequest) {
+        self.stop(request);
+    }
+
+    /// Has what was asked to stop do so at once.
+    fn hasten_stop(self: Arc<Self>, request: EndRequest) {
+        self.stop_at_once(request);
+    }
+
     /// Notes the end of a shell; false if a later one has been asked for meanwhile.
     fn shell_ended(&self, _shell: Incarnation) -> bool {
         true

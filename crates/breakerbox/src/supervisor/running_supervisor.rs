@@ -51,6 +51,12 @@ impl RunningSupervisor {
         Some((above.upgrade()?, Arc::clone(child)))
     }
 
+    /// Its actor, as only other ractor code finds it.
+    #[cfg(test)]
+    pub(super) fn actor(&self) -> ActorRef<SupervisorMessage> {
+        self.actor.get().cloned().unwrap()
+    }
+
     /// Sets its actor, once that has been spawned.
     pub(super) fn set_actor(&self, actor: &ActorRef<SupervisorMessage>) {
         // Whoever spawns it and the actor itself both do, as either may come first.

@@ -26,6 +26,8 @@ pub struct SupervisorSpec {
     pub(super) maximum: Option<usize>,
     pub(super) name: Arc<str>,
     pub(super) on_limit: OnLimit,
+    /// How long its end may take.
+    pub(super) shutdown_within: Option<Duration>,
     pub(super) strategy: Strategy,
 }
 
@@ -40,6 +42,7 @@ impl SupervisorSpec {
             maximum: None,
             name: name.into(),
             on_limit: OnLimit::Escalate,
+            shutdown_within: None,
             strategy,
         }
     }
@@ -64,6 +67,29 @@ impl SupervisorSpec {
     /// supervisor above, if there is one.
     pub const fn on_limit(mut self, on_limit: OnLimit) -> Self {
         self.on_limit = on_limit;
+        self
+    }
+
+    /// Bounds the time that its end takes, over all its children; no bound unless set.
+    ///
+    /// Children stop one after another, each within its own
+    /// [`Shutdown`](crate::Shutdown), so ten of them with the default of 5 seconds may
+    /// take 50. When this time is over, those that are left are killed at once, at any
+    /// depth, whether they have been asked to stop or not; no `post_stop` runs then. The
+    /// [`Report`](crate::Report) names each that was killed, and each that is stuck as it
+    /// blocks its thread: those are waited for a second longer.
+    ///
+    /// The time begins when the end does, for whatever reason: a shutdown, the drop of
+    /// the last handle, an escalation, a stop of its actor, the end of a supervisor above
+    /// or a restart. A level may have a bound of its own, and the one that is over first
+    /// counts. Zero kills all without asking.
+    ///
+    /// A cluster that ends a process sends SIGKILL after its grace period, which is
+    /// `terminationGracePeriodSeconds` in Kubernetes, 30 unless set. Keep the sum of
+    /// [`Lifecycle::drain_delay`](crate::Lifecycle::drain_delay), this and some two
+    /// seconds for what is stuck below it: 5 seconds and 20 do.
+    pub const fn shutdown_within(mut self, time: Duration) -> Self {
+        self.shutdown_within = Some(time);
         self
     }
 

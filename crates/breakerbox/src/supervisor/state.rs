@@ -42,6 +42,8 @@ pub(super) struct SupervisorState {
     end: EndStage,
     events: EventSender,
     inbox: Arc<Inbox>,
+    /// When the time for the end was over, once it is.
+    late_since: Option<Instant>,
     /// The most children at a time, in a set.
     maximum: Option<usize>,
     _minded: Option<Minded>,
@@ -71,6 +73,7 @@ impl SupervisorState {
             end: EndStage::NotYet,
             events: arguments.events,
             inbox: Inbox::of(myself.clone()),
+            late_since: None,
             maximum: arguments.maximum,
             _minded: Minded::current(),
             myself,
@@ -366,9 +369,7 @@ impl SupervisorState {
     fn run_directive(&mut self, directive: Directive) {
         match directive {
             Directive::Start { child, incarnation } => self.start(child, incarnation),
-            Directive::Stop { child, incarnation } => self.end_with(child, |managed, notifier| {
-                managed.stop(incarnation, notifier);
-            }),
+            Directive::Stop { child, incarnation } => self.stop_child(child, incarnation),
             Directive::EndIncarnation { child, incarnation } => {
                 self.end_with(child, |managed, notifier| {
                     managed.end_incarnation(incarnation, notifier);

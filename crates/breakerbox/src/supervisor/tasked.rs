@@ -26,6 +26,11 @@ pub(super) trait Slow: Send + Sync + 'static {
     /// Stops whatever runs, and all that is left of it.
     fn stop(self: Arc<Self>, shutdown: Shutdown) -> BoxFuture<'static, StopResult>;
 
+    /// Stops it, and grants no time to it and those below it.
+    fn stop_at_once(self: Arc<Self>) -> BoxFuture<'static, StopResult> {
+        self.stop(Shutdown::Kill)
+    }
+
     /// Waits until nothing is left of what was stopped or killed.
     fn gone(self: Arc<Self>) -> BoxFuture<'static, ()>;
 
@@ -77,18 +82,24 @@ impl<S: Slow> Tasked<S> {
         drop(lock::with(&self.task, |running| running.replace(task)));
     }
 
-    /// Stops it, unless something that is stuck does not let this happen.
-    fn stopped(&self, shutdown: Shutdown) -> impl Future<Output = StopResult> + Send + use<S> {
+    /// Stops it and tells the supervisor, unless a later task does.
+    ///
+    /// What is stuck, so that it cannot be stopped, is told as that.
+    fn spawn_stop(
+        &self,
+        request: EndRequest,
+        stop: impl FnOnce(Arc<S>) -> BoxFuture<'static, StopResult> + Send + 'static,
+    ) {
         let slow = Arc::clone(&self.slow);
         let (lock, number) = self.next_number();
-        async move {
-            match tokio::time::timeout(KILL_TIMEOUT, lock.lock(number)).await {
-                Ok(Some(_guard)) => slow.stop(shutdown).await,
-                // A later task took over, and will answer.
-                Ok(None) => std::future::pending().await,
+        self.spawn(async move {
+            let result = match tokio::time::timeout(KILL_TIMEOUT, lock.lock(number)).await {
+                Ok(Some(_guard)) => stop(slow).await,
+                Ok(None) => return,
                 Err(_) => StopResult::new(Departure::Stuck, Exit::Killed),
-            }
-        }
+            };
+            request.notifier.stopped(request.incarnation, result);
+        });
     }
 }
 
@@ -122,11 +133,12 @@ impl<S: Slow> Runnable for Tasked<S> {
     }
 
     fn stop(self: Arc<Self>, request: EndRequest) {
-        let stopped = self.stopped(request.shutdown);
-        self.spawn(async move {
-            let result = stopped.await;
-            request.notifier.stopped(request.incarnation, result);
-        });
+        let shutdown = request.shutdown;
+        self.spawn_stop(request, move |slow| slow.stop(shutdown));
+    }
+
+    fn stop_at_once(self: Arc<Self>, request: EndRequest) {
+        self.spawn_stop(request, S::stop_at_once);
     }
 
     fn gone(self: Arc<Self>) -> BoxFuture<'static, ()> {

@@ -5,6 +5,7 @@ mod captured;
 mod clock;
 mod commands;
 mod dynamic;
+mod end_times;
 mod ending;
 mod ends;
 mod exit_texts;

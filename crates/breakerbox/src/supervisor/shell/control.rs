@@ -264,6 +264,19 @@ impl<A: Actor> Control<A> {
         .await
     }
 
+    /// Waits until then, or until it is to end without any more time.
+    pub(crate) async fn out_of_time(&self, by: Instant) {
+        let mut by = pin!(tokio::time::sleep_until(by));
+        poll_fn(|context| {
+            self.waker.register(context.waker());
+            match self.closing() {
+                Some(end) if !end.has_time() => Poll::Ready(()),
+                _ => by.as_mut().poll(context),
+            }
+        })
+        .await;
+    }
+
     pub(crate) fn closing(&self) -> Option<EndOrder> {
         lock::with(&self.orders, |orders| orders.closing)
     }

@@ -360,7 +360,7 @@ impl<A: Actor> Shell<A> {
     /// Ends what is linked to the shell, and keeps its events from the next incarnation.
     async fn end_linked(&self, myself: &ActorRef<A::Msg>, life: &mut Life<A>, by: Instant) {
         life.events.clear();
-        let left = linked::end_all(myself, by).await;
+        let left = linked::end_all(myself, || self.control.out_of_time(by)).await;
         life.left.extend(left);
         let Marks::Numbered { latest, passed } = life.marks else {
             return;

@@ -2,7 +2,6 @@
 
 use futures_util::future::join_all;
 use ractor::{ActorCell, ActorStatus};
-use tokio::time::Instant;
 
 use super::super::shutdown::KILL_TIMEOUT;
 use super::bell::Bell;
@@ -10,14 +9,18 @@ use super::bell::Bell;
 /// Ends all actors linked below `shell`, at any depth; returns those that are left.
 ///
 /// They belong to the incarnation that ended: the next one must not find a name of
-/// theirs taken. Those that are linked to the shell itself have until `by` to stop.
+/// theirs taken. Those that are linked to the shell itself have time to stop until what
+/// `out_of_time` returns is ready.
 /// When one has, ractor kills what is linked to it, and tells nobody when that has
 /// ended. So the tree is walked before anything is stopped, and again until nothing
 /// new is found.
 ///
 /// What blocks its thread is left after a second. It is unlinked, so that its end is
 /// reported to nobody.
-pub(super) async fn end_all(shell: &ActorCell, by: Instant) -> Vec<ActorCell> {
+pub(super) async fn end_all<F: Future<Output = ()>>(
+    shell: &ActorCell,
+    out_of_time: impl Fn() -> F,
+) -> Vec<ActorCell> {
     let mut known = Vec::new();
     loop {
         let from = known.len();
@@ -29,13 +32,13 @@ pub(super) async fn end_all(shell: &ActorCell, by: Instant) -> Vec<ActorCell> {
         for actor in first_level.iter().filter(|actor| !Bell::is(actor)) {
             actor.stop(None);
         }
-        wait_until(&first_level, by).await;
+        wait_until(&first_level, out_of_time()).await;
         // What they had linked is killed, unless it was draining.
         known[from..]
             .iter()
             .filter(|it| is_left(it))
             .for_each(ActorCell::kill);
-        wait_until(&known[from..], Instant::now() + KILL_TIMEOUT).await;
+        wait_until(&known[from..], tokio::time::sleep(KILL_TIMEOUT)).await;
         if known[from..].iter().any(is_left) {
             break;
         }
@@ -69,10 +72,14 @@ fn find(above: &ActorCell, known: &mut Vec<ActorCell>) {
     }
 }
 
-async fn wait_until(actors: &[ActorCell], by: Instant) {
+async fn wait_until(actors: &[ActorCell], over: impl Future<Output = ()>) {
     let left = actors.iter().filter(|it| is_left(it) && !Bell::is(it));
     let ended = join_all(left.map(|actor| actor.wait(None)));
-    let _late = tokio::time::timeout_at(by, ended).await;
+    tokio::select! {
+        biased;
+        _ended = ended => {}
+        () = over => {}
+    }
 }
 
 fn is_left(actor: &ActorCell) -> bool {

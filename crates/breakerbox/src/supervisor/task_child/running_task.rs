@@ -78,11 +78,13 @@ impl RunningTask {
     }
 
     pub(super) async fn stop(&self, shutdown: Shutdown) -> StopResult {
+        if let Some(exit) = self.state.borrow().exit() {
+            return stopped_by_itself(exit.clone());
+        }
         if let Some(timeout) = shutdown.patience() {
             self.stop.cancel();
             match tokio::time::timeout(timeout, self.ended()).await {
-                Ok(Exit::Killed) => return StopResult::new(Departure::Killed, Exit::Killed),
-                Ok(exit) => return StopResult::new(Departure::Stopped, exit),
+                Ok(exit) => return stopped_by_itself(exit),
                 Err(_late) => {}
             }
         }
@@ -107,6 +109,15 @@ impl TaskState {
             Self::Starting | Self::Up => None,
         }
     }
+}
+
+/// How a stop went that did not have to kill.
+fn stopped_by_itself(exit: Exit) -> StopResult {
+    let departure = match exit {
+        Exit::Killed => Departure::Killed,
+        _ => Departure::Stopped,
+    };
+    StopResult::new(departure, exit)
 }
 
 /// Waits until tokio has dropped the task's future.

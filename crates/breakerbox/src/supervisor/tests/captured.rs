@@ -7,11 +7,14 @@ use std::sync::{Arc, Mutex};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, set_default};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
 /// The lines of this crate since the test began, up to a level.
 pub(super) struct Captured {
     lines: Arc<Mutex<Vec<Line>>>,
+    /// Where there is one subscriber alone, tracing asks the thread that comes to a line
+    /// first whether anybody reads it, which may be that of a test without one.
+    _another: Dispatch,
     _until_the_test_ends: DefaultGuard,
 }
 
@@ -20,6 +23,7 @@ impl Captured {
         let subscriber = Capture::up_to(level);
         Self {
             lines: Arc::clone(&subscriber.lines),
+            _another: Dispatch::new(Capture::up_to(level)),
             _until_the_test_ends: set_default(subscriber),
         }
     }
