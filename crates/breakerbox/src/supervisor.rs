@@ -51,6 +51,7 @@
 //! | `runnable` | what can be started and stopped |
 //! | `actor_child` | a ractor actor as such |
 //! | `tasked`, `latest_lock` | what a task starts and stops, one task at a time |
+//! | `start_time` | how long an incarnation has to come up |
 //! | `supervisor_child`, `task_child` | a supervisor and an async function as such |
 //! | `recipe` | what makes a child's incarnations, until there are to be none |
 //! | `current` | the latest incarnation of a child without a shell |
@@ -124,6 +125,7 @@ mod shell;
 mod shutdown;
 mod snapshot;
 mod spec;
+mod start_time;
 mod state;
 mod supervisor_child;
 mod supervisor_path;

@@ -69,7 +69,7 @@ impl<A: Actor> ActorChild<A> {
             return None;
         };
         Some(StartOrder {
-            by: clock::after(request.start_timeout).into(),
+            by: clock::after(request.start_time.alone()).into(),
             former,
             incarnation: request.incarnation,
             make,

@@ -13,6 +13,7 @@ use super::down_hook::DownHook;
 use super::runnable::Runnable;
 use super::shutdown::Shutdown;
 use super::spec::SupervisorSpec;
+use super::start_time::StartTime;
 use super::supervisor_child::SupervisorChild;
 use super::task_child::{Ready, TaskChild};
 use super::tasked::Tasked;
@@ -27,7 +28,7 @@ pub struct ChildSpec {
     pub(super) queue_limit: Option<usize>,
     pub(super) runnable: Arc<dyn Runnable>,
     pub(super) shutdown: Shutdown,
-    pub(super) start_timeout: Duration,
+    pub(super) start_time: StartTime,
 }
 
 impl ChildSpec {
@@ -125,11 +126,12 @@ impl ChildSpec {
 
     /// A supervisor, so that there is a tree; `make` is called for each start.
     ///
-    /// It is up when all its children are, so its
-    /// [`start_timeout`](Self::start_timeout) must be enough for all of them. When
-    /// it gives up, that is an error of this child. It is stopped in order, and
-    /// has all the time for that which its own children take, unless
-    /// [`shutdown`](Self::shutdown) is set.
+    /// It is up when all its children are, which start one after another. So it has
+    /// their start timeouts added up, and 5 seconds for itself, unless its own
+    /// [`start_timeout`](Self::start_timeout) is set. When it gives up, that is an
+    /// error of this child. It is stopped in order, and has all the time for that
+    /// which its own children take, unless [`shutdown`](Self::shutdown) or its own
+    /// [`shutdown_within`](SupervisorSpec::shutdown_within) is set.
     ///
     /// Children that were added to it at run time are not there after a restart.
     pub fn supervisor(
@@ -151,7 +153,7 @@ impl ChildSpec {
             queue_limit: None,
             runnable,
             shutdown: Shutdown::Within(STOP_TIMEOUT),
-            start_timeout: START_TIMEOUT,
+            start_time: StartTime::Unset,
         }
     }
 
@@ -229,12 +231,19 @@ impl ChildSpec {
 
     /// How long each incarnation has to come up; 5 seconds unless set.
     ///
+    /// A supervisor has as long as its children have one after another, and 5 seconds
+    /// for itself, unless set. That is found out at each start, from the spec that is
+    /// made for it. A level below counts with what it has itself, which is known once it
+    /// starts: then nobody above minds the time, as that level is given up in its own.
+    /// Set it where a group of children that restarts while others start must not
+    /// delay the start.
+    ///
     /// An actor has come up when its `pre_start` has returned. A start that blocks its
     /// thread instead of awaiting is given up a second later, and what it blocks is
     /// waited for before the next one. Where something of the former incarnation is
     /// left, that has as long to go.
     pub fn start_timeout(mut self, within: Duration) -> Self {
-        self.start_timeout = within;
+        self.start_time = StartTime::Within(within);
         self
     }
 
@@ -291,13 +300,10 @@ impl fmt::Debug for ChildSpec {
             .field("name", &self.name)
             .field("policy", &self.policy)
             .field("shutdown", &self.shutdown)
-            .field("start_timeout", &self.start_timeout)
+            .field("start_time", &self.start_time)
             .finish_non_exhaustive()
     }
 }
 
 /// OTP's default for workers.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// As long as for a stop. OTP has none: a start that hangs blocks its caller.
-const START_TIMEOUT: Duration = Duration::from_secs(5);

@@ -14,6 +14,7 @@ use super::runnable::{EndRequest, StartRequest};
 use super::running_supervisor::RunningSupervisor;
 use super::shell::{Bell, start_timed_out};
 use super::shutdown::KILL_TIMEOUT;
+use super::start_time::StartTime;
 use super::{AddError, ChildKind, Departure, RemoveError, RestartError, Shutdown};
 use crate::clock;
 
@@ -33,7 +34,7 @@ pub(super) struct ManagedChild {
     pub(super) stop_replies: Vec<oneshot::Sender<Result<Departure, RemoveError>>>,
     pub(super) stage: Stage,
     pub(super) shutdown: Shutdown,
-    start_timeout: Duration,
+    start_time: StartTime,
     /// What it was doing when its incarnation was asked to end.
     pub(super) was_doing: Phase,
 }
@@ -77,7 +78,7 @@ impl ManagedChild {
             stop_replies: Vec::new(),
             shutdown: spec.shutdown,
             stage: Stage::Running,
-            start_timeout: spec.start_timeout,
+            start_time: spec.start_time,
             was_doing: Phase::Starting,
         }
     }
@@ -97,14 +98,14 @@ impl ManagedChild {
         supervisor: &Arc<RunningSupervisor>,
     ) {
         self.stage = Stage::Running;
-        self.set_due(Due::Start, self.start_timeout);
+        self.set_due(Due::Start, self.start_time.alone());
         Arc::clone(self.entry.runnable()).start(StartRequest {
             bell: Arc::clone(bell),
             child: Arc::clone(self.entry.name()),
             events: events.below(self.entry.name()),
             incarnation,
             notifier,
-            start_timeout: self.start_timeout,
+            start_time: self.start_time,
             supervisor: Arc::clone(supervisor),
             stop_timeout: self.shutdown.timeout(),
         });
@@ -119,11 +120,11 @@ impl ManagedChild {
 
     /// It is stuck, and is to be started again once it is gone.
     pub(super) fn await_gone(&mut self) {
-        self.due = Some((clock::after(self.start_timeout), Due::Gone));
+        self.due = Some((clock::after(self.start_time.alone()), Due::Gone));
     }
 
     pub(super) fn start_timed_out(&self) -> Exit {
-        start_timed_out(self.start_timeout)
+        start_timed_out(self.start_time.alone())
     }
 
     /// Ends its incarnation, which notifies the supervisor.

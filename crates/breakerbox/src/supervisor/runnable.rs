@@ -10,6 +10,7 @@ use super::event::EventSender;
 use super::notifier::Notifier;
 use super::running_supervisor::RunningSupervisor;
 use super::shell::Bell;
+use super::start_time::StartTime;
 use super::{ChildKind, Departure, Shutdown, Stopped};
 
 /// What a supervisor starts and stops, whatever its kind and its types.
@@ -112,7 +113,7 @@ pub(super) struct StartRequest {
     pub(super) incarnation: Incarnation,
     pub(super) notifier: Notifier,
     /// How long it has to come up.
-    pub(super) start_timeout: Duration,
+    pub(super) start_time: StartTime,
     /// Whose child it is.
     pub(super) supervisor: Arc<RunningSupervisor>,
     /// How long the actors linked to it have to stop, should it crash.
@@ -131,7 +132,7 @@ impl StartRequest {
     ///
     /// Two never overlap; but who waits without a bound fails without a trace.
     pub(super) async fn after<T>(&self, gone: impl Future<Output = T>) -> Result<T, Exit> {
-        let waited = tokio::time::timeout(self.start_timeout, gone).await;
+        let waited = tokio::time::timeout(self.start_time.alone(), gone).await;
         waited.map_err(|_late| former_is_stuck())
     }
 }

@@ -58,19 +58,14 @@ impl SupervisorChild {
             request.after(former.gone()).await?;
         }
         let spec = self.spec(&request).await?;
+        let timeout = request.start_time.of(&spec);
         spec.refuse_duplicates().map_err(init_failed)?;
         let (supervisor, booted) = spawn(spec, &request)?;
         if self.current.set(supervisor.clone()).is_err() {
             supervisor.kill_and_wait().await;
             return Err(Exit::Killed);
         }
-        let started = match tokio::time::timeout(request.start_timeout, booted).await {
-            Ok(booted) => booted
-                .unwrap_or(Err(StartError::Interrupted))
-                .map_err(init_failed),
-            Err(_late) => Err(start_timed_out(request.start_timeout)),
-        };
-        if let Err(exit) = started {
+        if let Err(exit) = started_within(timeout, booted).await {
             // What is left of it, if it does not end by itself.
             supervisor.shutdown().await;
             return Err(exit);
@@ -92,10 +87,11 @@ impl SupervisorChild {
             let _making = making;
             catch::call(|| make())
         });
-        match tokio::time::timeout(request.start_timeout, made).await {
+        let timeout = request.start_time.alone();
+        match tokio::time::timeout(timeout, made).await {
             Ok(Ok(made)) => made.map_err(Exit::init_failed),
             Ok(Err(_runtime_ended)) => Err(Exit::Killed),
-            Err(_late) => Err(start_timed_out(request.start_timeout)),
+            Err(_late) => Err(start_timed_out(timeout)),
         }
     }
 }
@@ -180,6 +176,19 @@ fn spawn(
     let (actor, _task) = spawned.map_err(|error| Exit::init_failed(error.to_string()))?;
     running.set_actor(&actor);
     Ok((running, booted))
+}
+
+/// Waits until it is up, or its time is over, if it has a time of its own.
+async fn started_within(timeout: Option<Duration>, booted: Booted) -> Result<(), Exit> {
+    let booted = match timeout {
+        None => booted.await,
+        Some(timeout) => match tokio::time::timeout(timeout, booted).await {
+            Ok(booted) => booted,
+            Err(_late) => return Err(start_timed_out(timeout)),
+        },
+    };
+    let booted = booted.unwrap_or(Err(StartError::Interrupted));
+    booted.map_err(init_failed)
 }
 
 async fn stop(supervisor: &RunningSupervisor, shutdown: Shutdown) -> StopResult {

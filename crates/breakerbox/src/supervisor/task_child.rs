@@ -44,7 +44,7 @@ impl TaskChild {
         if let Some(former) = self.current.get() {
             request.after(former.ended()).await?;
         }
-        let timeout = request.start_timeout;
+        let timeout = request.start_time.alone();
         let run = self.run.get().ok_or(Exit::Killed)?;
         let task = RunningTask::spawn(&*run, request);
         if self.current.set(task.clone()).is_err() {

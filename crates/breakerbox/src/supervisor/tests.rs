@@ -23,6 +23,7 @@ mod sets;
 mod shell;
 mod shutdown;
 mod snapshots;
+mod start_times;
 mod stress;
 mod stuck;
 mod tasks;
