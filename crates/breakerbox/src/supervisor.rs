@@ -46,6 +46,7 @@
 //! | `published` | what handles read without asking the actor |
 //! | `published/child_entry/log`, `history` | the log lines about a child, and their limit |
 //! | `log` | the log lines about the supervisor itself |
+//! | `link` | chains as long as a tree is deep, and how they are dropped |
 //! | `place` | a supervisor's path in its tree, for its log lines |
 //! | `running_supervisor` | one incarnation of a supervisor, as handles have it |
 //! | `runnable` | what can be started and stopped |
@@ -110,6 +111,7 @@ mod error;
 mod event;
 mod inbox;
 mod latest_lock;
+mod link;
 mod log;
 mod managed_child;
 mod message;

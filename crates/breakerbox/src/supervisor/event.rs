@@ -66,8 +66,8 @@ pub enum SupervisorEvent {
 }
 
 impl SupervisorEvent {
-    /// The same, heard above the child that it happened below.
-    fn below(mut self, supervisor: &str) -> Self {
+    /// The same, heard above the children that it happened below, the lowest one first.
+    fn below(mut self, supervisors: &[&str]) -> Self {
         match &mut self {
             Self::Escalated { child }
             | Self::Exited { child, .. }
@@ -75,7 +75,7 @@ impl SupervisorEvent {
             | Self::GaveUp { child }
             | Self::Restarted { child, .. }
             | Self::Started { child }
-            | Self::Stopped { child, .. } => *child = Arc::from(path::join(supervisor, child)),
+            | Self::Stopped { child, .. } => *child = path::through(supervisors, child),
             Self::Missed { .. } => {}
         }
         self

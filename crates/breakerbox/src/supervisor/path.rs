@@ -59,9 +59,20 @@ pub(super) fn of(name: &Arc<str>) -> Arc<str> {
     }
 }
 
-/// Returns the path to something below a child; `below` is a path already.
-pub(super) fn join(child: &str, below: &str) -> String {
-    format!("{}/{below}", escape(child))
+/// Returns the path to something below children of these names, the lowest one first.
+///
+/// `below` is a path already.
+pub(super) fn through(names: &[&str], below: &str) -> Arc<str> {
+    if names.is_empty() {
+        return Arc::from(below);
+    }
+    let mut path = String::new();
+    for name in names.iter().rev() {
+        path.push_str(&escape(name));
+        path.push('/');
+    }
+    path.push_str(below);
+    Arc::from(path)
 }
 
 /// Splits a path into its first name and the path below that.

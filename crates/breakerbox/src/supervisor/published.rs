@@ -1,4 +1,5 @@
 mod child_entry;
+mod family;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
@@ -9,14 +10,15 @@ use breakerbox_core::{ChildId, Phase};
 use futures_util::future::join_all;
 use tokio::sync::{broadcast, watch};
 
-use super::backlog::Backlog;
 use super::catch::{self, DropEach};
 use super::down_hook::DownHook;
 use super::end_time::EndTime;
-use super::{ChildSnapshot, End, Report, Stopped, SupervisorEvent, SupervisorSnapshot};
+use super::link::drop_flat;
+use super::{End, Report, Stopped, SupervisorEvent, SupervisorSnapshot, snapshot};
 use crate::guarded::Guarded;
 use crate::lock;
 pub(super) use child_entry::ChildEntry;
+use family::Family;
 
 /// What a supervisor publishes, for everybody to read at any time.
 pub(super) struct Published {
@@ -166,9 +168,7 @@ impl Published {
 
     /// Waits until nothing is left of the children.
     pub(super) async fn gone(&self) {
-        for entry in self.all() {
-            entry.gone().await;
-        }
+        gone(self.all()).await;
     }
 
     /// The children of which something is left after so long.
@@ -210,19 +210,21 @@ impl Published {
 
     pub(super) fn snapshot(&self) -> SupervisorSnapshot {
         let phase = self.phase();
-        let children = lock::with(&self.inner, |inner| inner.children.clone());
-        let children = children.values().map(|entry| ChildSnapshot {
-            children: entry.children(),
-            dropped: entry.backlog().map_or(0, Backlog::dropped),
-            kind: entry.runnable().kind(),
-            name: Arc::clone(entry.name()),
-            status: entry.status(),
+        let children = snapshot::build(self.children(), ChildEntry::children, |entry, below| {
+            entry.snapshot(below)
         });
         SupervisorSnapshot {
-            children: children.collect(),
+            children,
             name: Arc::clone(&self.name),
             phase,
         }
+    }
+
+    /// The children, in the order in which they were added.
+    fn children(&self) -> Vec<Arc<ChildEntry>> {
+        lock::with(&self.inner, |inner| {
+            inner.children.values().cloned().collect()
+        })
     }
 
     pub(super) fn events(&self) -> broadcast::Receiver<SupervisorEvent> {
@@ -231,6 +233,18 @@ impl Published {
             || broadcast::Sender::new(1).subscribe(),
             |events| events.subscribe(),
         )
+    }
+}
+
+/// Children that are supervisors keep theirs alive, so a deep tree is a long chain.
+impl Drop for Published {
+    fn drop(&mut self) {
+        lock::with(&self.inner, |inner| {
+            drop_flat((
+                std::mem::take(&mut inner.children),
+                std::mem::take(&mut inner.stuck),
+            ));
+        });
     }
 }
 
@@ -255,7 +269,11 @@ impl Publisher {
 
     /// Keeps a child that departed stuck in mind until it has ended.
     /// Then it is said to be gone.
-    pub(super) fn keep_stuck(&self, stuck: &Arc<ChildEntry>, gone: impl FnOnce() + Send + 'static) {
+    pub(super) fn keep_stuck(
+        &self,
+        stuck: &Arc<ChildEntry>,
+        is_gone: impl FnOnce() + Send + 'static,
+    ) {
         let (published, stuck) = (Arc::clone(&self.published), Arc::clone(stuck));
         lock::with(&published.inner, |inner| {
             if !contains(&inner.stuck, &stuck) {
@@ -263,9 +281,9 @@ impl Publisher {
             }
         });
         tokio::spawn(async move {
-            stuck.gone().await;
+            gone(vec![Arc::clone(&stuck)]).await;
             published.forget_stuck(&stuck);
-            gone();
+            is_gone();
         });
     }
 }
@@ -290,6 +308,20 @@ fn contains(children: &[Arc<ChildEntry>], child: &Arc<ChildEntry>) -> bool {
 
 /// Those of these children, and of the ones below them, that are left after so long.
 pub(super) async fn stuck_after(children: Vec<Arc<ChildEntry>>, timeout: Duration) -> Vec<Stopped> {
-    let stuck = children.into_iter().map(|entry| entry.stuck_after(timeout));
-    join_all(stuck).await.concat()
+    let family = Family::of(children);
+    let gone = family
+        .members
+        .iter()
+        .map(|member| member.is_gone_after(timeout));
+    let gone = join_all(gone).await;
+    family.stuck(&gone)
+}
+
+/// Waits until nothing is left of these children, and of those below them.
+async fn gone(children: Vec<Arc<ChildEntry>>) {
+    let mut left = children;
+    while let Some(entry) = left.pop() {
+        entry.gone().await;
+        left.extend(entry.all_below());
+    }
 }

@@ -90,7 +90,7 @@ impl Stopped {
     /// The same, by its path from above the supervisor that it was below.
     pub(super) fn below(&self, supervisor: &str) -> Self {
         Self {
-            child: Arc::from(path::join(supervisor, &self.child)),
+            child: path::through(&[supervisor], &self.child),
             departure: self.departure,
         }
     }

@@ -57,7 +57,7 @@ pub(super) trait Runnable: Send + Sync + 'static {
         true
     }
 
-    /// Waits until nothing is left of what was stopped or killed.
+    /// Waits until nothing is left of what was stopped or killed, but for what is below it.
     fn gone(self: Arc<Self>) -> BoxFuture<'static, ()>;
 
     /// There will be no other incarnation: what makes them is dropped, which may block.

@@ -128,7 +128,7 @@ impl Slow for SupervisorChild {
         async move {
             drop(self.making.lock().await);
             if let Some(supervisor) = self.current.get() {
-                supervisor.gone().await;
+                supervisor.ended().await;
             }
         }
         .boxed()

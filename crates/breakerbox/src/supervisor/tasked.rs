@@ -31,7 +31,7 @@ pub(super) trait Slow: Send + Sync + 'static {
         self.stop(Shutdown::Kill)
     }
 
-    /// Waits until nothing is left of what was stopped or killed.
+    /// Waits until nothing is left of what was stopped or killed, but for what is below it.
     fn gone(self: Arc<Self>) -> BoxFuture<'static, ()>;
 
     fn discard_recipe(&self);

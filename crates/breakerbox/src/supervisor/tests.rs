@@ -4,6 +4,7 @@ mod boot;
 mod captured;
 mod clock;
 mod commands;
+mod deep;
 mod dynamic;
 mod end_times;
 mod ending;

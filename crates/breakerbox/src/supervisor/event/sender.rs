@@ -3,6 +3,7 @@ use std::sync::Arc;
 use breakerbox_core::{ChildStatus, Ending, Exit, Incarnation};
 use tokio::sync::broadcast;
 
+use super::super::link::Link;
 use super::super::path;
 use super::super::place::Place;
 use super::SupervisorEvent;
@@ -11,7 +12,7 @@ use super::SupervisorEvent;
 #[derive(Clone)]
 pub(crate) struct EventSender {
     /// Who hears of it too, and the path from there.
-    above: Option<Arc<Self>>,
+    above: Option<Link<Self>>,
     events: broadcast::Sender<SupervisorEvent>,
     /// The name of the child that all events are below.
     path: Option<Arc<str>>,
@@ -53,7 +54,7 @@ impl EventSender {
             Some(child) => Arc::new(self.place.below(&above.place, child)),
             None => self.place,
         };
-        let above = Some(Arc::new(above.clone()));
+        let above = Some(Link::new(Arc::new(above.clone())));
         Self {
             above,
             place,
@@ -64,14 +65,14 @@ impl EventSender {
     pub(crate) fn started(&self, child: &Arc<str>, status: &ChildStatus) {
         let (child, incarnation) = (path::of(child), status.incarnation);
         if incarnation == Incarnation::FIRST {
-            return self.send(SupervisorEvent::Started { child });
+            return self.send(&SupervisorEvent::Started { child });
         }
-        self.send(SupervisorEvent::Restarted { child, incarnation });
+        self.send(&SupervisorEvent::Restarted { child, incarnation });
     }
 
     pub(crate) fn exited(&self, child: &Arc<str>, incarnation: Incarnation, exit: Exit) {
         let child = path::of(child);
-        self.send(SupervisorEvent::Exited {
+        self.send(&SupervisorEvent::Exited {
             child,
             exit,
             incarnation,
@@ -80,32 +81,35 @@ impl EventSender {
 
     pub(crate) fn gave_up(&self, child: &Arc<str>) {
         let child = path::of(child);
-        self.send(SupervisorEvent::GaveUp { child });
+        self.send(&SupervisorEvent::GaveUp { child });
     }
 
     pub(crate) fn escalated(&self, child: &Arc<str>) {
         let child = path::of(child);
-        self.send(SupervisorEvent::Escalated { child });
+        self.send(&SupervisorEvent::Escalated { child });
     }
 
     pub(crate) fn finished(&self, child: &Arc<str>) {
         let child = path::of(child);
-        self.send(SupervisorEvent::Finished { child });
+        self.send(&SupervisorEvent::Finished { child });
     }
 
     pub(crate) fn ended(&self, child: &Arc<str>, why: Ending) {
         let child = path::of(child);
-        self.send(SupervisorEvent::Stopped { child, why });
+        self.send(&SupervisorEvent::Stopped { child, why });
     }
 
-    fn send(&self, event: SupervisorEvent) {
-        let event = match &self.path {
-            None => event,
-            Some(child) => event.below(child),
-        };
-        if let Some(above) = &self.above {
-            above.send(event.clone());
+    /// Sends an event to all who listen, here and above.
+    ///
+    /// Only where somebody listens is the path made, whose length is that of the way.
+    fn send(&self, event: &SupervisorEvent) {
+        let (mut names, mut next) = (Vec::new(), Some(self));
+        while let Some(sender) = next {
+            names.extend(sender.path.as_deref());
+            if sender.events.receiver_count() > 0 {
+                let _has_just_left = sender.events.send(event.clone().below(&names));
+            }
+            next = sender.above.as_deref();
         }
-        let _no_listeners = self.events.send(event);
     }
 }

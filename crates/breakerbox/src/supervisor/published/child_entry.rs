@@ -4,17 +4,15 @@ mod watched_status;
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use breakerbox_core::{ChildStatus, Exit, Phase};
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use ractor::{ActorCell, ActorRef, Message};
 
+use super::super::ChildSnapshot;
 use super::super::backlog::{Backlog, Entered, Full};
 use super::super::place::Place;
 use super::super::runnable::Runnable;
-use super::super::{ChildError, ChildKind, ChildSnapshot, Departure, Stopped};
+use super::super::{ChildError, ChildKind};
 use crate::clock;
 use history::History;
 use watched_status::WatchedStatus;
@@ -110,9 +108,26 @@ impl ChildEntry {
     }
 
     /// Its own children, if it is a supervisor.
-    pub(crate) fn children(&self) -> Vec<ChildSnapshot> {
+    pub(super) fn children(self: &Arc<Self>) -> Vec<Arc<Self>> {
         let supervisor = self.runnable.supervisor();
-        supervisor.map_or_else(Vec::new, |it| it.published().snapshot().children)
+        supervisor.map_or_else(Vec::new, |it| it.published().children())
+    }
+
+    /// Its own children, and those that were removed and are stuck.
+    pub(super) fn all_below(&self) -> Vec<Arc<Self>> {
+        let supervisor = self.runnable.supervisor();
+        supervisor.map_or_else(Vec::new, |it| it.published().all())
+    }
+
+    /// How it does, with the snapshots of those below it.
+    pub(super) fn snapshot(&self, children: Vec<ChildSnapshot>) -> ChildSnapshot {
+        ChildSnapshot {
+            children,
+            dropped: self.backlog().map_or(0, Backlog::dropped),
+            kind: self.runnable.kind(),
+            name: Arc::clone(&self.name),
+            status: self.status(),
+        }
     }
 
     pub(crate) fn status(&self) -> ChildStatus {
@@ -171,37 +186,10 @@ impl ChildEntry {
         drop(former);
     }
 
-    /// Waits until nothing is left of a child that was stopped or killed.
+    /// Waits until nothing is left of a child that was stopped or killed, but for those
+    /// below it.
     pub(super) async fn gone(&self) {
         Arc::clone(&self.runnable).gone().await;
-    }
-
-    /// Its name if something of it is left after so long, behind those below it.
-    pub(super) fn stuck_after(
-        self: Arc<Self>,
-        timeout: Duration,
-    ) -> BoxFuture<'static, Vec<Stopped>> {
-        async move {
-            let gone = tokio::time::timeout(timeout, self.gone());
-            let (gone, mut stuck) = tokio::join!(gone, self.stuck_below_after(timeout));
-            if gone.is_ok() {
-                return Vec::new();
-            }
-            stuck.push(Stopped {
-                child: Arc::clone(&self.name),
-                departure: Departure::Stuck,
-            });
-            stuck
-        }
-        .boxed()
-    }
-
-    async fn stuck_below_after(&self, timeout: Duration) -> Vec<Stopped> {
-        let Some(supervisor) = self.runnable.supervisor() else {
-            return Vec::new();
-        };
-        let stuck = supervisor.published().stuck_after(timeout).await;
-        stuck.iter().map(|it| it.below(&self.name)).collect()
     }
 
     /// Publishes that it was removed.

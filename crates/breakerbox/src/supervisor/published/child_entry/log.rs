@@ -27,7 +27,7 @@ macro_rules! line {
                     Level::$level,
                     supervisor.name = child.place.name(),
                     child.name = &*child.name,
-                    child.path = child.place.path_of(&child.name),
+                    child.path = &*child.place.path_of(&child.name),
                     child.incarnation = facts.incarnation.number(),
                     exit.kind = facts.exit.map(Exit::kind),
                     exit.text = facts.exit.and_then(text_of),
