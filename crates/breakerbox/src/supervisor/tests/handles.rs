@@ -367,6 +367,30 @@ async fn r43_a_handle_waits_for_the_child_of_the_next_incarnation_of_its_level()
     }
 }
 
+/// R43: a handle looks on at any instant of the end of its level.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r43_a_handle_that_watches_an_ending_level_does_not_take_it_for_gone() {
+    let root = supervise([level(1, 2, &Log::new())]).await;
+    let mut task = root.any_child("1/2/task").unwrap();
+    let watching = tokio::spawn(async move {
+        let mut lives = 0;
+        while lives < 300 {
+            let status = task.changed().await.expect("its level is permanent");
+            lives += u32::from(status.phase == Phase::Down);
+        }
+    });
+    let mut number = 0;
+    while !watching.is_finished() {
+        number += 1;
+        let level = root.supervisor(if number % 2 == 0 { "1" } else { "1/2" });
+        if let Ok(level) = level {
+            level.now().kill();
+        }
+        tokio::task::yield_now().await;
+    }
+    watching.await.unwrap();
+}
+
 /// R43: a child that has ended for good, whatever ended it.
 #[tokio::test(start_paused = true)]
 async fn r43_a_handle_tells_when_its_child_has_ended() {

@@ -1,5 +1,7 @@
 //! Names may be any text, and still everything can be found, drawn and logged.
 
+use std::sync::Arc;
+
 use breakerbox_core::{Backoff, Phase, Restart, Strategy};
 use tracing::Level;
 
@@ -62,6 +64,15 @@ async fn r43_a_child_of_any_name_is_found_by_its_path() {
     }
 }
 
+fn child_of(event: SupervisorEvent) -> Arc<str> {
+    match event {
+        SupervisorEvent::Exited { child, .. }
+        | SupervisorEvent::Restarted { child, .. }
+        | SupervisorEvent::Stopped { child, .. } => child,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// R43: what is told of a child has a path that leads to it.
 #[tokio::test(start_paused = true)]
 async fn r43_events_and_reports_name_a_child_by_a_path_that_leads_to_it() {
@@ -70,14 +81,14 @@ async fn r43_events_and_reports_name_a_child_by_a_path_that_leads_to_it() {
         let path = format!("{escaped}/{escaped}/{escaped}");
         let mut events = root.events();
         root.restart(&path).await.unwrap();
-        let Some(SupervisorEvent::Exited { child, .. }) = events.next().await else {
-            panic!("an exit comes first");
-        };
-        assert_eq!(*child, path);
+        root.stop(&path).await.unwrap();
+        for _ in ["exited", "restarted", "stopped"] {
+            assert_eq!(*child_of(events.next().await.unwrap()), path);
+        }
         let report = root.shutdown().await;
         let stopped: Vec<_> = report.stopped.iter().map(|it| &*it.child).collect();
         let level = format!("{escaped}/{escaped}");
-        assert_eq!(stopped[1..], [&path, &level, escaped]);
+        assert_eq!(stopped, [&format!("{level}/task"), &level, escaped]);
     }
 }
 
