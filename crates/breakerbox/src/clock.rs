@@ -12,4 +12,4 @@ pub(crate) fn after(span: Duration) -> Instant {
 }
 
 /// Instants can be this far away everywhere: 100 years.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);

@@ -73,7 +73,7 @@ pub use pool::{
 pub use rejected::Rejected;
 pub use supervisor::{
     AddError, AnyMessage, CancellationToken, CastError, Child, ChildError, ChildKind, ChildSet,
-    ChildSnapshot, ChildSpec, Departure, End, Ready, RemoveError, Report, RestartError, Shutdown,
-    StartError, Stopped, Supervisor, SupervisorEvent, SupervisorEvents, SupervisorSnapshot,
-    SupervisorSpec, WeakSupervisor,
+    ChildSnapshot, ChildSpec, Departure, End, Ready, RemoveError, Report, RestartError, Scope,
+    ScopeEnded, ScopeTimer, Shutdown, StartError, Stopped, Supervisor, SupervisorEvent,
+    SupervisorEvents, SupervisorSnapshot, SupervisorSpec, WeakSupervisor,
 };

@@ -67,8 +67,13 @@
 //! | `shell/control`, `shell/bell` | what the supervisor has ordered; how an idle shell learns of it |
 //! | `shell/handle` | the supervisor's side |
 //! | `shell/waiting` | what was taken from the mailbox and waits for an incarnation |
+//! | `shell/turns` | what an incarnation runs next, of its mailbox and its scope |
 //! | `shell/linked` | ends the actors that an incarnation had linked |
 //! | `catch` | turns errors and panics into exits |
+//! | `scope` | what an incarnation sets going, and what ends with it |
+//! | `scope/shared`, `scope/held` | what its handles and the shell share; what it holds until it ends |
+//! | `scope/timers` | its timers, which one task minds |
+//! | `scope/relay`, `scope/listener` | the actors that subscribe and monitor for it |
 //! | `watchdog` | minds the others while the user's code blocks a thread |
 //!
 //! # From a crash to the restart
@@ -123,6 +128,7 @@ mod recipe;
 mod report;
 mod runnable;
 mod running_supervisor;
+mod scope;
 mod shell;
 mod shutdown;
 mod snapshot;
@@ -157,6 +163,7 @@ pub use event::{SupervisorEvent, SupervisorEvents};
 use message::SupervisorMessage;
 pub use report::{Departure, End, Report, Stopped};
 use running_supervisor::{RunningSupervisor, StopOnDrop};
+pub use scope::{Scope, ScopeEnded, ScopeTimer};
 pub use shutdown::Shutdown;
 pub use snapshot::{ChildKind, ChildSnapshot, SupervisorSnapshot};
 pub(crate) use spec::Booted;

@@ -8,7 +8,7 @@ use ractor::{Actor, ActorCell};
 use super::recipe::Recipe;
 use super::runnable::{EndRequest, Runnable, StartRequest, StopResult, former_is_stuck};
 use super::shell::{Former, Make, Ordered, ShellHandle, StartOrder};
-use super::{ChildKind, Departure};
+use super::{ChildKind, Departure, Scope};
 use crate::{clock, lock};
 
 /// A child that is a ractor actor, made anew for each incarnation.
@@ -28,8 +28,21 @@ struct Shells<A: Actor> {
 
 impl<A: Actor> ActorChild<A> {
     pub(super) fn new(make: impl Fn() -> (A, A::Arguments) + Send + Sync + 'static) -> Self {
+        Self::of(Arc::new(move |_: &mut dyn FnMut() -> Scope<A::Msg>| make()))
+    }
+
+    /// One whose incarnations each have a scope.
+    pub(super) fn with_scope(
+        make: impl Fn(Scope<A::Msg>) -> (A, A::Arguments) + Send + Sync + 'static,
+    ) -> Self {
+        Self::of(Arc::new(move |open: &mut dyn FnMut() -> Scope<A::Msg>| {
+            make(open())
+        }))
+    }
+
+    fn of(make: Arc<Make<A>>) -> Self {
         Self {
-            make: Recipe::new(Arc::new(make)),
+            make: Recipe::new(make),
             shells: Mutex::new(Shells {
                 latest: None,
                 next: None,

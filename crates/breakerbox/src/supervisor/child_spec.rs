@@ -7,7 +7,6 @@ use futures_util::{FutureExt, TryFutureExt};
 use ractor::Actor;
 use tokio_util::sync::CancellationToken;
 
-use super::ChildKey;
 use super::actor_child::ActorChild;
 use super::down_hook::DownHook;
 use super::runnable::Runnable;
@@ -17,6 +16,7 @@ use super::start_time::StartTime;
 use super::supervisor_child::SupervisorChild;
 use super::task_child::{Ready, TaskChild};
 use super::tasked::Tasked;
+use super::{ChildKey, Scope};
 
 /// The recipe of a child: what it is, when it is restarted, how it is stopped.
 #[must_use = "a child is started by the supervisor that it is given to"]
@@ -47,6 +47,75 @@ impl ChildSpec {
         F: Fn() -> (A, A::Arguments) + Send + Sync + 'static,
     {
         Self::new(name.into(), Arc::new(ActorChild::new(make)))
+    }
+
+    /// A ractor actor whose incarnations each have a [`Scope`].
+    ///
+    /// Timers, subscriptions, messages to itself, groups and monitors of the scope end
+    /// with the incarnation. What an actor sets going on its bare address goes on beside
+    /// the next incarnation, because the address stays.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use breakerbox::{ChildSpec, Scope, Strategy, SupervisorSpec};
+    /// use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+    ///
+    /// enum PollerMessage {
+    ///     Polls(RpcReplyPort<u64>),
+    ///     Tick,
+    /// }
+    ///
+    /// struct Poller {
+    ///     scope: Scope<PollerMessage>,
+    /// }
+    ///
+    /// impl Actor for Poller {
+    ///     type Msg = PollerMessage;
+    ///     type State = u64;
+    ///     type Arguments = ();
+    ///
+    ///     async fn pre_start(&self, _: ActorRef<Self::Msg>, (): ()) -> Result<u64, ActorProcessingErr> {
+    ///         // The next incarnation sets an interval of its own; this one ends by then.
+    ///         self.scope.send_interval(Duration::from_secs(1), || PollerMessage::Tick);
+    ///         Ok(0)
+    ///     }
+    ///
+    ///     async fn handle(
+    ///         &self,
+    ///         _: ActorRef<Self::Msg>,
+    ///         message: PollerMessage,
+    ///         polls: &mut u64,
+    ///     ) -> Result<(), ActorProcessingErr> {
+    ///         match message {
+    ///             PollerMessage::Polls(reply) => reply.send(*polls)?,
+    ///             PollerMessage::Tick => *polls += 1,
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let orders = SupervisorSpec::new("orders", Strategy::OneForOne)
+    ///     .child(ChildSpec::actor_with("poller", |scope| (Poller { scope }, ())))
+    ///     .start()
+    ///     .await?;
+    /// orders.restart("poller").await?;
+    /// tokio::time::sleep(Duration::from_millis(10_500)).await;
+    /// let poller = orders.child::<PollerMessage>("poller")?;
+    /// let polls = poller.ask(PollerMessage::Polls, Duration::from_secs(1)).await?;
+    /// assert_eq!(polls, 10);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn actor_with<A, F>(name: impl Into<Arc<str>>, make: F) -> Self
+    where
+        A: Actor,
+        F: Fn(Scope<A::Msg>) -> (A, A::Arguments) + Send + Sync + 'static,
+    {
+        Self::new(name.into(), Arc::new(ActorChild::with_scope(make)))
     }
 
     /// An async function; `run` is called for each start.

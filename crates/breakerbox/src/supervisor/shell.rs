@@ -24,6 +24,7 @@ mod handle;
 mod incarnation;
 mod life;
 mod linked;
+mod turns;
 mod waiting;
 
 use std::sync::{Arc, Mutex};
@@ -34,6 +35,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use super::Scope;
 use super::notifier::Notifier;
 use crate::lock;
 pub(super) use bell::Bell;
@@ -69,8 +71,10 @@ pub(super) struct StartOrder<A: Actor> {
     pub(super) make: Arc<Make<A>>,
 }
 
-/// Makes the actor of an incarnation, and its arguments.
-pub(super) type Make<A> = dyn Fn() -> (A, <A as Actor>::Arguments) + Send + Sync;
+/// Makes the actor of an incarnation, and its arguments; may open a scope for it.
+pub(super) type Make<A> = dyn Fn(&mut dyn FnMut() -> Scope<<A as Actor>::Msg>) -> (A, <A as Actor>::Arguments)
+    + Send
+    + Sync;
 
 /// What is known of the incarnation before one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -134,7 +138,7 @@ impl<A: Actor> Actor for Shell<A> {
         let mut life = self.take_life();
         let _has_order = self.control.enter();
         match Origin::of(&event) {
-            Origin::Bell => {}
+            Origin::Bell => life.was_woken(),
             Origin::Mark(number) => life.pass_mark(number),
             Origin::User => life.receive(event),
         }

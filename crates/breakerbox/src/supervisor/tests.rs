@@ -19,6 +19,7 @@ mod names;
 mod orders;
 mod queue;
 mod restart;
+mod scope;
 mod scripted;
 mod sets;
 mod shell;

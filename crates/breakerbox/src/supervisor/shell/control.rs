@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
 
 use super::super::runnable::StopResult;
+use super::super::scope::Mail;
 use super::super::{Departure, Shutdown, catch};
 use super::{Former, StartOrder};
 use crate::{clock, lock};
@@ -123,6 +124,8 @@ struct ShellEnd {
 
 /// In [`Control::word`]: a callback runs, which the waker wakes.
 const IN_CALLBACK: u8 = 1;
+/// In [`Control::word`]: the incarnation's scope has something, and the shell will look.
+const MAIL: u8 = 4;
 /// In [`Control::word`]: there is an order that no callback has taken.
 const NEWS: u8 = 2;
 
@@ -235,6 +238,23 @@ impl<A: Actor> Control<A> {
             .word
             .compare_exchange(IN_CALLBACK, 0, Ordering::AcqRel, Ordering::Relaxed);
         left.is_ok() || self.is_closing()
+    }
+
+    /// As [`leave`](Self::leave), but with mail, for which the caller has it woken.
+    pub(crate) fn leave_with_mail(&self) -> bool {
+        let left = self.word.compare_exchange(
+            IN_CALLBACK | MAIL,
+            MAIL,
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+        );
+        left.is_ok()
+    }
+
+    /// Notes that it is about to look for mail; returns whether there may be any.
+    pub(crate) fn take_mail(&self) -> bool {
+        // Before the look: what comes after it is mail again.
+        self.word.fetch_and(!MAIL, Ordering::AcqRel) & MAIL != 0
     }
 
     /// The order that is next.
@@ -388,6 +408,13 @@ impl<A: Actor> Control<A> {
             Some(Order::Run(next)) if next.incarnation > incarnation => Some(Exit::Killed),
             _ => None,
         })
+    }
+}
+
+impl<A: Actor> Mail for Control<A> {
+    fn note_mail(&self) -> bool {
+        // Release and acquire as in `tell`. Where there was mail, the shell looks anyway.
+        self.word.fetch_or(MAIL, Ordering::AcqRel) & (IN_CALLBACK | MAIL) == 0
     }
 }
 

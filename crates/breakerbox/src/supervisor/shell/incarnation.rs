@@ -4,6 +4,7 @@ use breakerbox_core::Exit;
 use ractor::{Actor, ActorRef, SpawnErr, SupervisionEvent};
 
 use super::super::catch;
+use super::super::scope::{OpenScope, Turn};
 
 /// One incarnation of a child: the user's actor and its state.
 ///
@@ -11,6 +12,7 @@ use super::super::catch;
 /// Dropping it drops the user's values, and catches their panics.
 pub(crate) struct ActorIncarnation<A: Actor> {
     parts: Option<(A, A::State)>,
+    scope: Option<OpenScope<A::Msg>>,
 }
 
 /// Why an incarnation did not come up.
@@ -26,6 +28,7 @@ impl<A: Actor> ActorIncarnation<A> {
     pub(crate) async fn start(
         actor: A,
         arguments: A::Arguments,
+        scope: Option<OpenScope<A::Msg>>,
         shell: &ActorRef<A::Msg>,
     ) -> Result<Self, NotStarted> {
         let mut is_name_taken = false;
@@ -36,6 +39,7 @@ impl<A: Actor> ActorIncarnation<A> {
         match catch::hook(pre_start).await {
             Ok(state) => Ok(Self {
                 parts: Some((actor, state)),
+                scope,
             }),
             Err(exit) => {
                 catch::drop_of(actor);
@@ -68,6 +72,33 @@ impl<A: Actor> ActorIncarnation<A> {
         catch::hook(async move { actor.handle(shell.clone(), message, state).await })
     }
 
+    /// Runs what it has set going in its scope.
+    pub(crate) async fn take_turn(
+        &mut self,
+        shell: &ActorRef<A::Msg>,
+        turn: Turn<A::Msg>,
+    ) -> Result<(), Exit> {
+        match turn {
+            Turn::Event(event) => self.handle_supervisor_evt(shell, event).await,
+            Turn::Made(make) => self.handle_made(shell, make).await,
+            Turn::Message(message) => self.handle(shell, message).await,
+        }
+    }
+
+    fn handle_made(
+        &mut self,
+        shell: &ActorRef<A::Msg>,
+        make: Box<dyn FnOnce() -> Option<A::Msg> + Send>,
+    ) -> impl Future<Output = Result<(), Exit>> {
+        let (actor, state) = self.parts();
+        catch::hook(async move {
+            match make() {
+                None => Ok(()),
+                Some(message) => actor.handle(shell.clone(), message, state).await,
+            }
+        })
+    }
+
     pub(crate) fn handle_supervisor_evt(
         &mut self,
         shell: &ActorRef<A::Msg>,
@@ -86,6 +117,11 @@ impl<A: Actor> ActorIncarnation<A> {
         catch::hook(async move { actor.post_stop(shell.clone(), state).await })
     }
 
+    /// What it sets going, if it has a scope.
+    pub(crate) const fn scope(&self) -> Option<&OpenScope<A::Msg>> {
+        self.scope.as_ref()
+    }
+
     fn parts(&mut self) -> (&A, &mut A::State) {
         let (actor, state) = self
             .parts
@@ -97,6 +133,7 @@ impl<A: Actor> ActorIncarnation<A> {
 
 impl<A: Actor> Drop for ActorIncarnation<A> {
     fn drop(&mut self) {
+        drop(self.scope.take());
         if let Some((actor, state)) = self.parts.take() {
             catch::drop_of(state);
             catch::drop_of(actor);

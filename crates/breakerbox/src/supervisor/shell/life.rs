@@ -13,16 +13,17 @@ use tokio::time::Instant;
 
 use super::super::{Departure, catch, watchdog};
 use super::incarnation::{ActorIncarnation, NotStarted};
+use super::turns::Source;
 use super::waiting::Waiting;
 use super::{EndOrder, Former, Order, Shell, StartOrder, linked};
 use crate::clock;
 
 /// What a shell holds.
 pub(crate) struct Life<A: Actor> {
-    events: Waiting<SupervisionEvent>,
+    pub(super) events: Waiting<SupervisionEvent>,
     /// How the shell ends, if that does not depend on a last `post_stop`.
     exit: Option<Exit>,
-    incarnation: Option<ActorIncarnation<A>>,
+    pub(super) incarnation: Option<ActorIncarnation<A>>,
     /// Actors that were linked to an incarnation and have not ended in time.
     pub(super) left: Vec<ActorCell>,
     marks: Marks,
@@ -30,6 +31,10 @@ pub(crate) struct Life<A: Actor> {
     number: Incarnation,
     /// Whether the supervisor was told of it, and has not had a turn since.
     has_told: bool,
+    /// Where the latest message came from: mailbox and scope take turns.
+    pub(super) latest: Source,
+    /// Whether a bell rings soon, so that it looks for its scope's mail.
+    pub(super) wakes_soon: bool,
     pub(super) waiting: Waiting<A::Msg>,
 }
 
@@ -54,6 +59,8 @@ impl<A: Actor> Life<A> {
             },
             number,
             has_told: false,
+            latest: Source::Mailbox,
+            wakes_soon: false,
             waiting: Waiting::none(),
         }
     }
@@ -69,6 +76,11 @@ impl<A: Actor> Life<A> {
     /// Whether something waits for an incarnation.
     pub(super) fn waits(&self) -> bool {
         !self.waiting.is_empty() || !self.events.is_empty()
+    }
+
+    /// The bell has rung.
+    pub(super) const fn was_woken(&mut self) {
+        self.wakes_soon = false;
     }
 
     pub(super) fn pass_mark(&mut self, number: u64) {
@@ -118,14 +130,9 @@ impl<A: Actor> Shell<A> {
             }
             let run = self.run_next(myself, life).await;
             match run {
-                Some(Ok(())) if began.elapsed() < SLICE => {}
+                Some(Ok(())) if began.elapsed() < SLICE && !life.is_turn_of_mailbox() => {}
                 // A `stop` is noticed among the messages.
-                Some(Ok(())) if self.control.leave() => {
-                    if life.waits() {
-                        self.bell.wake(myself);
-                    }
-                    return;
-                }
+                Some(Ok(())) if self.pause(myself, life) => return,
                 Some(Ok(())) => {}
                 Some(Err(exit)) => next = self.failed(myself, life, exit).await,
                 None if self.control.leave() => return,
@@ -134,29 +141,10 @@ impl<A: Actor> Shell<A> {
         }
     }
 
-    /// Runs the next callback of what waits, if there is an incarnation for it.
-    async fn run_next(
-        &self,
-        myself: &ActorRef<A::Msg>,
-        life: &mut Life<A>,
-    ) -> Option<Result<(), Exit>> {
-        if !life.waits() || life.incarnation.is_none() {
-            return None;
-        }
-        self.let_supervisor_look(life).await;
-        let incarnation = life.incarnation.as_mut()?;
-        if let Some(event) = life.events.pop() {
-            let callback = incarnation.handle_supervisor_evt(myself, event);
-            return Some(self.control.run(callback).await);
-        }
-        let message = life.waiting.pop()?;
-        Some(self.control.run(incarnation.handle(myself, message)).await)
-    }
-
     /// Gives the supervisor a turn, if it has had none since it was told of a start.
     ///
     /// Otherwise it may have to wait for what the next callback does.
-    async fn let_supervisor_look(&self, life: &mut Life<A>) {
+    pub(super) async fn let_supervisor_look(&self, life: &mut Life<A>) {
         let has_told = std::mem::take(&mut life.has_told);
         if has_told && !self.notifier.inbox().is_read() {
             tokio::task::yield_now().await;
@@ -253,9 +241,11 @@ impl<A: Actor> Shell<A> {
         let start = async {
             linked::gone(&mut left).await;
             loop {
+                let mut scope = None;
                 let (actor, arguments) =
-                    catch::call(|| (order.make)()).map_err(Exit::init_failed)?;
-                match ActorIncarnation::start(actor, arguments, myself).await {
+                    catch::call(|| (order.make)(&mut || self.open_scope(myself, &mut scope)))
+                        .map_err(Exit::init_failed)?;
+                match ActorIncarnation::start(actor, arguments, scope, myself).await {
                     Ok(incarnation) => return Ok(incarnation),
                     Err(NotStarted::NameTaken(_)) if order.may_try_again() => {
                         tokio::time::sleep(BETWEEN_TRIES).await;
@@ -376,7 +366,7 @@ impl<A: Actor> Shell<A> {
     pub(super) async fn end(&self, myself: &ActorRef<A::Msg>, life: &mut Life<A>) {
         let _has_order = self.control.enter();
         self.let_supervisor_look(life).await;
-        if !life.waiting.is_empty() && !was_stopped(myself) {
+        if life.has_messages() && !was_stopped(myself) {
             self.drain(myself, life).await;
         }
         self.control.set_over();
@@ -398,7 +388,7 @@ impl<A: Actor> Shell<A> {
 
     /// Works off what was waiting when the shell was drained, whatever crashes on the way.
     async fn drain(&self, myself: &ActorRef<A::Msg>, life: &mut Life<A>) {
-        while !life.waiting.is_empty() && self.control.closing().is_none() {
+        while life.has_messages() && self.control.closing().is_none() {
             if life.incarnation.is_none() {
                 let Some(order) = self.control.next_order().await else {
                     return;

@@ -37,7 +37,7 @@ pub(super) enum Fault {
 impl Fault {
     pub(super) const ALL: [Self; 2] = [Self::Error, Self::Panic];
 
-    fn fail(self) -> Result<(), ActorProcessingErr> {
+    pub(super) fn fail(self) -> Result<(), ActorProcessingErr> {
         match self {
             Self::Error => Err("failed".into()),
             Self::Panic => panic!("failed"),

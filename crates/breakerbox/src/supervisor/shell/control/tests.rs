@@ -41,7 +41,7 @@ fn start() -> StartOrder<Nobody> {
         by: Instant::now(),
         former: Former::Ended,
         incarnation: FIRST,
-        make: Arc::new(|| (Nobody, ())),
+        make: Arc::new(|_| (Nobody, ())),
     }
 }
 
