@@ -51,6 +51,7 @@
 //! | `running_supervisor` | one incarnation of a supervisor, as handles have it |
 //! | `runnable` | what can be started and stopped |
 //! | `actor_child` | a ractor actor as such |
+//! | `address` | whether an actor's address outlives its incarnations |
 //! | `tasked`, `latest_lock` | what a task starts and stops, one task at a time |
 //! | `start_time` | how long an incarnation has to come up |
 //! | `supervisor_child`, `task_child` | a supervisor and an async function as such |
@@ -66,14 +67,14 @@
 //! | `shell/incarnation` | the user's actor and its state |
 //! | `shell/control`, `shell/bell` | what the supervisor has ordered; how an idle shell learns of it |
 //! | `shell/handle` | the supervisor's side |
-//! | `shell/waiting` | what was taken from the mailbox and waits for an incarnation |
 //! | `shell/turns` | what an incarnation runs next, of its mailbox and its scope |
+//! | `shell/waiting` | what was taken from the mailbox and waits for an incarnation |
 //! | `shell/linked` | ends the actors that an incarnation had linked |
-//! | `catch` | turns errors and panics into exits |
 //! | `scope` | what an incarnation sets going, and what ends with it |
 //! | `scope/shared`, `scope/held` | what its handles and the shell share; what it holds until it ends |
 //! | `scope/timers` | its timers, which one task minds |
 //! | `scope/relay`, `scope/listener` | the actors that subscribe and monitor for it |
+//! | `catch` | turns errors and panics into exits |
 //! | `watchdog` | minds the others while the user's code blocks a thread |
 //!
 //! # From a crash to the restart
@@ -97,10 +98,13 @@
 //!
 //! Where the shell itself ended, by a stop, drain or kill, the last thing that is
 //! dropped of it leaves `ShellEnded`. The state takes that as the exit, and in step 4
-//! a new shell is spawned.
+//! a new shell is spawned. A child that has a new address for each incarnation always takes
+//! this way: its shell fails as its incarnation does, and is stopped where others are
+//! ordered to end their incarnation.
 
 mod actor;
 mod actor_child;
+mod address;
 mod backlog;
 mod cast;
 pub(crate) mod catch;

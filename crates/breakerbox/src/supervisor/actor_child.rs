@@ -62,7 +62,13 @@ impl<A: Actor> ActorChild<A> {
         };
         let StartRequest { notifier, .. } = request;
         let told = notifier.clone();
-        let spawned = ShellHandle::spawn(order, notifier, request.bell, request.stop_timeout);
+        let spawned = ShellHandle::spawn(
+            order,
+            notifier,
+            request.bell,
+            request.address,
+            request.stop_timeout,
+        );
         match spawned {
             Ok(shell) => {
                 let former = lock::with(&self.shells, |shells| shells.latest.replace(shell));

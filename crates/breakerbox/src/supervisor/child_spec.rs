@@ -8,6 +8,7 @@ use ractor::Actor;
 use tokio_util::sync::CancellationToken;
 
 use super::actor_child::ActorChild;
+use super::address::Address;
 use super::down_hook::DownHook;
 use super::runnable::Runnable;
 use super::shutdown::Shutdown;
@@ -21,6 +22,7 @@ use super::{ChildKey, Scope};
 /// The recipe of a child: what it is, when it is restarted, how it is stopped.
 #[must_use = "a child is started by the supervisor that it is given to"]
 pub struct ChildSpec {
+    pub(super) address: Address,
     pub(super) down_hook: DownHook,
     pub(super) name: Arc<str>,
     pub(super) policy: ChildPolicy,
@@ -216,6 +218,7 @@ impl ChildSpec {
 
     fn new(name: Arc<str>, runnable: Arc<dyn Runnable>) -> Self {
         Self {
+            address: Address::Kept,
             down_hook: DownHook::none(),
             name,
             policy: ChildPolicy::new(),
@@ -224,6 +227,66 @@ impl ChildSpec {
             shutdown: Shutdown::Within(STOP_TIMEOUT),
             start_time: StartTime::Unset,
         }
+    }
+
+    /// Gives each incarnation an address of its own, as ractor alone would.
+    ///
+    /// It is for actors that rely on the end of an actor: their own, as ractor's
+    /// `Factory` does, whose timers and workers go on as long as the address; or that of
+    /// a child that they monitor or wait for. The child's `ActorRef` ends with the
+    /// incarnation, whatever ends that, and its mailbox is dropped. A
+    /// [`Child`](crate::Child) leads to the new one as soon as that is up; until then
+    /// nobody takes messages.
+    ///
+    /// Unless set, the address and the messages in the mailbox outlive the incarnation. It
+    /// makes no difference to a child that is no actor, as that has no address.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use breakerbox::{ChildSpec, Strategy, SupervisorSpec};
+    /// use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+    ///
+    /// struct Greeter;
+    ///
+    /// impl Actor for Greeter {
+    ///     type Msg = RpcReplyPort<&'static str>;
+    ///     type State = ();
+    ///     type Arguments = ();
+    ///
+    ///     async fn pre_start(&self, _: ActorRef<Self::Msg>, (): ()) -> Result<(), ActorProcessingErr> {
+    ///         Ok(())
+    ///     }
+    ///
+    ///     async fn handle(
+    ///         &self,
+    ///         _: ActorRef<Self::Msg>,
+    ///         reply: RpcReplyPort<&'static str>,
+    ///         (): &mut (),
+    ///     ) -> Result<(), ActorProcessingErr> {
+    ///         Ok(reply.send("hello")?)
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let desk = SupervisorSpec::new("desk", Strategy::OneForOne)
+    ///     .child(ChildSpec::actor("greeter", || (Greeter, ())).new_address())
+    ///     .start()
+    ///     .await?;
+    /// let greeter = desk.child::<RpcReplyPort<&str>>("greeter")?;
+    /// let former = greeter.actor();
+    /// desk.restart("greeter").await?;
+    /// former.wait(None).await?;
+    /// assert_ne!(greeter.actor(), former);
+    /// assert_eq!(greeter.ask(|reply| reply, Duration::from_secs(1)).await?, "hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn new_address(mut self) -> Self {
+        self.address = Address::New;
+        self
     }
 
     /// After which exits it is restarted; [`Restart::Permanent`] unless set.

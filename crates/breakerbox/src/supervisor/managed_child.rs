@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use breakerbox_core::{ChildId, Exit, Incarnation, Phase};
 use tokio::sync::oneshot;
 
+use super::address::Address;
 use super::child_spec::ChildSpec;
 use super::down_hook::DownHook;
 use super::event::EventSender;
@@ -20,6 +21,7 @@ use crate::clock;
 
 /// One child as the supervisor's actor manages it.
 pub(super) struct ManagedChild {
+    address: Address,
     /// Who waits for it to come up.
     pub(super) add_reply: Option<oneshot::Sender<Result<Arc<ChildEntry>, AddError>>>,
     pub(super) down_hook: DownHook,
@@ -69,6 +71,7 @@ pub(super) enum Due {
 impl ManagedChild {
     pub(super) fn new(spec: ChildSpec, entry: Arc<ChildEntry>) -> Self {
         Self {
+            address: spec.address,
             add_reply: None,
             down_hook: spec.down_hook,
             due: None,
@@ -100,6 +103,7 @@ impl ManagedChild {
         self.stage = Stage::Running;
         self.set_due(Due::Start, self.start_time.alone());
         Arc::clone(self.entry.runnable()).start(StartRequest {
+            address: self.address,
             bell: Arc::clone(bell),
             child: Arc::clone(self.entry.name()),
             events: events.below(self.entry.name()),

@@ -6,6 +6,7 @@ use breakerbox_core::{Exit, Incarnation};
 use futures_util::future::BoxFuture;
 use ractor::ActorCell;
 
+use super::address::Address;
 use super::event::EventSender;
 use super::notifier::Notifier;
 use super::running_supervisor::RunningSupervisor;
@@ -105,6 +106,7 @@ impl StopResult {
 
 /// How an incarnation is to be started.
 pub(super) struct StartRequest {
+    pub(super) address: Address,
     pub(super) bell: Arc<Bell>,
     /// The child's name.
     pub(super) child: Arc<str>,

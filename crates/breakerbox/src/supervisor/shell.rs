@@ -36,6 +36,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::Scope;
+use super::address::Address;
 use super::notifier::Notifier;
 use crate::lock;
 pub(super) use bell::Bell;
@@ -48,6 +49,7 @@ use life::Life;
 
 /// What stays of a child when its incarnation ends: address, id and mailbox.
 pub(super) struct Shell<A: Actor> {
+    address: Address,
     bell: Arc<Bell>,
     control: Arc<Control<A>>,
     /// Taken out while a callback runs. It is not ractor's state of the actor, as
@@ -105,7 +107,9 @@ impl<A: Actor> Actor for Shell<A> {
     ) -> Result<(), ActorProcessingErr> {
         let life = self.take_life();
         let finished = self.finish(&myself, life, Ok(())).await;
-        self.notifier.inbox().expect_shell();
+        if finished.is_ok() {
+            self.notifier.inbox().expect_shell();
+        }
         finished
     }
 
@@ -167,8 +171,21 @@ impl<A: Actor> Shell<A> {
         if run.is_err() || life.waits() || !self.control.leave() {
             Box::pin(self.go_on(myself, &mut life, run)).await;
         }
+        if let Some(exit) = life.exit.take() {
+            self.note_departure(&exit);
+            return Err(self.fail(*life, exit));
+        }
         self.keep(life);
         Ok(())
+    }
+
+    /// Lets the shell fail as its incarnation has; the supervisor learns that from its end.
+    fn fail(&self, life: Life<A>, exit: Exit) -> ActorProcessingErr {
+        self.control.set_over();
+        let text = exit.to_string();
+        self.control.set_exit(exit);
+        self.hold_until_gone(life.left);
+        text.into()
     }
 
     fn take_life(&self) -> Box<Life<A>> {

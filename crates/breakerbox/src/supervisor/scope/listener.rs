@@ -13,7 +13,7 @@ use super::shared::{Shared, Turn};
 /// What a scope monitors, and the actor that receives the events for it.
 ///
 /// The events of a monitor of the shell itself could not be told from those of a former
-/// incarnation. Dropping it ends all of its monitors at once.
+/// incarnation. Dropping it ends all of its monitors.
 pub(super) struct Listening {
     #[cfg(feature = "monitors")]
     actors: HashMap<ActorId, ActorCell>,
@@ -70,13 +70,11 @@ impl Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        for group in self.groups.drain() {
-            pg::demonitor(group, self.listener.get_id());
-        }
         #[cfg(feature = "monitors")]
         for (_, actor) in self.actors.drain() {
             self.listener.unmonitor(actor);
         }
+        // ractor then ends its monitors of groups itself.
         self.listener.stop(None);
     }
 }

@@ -6,6 +6,7 @@ use futures_util::FutureExt;
 use ractor::{Actor, ActorCell, ActorRef, ActorRuntime, SpawnErr};
 
 use super::super::Shutdown;
+use super::super::address::Address;
 use super::super::notifier::Notifier;
 use super::control::{Control, Order, Ordered};
 use super::{Alive, Bell, EndOrder, Former, Life, Shell, StartOrder};
@@ -13,6 +14,7 @@ use super::{Alive, Bell, EndOrder, Former, Life, Shell, StartOrder};
 /// A shell, as the supervisor holds it.
 pub(crate) struct ShellHandle<A: Actor> {
     actor: ActorRef<A::Msg>,
+    address: Address,
     bell: Arc<Bell>,
     control: Arc<Control<A>>,
     number: Incarnation,
@@ -24,6 +26,7 @@ impl<A: Actor> ShellHandle<A> {
         first: StartOrder<A>,
         notifier: Notifier,
         bell: Arc<Bell>,
+        address: Address,
         stop_timeout: Duration,
     ) -> Result<Self, SpawnErr> {
         let supervisor = notifier.supervisor();
@@ -35,6 +38,7 @@ impl<A: Actor> ShellHandle<A> {
             number,
         };
         let shell = Shell {
+            address,
             alive: Arc::new(alive),
             bell: Arc::clone(&bell),
             control: Arc::clone(&control),
@@ -48,6 +52,7 @@ impl<A: Actor> ShellHandle<A> {
         let (actor, _task) = spawned.expect("there is nothing to wait for in its pre_start")?;
         Ok(Self {
             actor,
+            address,
             bell,
             control,
             number,
@@ -94,9 +99,14 @@ impl<A: Actor> ShellHandle<A> {
         self.order(Order::Abort(incarnation, exit));
     }
 
-    /// Orders it to end its incarnation; shell and mailbox go on.
+    /// Orders it to end its incarnation; shell and mailbox go on, unless they end with it.
     pub(crate) fn end_incarnation(&self, incarnation: Incarnation, shutdown: Shutdown) {
-        self.order(Order::End(incarnation, EndOrder::of(shutdown)));
+        match self.address {
+            Address::Kept => {
+                self.order(Order::End(incarnation, EndOrder::of(shutdown)));
+            }
+            Address::New => self.stop(shutdown),
+        }
     }
 
     /// Tells a shell that waits for an order that none comes soon.
@@ -130,6 +140,7 @@ impl<A: Actor> Clone for ShellHandle<A> {
     fn clone(&self) -> Self {
         Self {
             actor: self.actor.clone(),
+            address: self.address,
             bell: Arc::clone(&self.bell),
             control: Arc::clone(&self.control),
             number: self.number,

@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use ractor::{Actor, ActorCell, ActorRef, ActorStatus, SupervisionEvent};
 use tokio::time::Instant;
 
+use super::super::address::Address;
 use super::super::{Departure, catch, watchdog};
 use super::incarnation::{ActorIncarnation, NotStarted};
 use super::turns::Source;
@@ -21,8 +22,8 @@ use crate::clock;
 /// What a shell holds.
 pub(crate) struct Life<A: Actor> {
     pub(super) events: Waiting<SupervisionEvent>,
-    /// How the shell ends, if that does not depend on a last `post_stop`.
-    exit: Option<Exit>,
+    /// How its incarnation has failed, if the shell ends with that.
+    pub(super) exit: Option<Exit>,
     pub(super) incarnation: Option<ActorIncarnation<A>>,
     /// Actors that were linked to an incarnation and have not ended in time.
     pub(super) left: Vec<ActorCell>,
@@ -35,6 +36,7 @@ pub(crate) struct Life<A: Actor> {
     pub(super) latest: Source,
     /// Whether a bell rings soon, so that it looks for its scope's mail.
     pub(super) wakes_soon: bool,
+    was_killed: bool,
     pub(super) waiting: Waiting<A::Msg>,
 }
 
@@ -61,6 +63,7 @@ impl<A: Actor> Life<A> {
             has_told: false,
             latest: Source::Mailbox,
             wakes_soon: false,
+            was_killed: false,
             waiting: Waiting::none(),
         }
     }
@@ -224,9 +227,7 @@ impl<A: Actor> Shell<A> {
         if myself.get_status() < ActorStatus::Draining || self.control.closing().is_some() {
             return self.report(life, exit);
         }
-        self.control.set_over();
         life.exit = Some(exit);
-        myself.stop(None);
         Next::End
     }
 
@@ -300,8 +301,8 @@ impl<A: Actor> Shell<A> {
         drop(life.incarnation.take());
         let closing = self.control.closing();
         let by = closing.map_or_else(|| self.stop_by(), EndOrder::by);
-        if closing.is_some() && exit == Exit::Killed {
-            life.exit = Some(Exit::Killed);
+        if closing.is_some() {
+            life.was_killed |= exit == Exit::Killed;
         }
         self.end_linked(myself, life, by).await;
         self.report(life, exit)
@@ -342,7 +343,13 @@ impl<A: Actor> Shell<A> {
     }
 
     /// Reports an exit; the supervisor answers by an order.
-    fn report(&self, life: &Life<A>, exit: Exit) -> Next {
+    ///
+    /// Where the shell ends with its incarnation, its end is the report.
+    fn report(&self, life: &mut Life<A>, exit: Exit) -> Next {
+        if self.address == Address::New {
+            life.exit = Some(exit);
+            return Next::End;
+        }
         self.notifier.exited(life.number, exit);
         Next::Verdict
     }
@@ -372,18 +379,24 @@ impl<A: Actor> Shell<A> {
         self.control.set_over();
         self.open_queue();
         let exit = match life.incarnation.take() {
+            None if life.was_killed => Exit::Killed,
             None => life.exit.take().unwrap_or(Exit::Normal),
             Some(incarnation) => self.stop(myself, incarnation).await,
         };
-        if exit == Exit::Killed && self.control.closing().is_some() {
-            self.control.set_departure(Departure::Killed);
-        }
+        self.note_departure(&exit);
         let by = self.control.closing().map(EndOrder::by);
         let by = by.unwrap_or_else(|| self.stop_by());
         self.end_linked(myself, life, by).await;
         life.waiting.clear();
         self.control.set_exit(exit);
         self.hold_until_gone(std::mem::take(&mut life.left));
+    }
+
+    /// Notes that it had to be killed, if it was to end for good.
+    pub(super) fn note_departure(&self, exit: &Exit) {
+        if *exit == Exit::Killed && self.control.closing().is_some() {
+            self.control.set_departure(Departure::Killed);
+        }
     }
 
     /// Works off what was waiting when the shell was drained, whatever crashes on the way.
@@ -396,8 +409,10 @@ impl<A: Actor> Shell<A> {
                 if self.carry_out(myself, life, order, Next::Verdict).await == Next::End {
                     return;
                 }
-            } else if let Some(Err(exit)) = self.run_next(myself, life).await {
-                self.failed(myself, life, exit).await;
+            } else if let Some(Err(exit)) = self.run_next(myself, life).await
+                && self.failed(myself, life, exit).await == Next::End
+            {
+                return;
             }
         }
     }
@@ -438,7 +453,7 @@ impl<A: Actor> StartOrder<A> {
 /// What a shell does next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Next {
-    /// It ends: there is nothing that it could run.
+    /// It ends, as its incarnation has.
     End,
     /// It looks whether there is an order.
     Look,

@@ -11,8 +11,8 @@ use futures_util::future::{join_all, ready};
 use tokio::sync::Notify;
 
 use super::scripted::{Ask, Script};
-use super::worker::{Log, WorkerSpec, block, worker};
-use super::{SECOND, restarted, supervise, until};
+use super::worker::{Log, WorkerMessage, WorkerSpec, block, worker};
+use super::{SECOND, exited, restarted, supervise, until};
 use crate::supervisor::{ChildSpec, Departure, RestartError, Shutdown, SupervisorSpec};
 
 /// Where a thread is held until the test lets it go.
@@ -176,7 +176,7 @@ async fn r33_a_killed_level_is_not_started_beside_a_child_of_it_that_blocks() {
 }
 
 /// R33: who waits for its former incarnation does so within its start timeout.
-#[tokio::test(flavor = "multi_thread", worker_threads = 5)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 6)]
 async fn r33_a_child_whose_former_incarnation_blocks_fails_to_start() {
     let (trap, release_task) = Trap::set();
     let task = ChildSpec::task("task", {
@@ -197,18 +197,19 @@ async fn r33_a_child_whose_former_incarnation_blocks_fails_to_start() {
             SupervisorSpec::new("level", Strategy::OneForOne).child(worker)
         })
     };
-    let children = [task, worker("actor"), level("level"), level("other")];
+    let moves = worker("moves").new_address();
+    let children = [task, worker("actor"), moves, level("level"), level("other")];
     // Enough for those that do not block, on the real clock.
     let short = |child: ChildSpec| child.shutdown(Shutdown::Kill).start_timeout(2 * SECOND);
     let supervisor = supervise(children.map(short)).await;
     trap.entered.notified().await;
     let mut releases = vec![release_task];
-    for path in ["actor", "level/worker", "other/worker"] {
+    for path in ["actor", "moves", "level/worker", "other/worker"] {
         releases.push(block(&supervisor.child(path).unwrap()).await);
     }
     let removed = supervisor.remove("other/worker").await;
     assert_eq!(removed, Ok(Departure::Stuck));
-    let names = ["task", "actor", "level", "other"];
+    let names = ["task", "actor", "moves", "level", "other"];
     let restarts = names.map(|name| async {
         assert_eq!(supervisor.stop(name).await, Ok(Departure::Stuck));
         supervisor.restart(name).await
@@ -223,6 +224,36 @@ async fn r33_a_child_whose_former_incarnation_blocks_fails_to_start() {
     for _ in names {
         soon(until(&mut events, restarted)).await;
     }
+}
+
+/// R41: also where it is restarted, which must not start it beside itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn r41_a_new_address_waits_for_an_incarnation_that_blocks_its_thread() {
+    let log = Log::new();
+    let worker = WorkerSpec::new("worker", &log).spec().new_address();
+    // Enough for an incarnation that does not block, on the real clock.
+    let worker = worker.shutdown(Shutdown::Kill).start_timeout(60 * SECOND);
+    let supervisor = supervise([worker]).await;
+    let child = supervisor.child::<WorkerMessage>("worker").unwrap();
+    let former = child.actor();
+    let release = block(&child).await;
+    let mut events = supervisor.events();
+    let restart = tokio::spawn({
+        let supervisor = supervisor.clone();
+        async move { supervisor.restart("worker").await }
+    });
+    // After a second it is taken for stuck, and its next incarnation waits.
+    soon(until(&mut events, exited)).await;
+    assert_eq!(log.incarnations.load(Ordering::SeqCst), 1);
+    drop(release);
+    soon(until(&mut events, restarted)).await;
+    assert_eq!(restart.await.unwrap(), Ok(()));
+    assert_eq!(log.most_running.load(Ordering::SeqCst), 1);
+    assert_eq!(former.get_status(), ractor::ActorStatus::Stopped);
+    assert_eq!(
+        soon(child.ask(WorkerMessage::Incarnation, SECOND)).await,
+        Ok(2)
+    );
 }
 
 /// R34: whoever kills a supervisor hears who is left of it.

@@ -56,17 +56,19 @@ pub(super) const ORDERLY: Life = Life {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Leaf {
     Actor,
+    ActorOfNewAddresses,
     Task,
 }
 
 impl Leaf {
-    pub(super) const ALL: [Self; 2] = [Self::Actor, Self::Task];
+    pub(super) const ALL: [Self; 3] = [Self::Actor, Self::ActorOfNewAddresses, Self::Task];
 
     pub(super) fn spec(self, name: &'static str, life: Life, go: &Arc<Notify>) -> ChildSpec {
         let (go, incarnations) = (Arc::clone(go), Arc::new(AtomicU64::new(0)));
         let next = move || incarnations.fetch_add(1, Ordering::SeqCst) + 1;
         match self {
             Self::Actor => ChildSpec::actor(name, move || (Troubled, (life, next()))),
+            Self::ActorOfNewAddresses => Self::Actor.spec(name, life, &go).new_address(),
             Self::Task => ChildSpec::task_with_readiness(name, move |stop, ready| {
                 let (go, incarnation) = (Arc::clone(&go), next());
                 async move {
@@ -182,7 +184,9 @@ impl Shop {
 
 pub(super) fn tell(root: &Supervisor, leaf: &str, kind: Leaf, go: &Notify) {
     match kind {
-        Leaf::Actor => root.child::<()>(leaf).unwrap().actor().cast(()).unwrap(),
+        Leaf::Actor | Leaf::ActorOfNewAddresses => {
+            root.child::<()>(leaf).unwrap().actor().cast(()).unwrap();
+        }
         Leaf::Task => go.notify_one(),
     }
 }

@@ -230,6 +230,24 @@ async fn r41_a_drain_works_off_what_a_scope_has_taken() {
     assert_eq!(log.read(), ["a", "1", "b", "c"]);
 }
 
+/// R41: what is worked off may crash, which is then how the address has ended.
+#[tokio::test(start_paused = true)]
+async fn r41_a_crash_in_a_drain_is_the_exit_of_a_new_address() {
+    let (supervisor, actor) = supervise_noter(spec_of(&Log::new()).new_address()).await;
+    let scope = scope_of(&actor).await;
+    let mut events = supervisor.events();
+    actor.cast(Note::Wait(SECOND)).unwrap();
+    tokio::time::sleep(SECOND / 2).await;
+    let panics = Note::run(|_| panic!("it was told to"));
+    scope.send_self(panics).unwrap();
+    actor.drain().unwrap();
+    let SupervisorEvent::Exited { exit, .. } = until(&mut events, exited).await else {
+        unreachable!("it is awaited");
+    };
+    assert_eq!(exit, Exit::panicked("it was told to"));
+    until(&mut events, restarted).await;
+}
+
 /// R41: somebody else has what is left of a handle.
 #[tokio::test(start_paused = true)]
 async fn r41_the_methods_of_a_scope_that_has_ended_do_nothing() {
