@@ -1,4 +1,4 @@
-//! The examples `workers` and `supervise`, run as a person runs them.
+//! The examples `factory`, `workers` and `supervise`, run as a person runs them.
 
 #![cfg(test)]
 
@@ -13,6 +13,15 @@ fn every_caller_of_the_workers_gets_an_answer() {
     assert!(has("600 callers of 600 got an answer"), "{lines:#?}");
     assert!(has("5 of 5 children stopped by themselves"), "{lines:#?}");
     assert!(has("crashes"), "some of it did fail: {lines:#?}");
+}
+
+/// R41: a factory that was restarted does not work beside its former incarnations.
+#[test]
+fn r41_the_factory_of_the_example_works_once_after_nine_restarts() {
+    let lines = lines_of(Command::new(example::path("factory")).output());
+    let has = |words: &str| lines.iter().any(|line| line.contains(words));
+    assert!(has("99 callers got a price"), "{lines:#?}");
+    assert!(has("after 9 restarts"), "{lines:#?}");
 }
 
 /// R39: a tree of three levels from its start to its exit code.

@@ -43,6 +43,10 @@ impl ChildSpec {
     /// `handle_supervisor_evt` may return an error or panic, and the messages in
     /// its mailbox wait for the next incarnation. The one that it failed on is not
     /// handled again, and its reply port is dropped.
+    ///
+    /// What it sets going on its address, such as ractor's `send_interval`, outlives a
+    /// crash too. [`actor_with`](Self::actor_with) ties that to the incarnation, and
+    /// [`new_address`](Self::new_address) has the address end with the incarnation.
     pub fn actor<A, F>(name: impl Into<Arc<str>>, make: F) -> Self
     where
         A: Actor,
@@ -125,7 +129,7 @@ impl ChildSpec {
     /// To stop it, its token is cancelled; it is killed, which drops its future
     /// where it awaits, when it goes on for longer than its [`Shutdown`] allows.
     /// The token is cancelled after every end, so what the function spawned can
-    /// end with it.
+    /// end with it. Its own timers are part of the future and are dropped with that.
     ///
     /// It is up when its future is first polled; a panic of `run` before there is
     /// a future is a start that failed. `Ok` is [`Exit::Normal`], after which a

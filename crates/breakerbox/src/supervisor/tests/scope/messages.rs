@@ -328,12 +328,12 @@ async fn r41_a_subscription_of_a_scope_ends_with_its_port() {
     let held = Arc::new(());
     let holds = Arc::clone(&held);
     let port = OutputPort::default();
-    scope.subscribe(&port, move |line| {
+    scope.subscribe(&port, move |number| {
         let _held = &holds;
-        Some(Note::Line(line))
+        Some(Note::Line(if number == 0 { "first" } else { "last" }))
     });
-    port.send("first");
-    port.send("last");
+    port.send(0_u64);
+    port.send(1);
     drop(port);
     tokio::time::sleep(SECOND).await;
     assert_eq!(log.read(), ["first", "last"]);
