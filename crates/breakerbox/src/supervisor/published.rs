@@ -13,7 +13,8 @@ use tokio::sync::{broadcast, watch};
 use super::catch::{self, DropEach};
 use super::down_hook::DownHook;
 use super::end_time::EndTime;
-use super::link::drop_flat;
+use super::link::{Link, drop_flat};
+use super::report::Account;
 use super::{End, Report, Stopped, SupervisorEvent, SupervisorSnapshot, snapshot};
 use crate::guarded::Guarded;
 use crate::lock;
@@ -34,7 +35,7 @@ struct Inner {
     /// Why it ends by itself, from the moment that this is decided.
     end: Option<End>,
     ids: HashMap<Arc<str>, ChildId>,
-    report: Option<Report>,
+    account: Option<Link<Account>>,
     /// Those that departed stuck and are not gone, also where they are forgotten.
     stuck: Vec<Arc<ChildEntry>>,
 }
@@ -52,7 +53,7 @@ impl Published {
                 children: BTreeMap::new(),
                 end: None,
                 ids: HashMap::new(),
-                report: None,
+                account: None,
                 stuck: Vec::new(),
             }),
             name,
@@ -200,12 +201,18 @@ impl Published {
         })
     }
 
-    pub(super) fn set_report(&self, report: Report) {
-        lock::with(&self.inner, |inner| inner.report = Some(report));
+    pub(super) fn set_account(&self, account: Account) {
+        let account = Link::new(Arc::new(account));
+        lock::with(&self.inner, |inner| inner.account = Some(account));
+    }
+
+    /// Returns how the supervisor ended; none if it was killed.
+    pub(super) fn account(&self) -> Option<Link<Account>> {
+        lock::with(&self.inner, |inner| inner.account.clone())
     }
 
     pub(super) fn report(&self) -> Option<Report> {
-        lock::with(&self.inner, |inner| inner.report.clone())
+        self.account().map(|account| account.report())
     }
 
     pub(super) fn snapshot(&self) -> SupervisorSnapshot {

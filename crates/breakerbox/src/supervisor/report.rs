@@ -1,10 +1,11 @@
+mod account;
 mod builder;
 
 use std::sync::Arc;
 
 use breakerbox_core::Exit;
 
-use super::path;
+pub(super) use account::Account;
 pub(super) use builder::ReportBuilder;
 
 /// How a supervisor ended.
@@ -84,16 +85,6 @@ pub struct Stopped {
     pub child: Arc<str>,
     /// How it went.
     pub departure: Departure,
-}
-
-impl Stopped {
-    /// The same, by its path from above the supervisor that it was below.
-    pub(super) fn below(&self, supervisor: &str) -> Self {
-        Self {
-            child: path::through(&[supervisor], &self.child),
-            departure: self.departure,
-        }
-    }
 }
 
 /// How a child that was asked to stop went.

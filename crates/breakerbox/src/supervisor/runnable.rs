@@ -8,11 +8,13 @@ use ractor::ActorCell;
 
 use super::address::Address;
 use super::event::EventSender;
+use super::link::Link;
 use super::notifier::Notifier;
+use super::report::Account;
 use super::running_supervisor::RunningSupervisor;
 use super::shell::Bell;
 use super::start_time::StartTime;
-use super::{ChildKind, Departure, Shutdown, Stopped};
+use super::{ChildKind, Departure, Shutdown};
 
 /// What a supervisor starts and stops, whatever its kind and its types.
 ///
@@ -88,8 +90,8 @@ pub(super) trait Runnable: Send + Sync + 'static {
 
 /// How a stop went.
 pub(super) struct StopResult {
-    /// The children that a supervisor stopped in its end.
-    pub(super) below: Vec<Stopped>,
+    /// How a supervisor ended.
+    pub(super) below: Option<Link<Account>>,
     pub(super) departure: Departure,
     pub(super) exit: Exit,
 }
@@ -97,7 +99,7 @@ pub(super) struct StopResult {
 impl StopResult {
     pub(super) const fn new(departure: Departure, exit: Exit) -> Self {
         Self {
-            below: Vec::new(),
+            below: None,
             departure,
             exit,
         }

@@ -116,19 +116,24 @@ impl RunningSupervisor {
 
     /// Waits until it has ended, however it does.
     pub(super) async fn ended(&self) -> Report {
+        self.has_ended().await;
+        let killed = || Report::killed(End::Killed);
+        self.published.report().unwrap_or_else(killed)
+    }
+
+    /// Waits until it has ended, and makes no report of that.
+    pub(super) async fn has_ended(&self) {
         self.published.closed().await;
         if let Some(actor) = self.actor.get() {
             // Without a timeout this cannot fail.
             let _ended = actor.wait(None).await;
         }
-        let killed = || Report::killed(End::Killed);
-        self.published.report().unwrap_or_else(killed)
     }
 
     /// Waits until it has ended, and all of its children have: one that is killed
     /// waits for nobody.
     pub(super) async fn gone(&self) {
-        self.ended().await;
+        self.has_ended().await;
         self.published.gone().await;
     }
 

@@ -10,15 +10,15 @@ use tokio::sync::{Mutex, oneshot};
 
 use super::actor::{SupervisorActor, SupervisorArguments};
 use super::current::Current;
+use super::link::Link;
 use super::recipe::Recipe;
+use super::report::Account;
 use super::runnable::{StartRequest, StopResult};
 use super::running_supervisor::RunningSupervisor;
 use super::shell::start_timed_out;
 use super::shutdown::KILL_TIMEOUT;
 use super::tasked::Slow;
-use super::{
-    ChildKind, Departure, End, Report, Shutdown, StartError, Stopped, SupervisorSpec, catch,
-};
+use super::{ChildKind, Departure, End, Shutdown, StartError, SupervisorSpec, catch};
 
 /// A child that is a supervisor, made anew for each incarnation.
 pub(super) struct SupervisorChild {
@@ -67,12 +67,14 @@ impl SupervisorChild {
         }
         if let Err(exit) = started_within(timeout, booted).await {
             // What is left of it, if it does not end by itself.
-            supervisor.shutdown().await;
+            shut_down(&supervisor).await;
             return Err(exit);
         }
         request.notifier.started(request.incarnation);
         tokio::spawn(async move {
-            let exit = exit_of(supervisor.ended().await.end);
+            supervisor.has_ended().await;
+            let account = supervisor.published().account();
+            let exit = account.map_or(Exit::Killed, |account| exit_of(&account.end));
             request.notifier.exited(request.incarnation, exit);
         });
         Ok(())
@@ -128,7 +130,7 @@ impl Slow for SupervisorChild {
         async move {
             drop(self.making.lock().await);
             if let Some(supervisor) = self.current.get() {
-                supervisor.ended().await;
+                supervisor.has_ended().await;
             }
         }
         .boxed()
@@ -193,19 +195,24 @@ async fn started_within(timeout: Option<Duration>, booted: Booted) -> Result<(),
 
 async fn stop(supervisor: &RunningSupervisor, shutdown: Shutdown) -> StopResult {
     if let Some(timeout) = shutdown.patience()
-        && let Ok(report) = tokio::time::timeout(timeout, supervisor.shutdown()).await
-        // Killed by somebody else, it waited for nobody.
-        && report.end != End::Killed
+        && let Ok(Some(account)) = tokio::time::timeout(timeout, shut_down(supervisor)).await
     {
-        let Report { end, stopped } = report;
-        return StopResult::new(Departure::Stopped, exit_of(end)).with(stopped);
+        return StopResult::new(Departure::Stopped, exit_of(&account.end)).with(account);
     }
-    let stopped = supervisor.kill_and_wait().await.stopped;
-    StopResult::new(Departure::Killed, Exit::Killed).with(stopped)
+    let account = Account::killed(supervisor.kill_and_wait().await.stopped);
+    StopResult::new(Departure::Killed, Exit::Killed).with(Link::new(Arc::new(account)))
+}
+
+/// Stops it in order, and returns how it ended; none if it was killed by somebody else,
+/// and waited for nobody.
+async fn shut_down(supervisor: &RunningSupervisor) -> Option<Link<Account>> {
+    supervisor.stop();
+    supervisor.has_ended().await;
+    supervisor.published().account()
 }
 
 /// What a supervisor's end is for the one above.
-fn exit_of(end: End) -> Exit {
+fn exit_of(end: &End) -> Exit {
     match end {
         End::Escalated { child, exit } => Exit::error(format!("its child {child:?} {exit}")),
         End::Finished { .. } | End::NeverStarted | End::ShutDown => Exit::Normal,
@@ -222,12 +229,12 @@ fn init_failed(error: StartError) -> Exit {
 }
 
 impl StopResult {
-    /// With these below it; it is stuck where one of them is.
-    fn with(mut self, below: Vec<Stopped>) -> Self {
-        if below.iter().any(|it| it.departure == Departure::Stuck) {
+    /// With what is below it; it is stuck where one of them is.
+    fn with(mut self, below: Link<Account>) -> Self {
+        if below.is_stuck() {
             self.departure = Departure::Stuck;
         }
-        self.below = below;
+        self.below = Some(below);
         self
     }
 }

@@ -4,13 +4,14 @@ use tokio::sync::oneshot;
 
 use super::super::runnable::StopResult;
 use super::super::{StartError, path};
-use super::{End, Report, Stopped};
+use super::End;
+use super::account::{Account, Branch};
 
 /// Collects what a supervisor's report says, and answers the caller of `start`.
 pub(crate) struct ReportBuilder {
     /// Who waits for the boot.
     booted: Option<oneshot::Sender<Result<(), StartError>>>,
-    stopped: Vec<Stopped>,
+    stopped: Vec<Branch>,
 }
 
 impl ReportBuilder {
@@ -27,18 +28,18 @@ impl ReportBuilder {
         }
     }
 
-    /// Notes a child that was stopped, after those that were below it.
+    /// Notes a child that was stopped.
     pub(crate) fn stopped(&mut self, child: &Arc<str>, result: &StopResult) {
-        let below = result.below.iter().map(|below| below.below(child));
-        self.stopped.extend(below);
-        let departure = result.departure;
-        let child = path::of(child);
-        self.stopped.push(Stopped { child, departure });
+        self.stopped.push(Branch {
+            below: result.below.clone(),
+            child: path::of(child),
+            departure: result.departure,
+        });
     }
 
-    /// Answers who still waits for the boot, and returns the report; without a reason
+    /// Answers who still waits for the boot, and returns the account; without a reason
     /// why it ended by itself, it was shut down.
-    pub(crate) fn finish(&mut self, end: Option<End>) -> Report {
+    pub(in super::super) fn finish(&mut self, end: Option<End>) -> Account {
         if let Some(booted) = self.booted.take() {
             let error = match &end {
                 Some(End::Escalated { child, exit }) => StartError::Child {
@@ -49,9 +50,7 @@ impl ReportBuilder {
             };
             let _gave_up_waiting = booted.send(Err(error));
         }
-        Report {
-            end: end.unwrap_or(End::ShutDown),
-            stopped: std::mem::take(&mut self.stopped),
-        }
+        let end = end.unwrap_or(End::ShutDown);
+        Account::new(end, std::mem::take(&mut self.stopped))
     }
 }

@@ -105,9 +105,8 @@ impl SupervisorState {
 
     /// Publishes the report.
     pub(super) fn complete_end(&mut self, stuck: Vec<Stopped>) {
-        let mut report = self.report.finish(self.publisher.end());
-        report.note_stuck(stuck);
-        self.publisher.set_report(report);
+        let account = self.report.finish(self.publisher.end());
+        self.publisher.set_account(account.with_stuck(stuck));
         self.end = EndStage::Complete;
     }
 }
