@@ -73,7 +73,7 @@ impl<A: Actor> ActorIncarnation<A> {
     }
 
     /// Runs what it has set going in its scope.
-    pub(crate) async fn take_turn(
+    pub(crate) async fn run_turn(
         &mut self,
         shell: &ActorRef<A::Msg>,
         turn: Turn<A::Msg>,

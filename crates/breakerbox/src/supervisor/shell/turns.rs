@@ -90,7 +90,7 @@ impl<A: Actor> Shell<A> {
         if life.scope().is_some_and(OpenScope::has_turn) {
             self.control.note_mail();
         }
-        let callback = life.incarnation.as_mut()?.take_turn(myself, turn?);
+        let callback = life.incarnation.as_mut()?.run_turn(myself, turn?);
         Some(self.control.run(callback).await)
     }
 

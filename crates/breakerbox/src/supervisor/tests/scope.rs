@@ -1,5 +1,8 @@
 mod busy;
+mod handles;
 mod messages;
+mod noter;
+mod timers;
 
 use breakerbox_core::Strategy;
 use ractor::pg;
