@@ -75,5 +75,5 @@ pub use supervisor::{
     AddError, AnyMessage, CancellationToken, CastError, Child, ChildError, ChildKind, ChildSet,
     ChildSnapshot, ChildSpec, Departure, End, Ready, RemoveError, Report, RestartError, Scope,
     ScopeEnded, ScopeTimer, Shutdown, StartError, Stopped, Supervisor, SupervisorEvent,
-    SupervisorEvents, SupervisorSnapshot, SupervisorSpec, WeakSupervisor,
+    SupervisorEvents, SupervisorSnapshot, SupervisorSpec, TaskScope, WeakSupervisor,
 };

@@ -173,7 +173,7 @@ pub use snapshot::{ChildKind, ChildSnapshot, SupervisorSnapshot};
 pub(crate) use spec::Booted;
 pub use spec::{StartError, SupervisorSpec};
 use supervisor_path::SupervisorPath;
-pub use task_child::Ready;
+pub use task_child::{Ready, TaskScope};
 pub use tokio_util::sync::CancellationToken;
 pub use weak_supervisor::WeakSupervisor;
 

@@ -195,8 +195,12 @@ enum Do {
 
 struct Message(Do, RpcReplyPort<()>);
 
+#[cfg(feature = "cluster")]
+impl ractor::Message for Message {}
+
 struct Storm;
 
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
 impl Actor for Storm {
     type Msg = Message;
     type State = ();

@@ -108,7 +108,8 @@ impl SupervisorArguments {
     ) -> Self {
         let root = Self::new(spec, booted);
         let published = Arc::clone(root.publisher.published());
-        let (above, child) = (&request.supervisor, Arc::clone(&request.child));
+        let inbox = request.notifier.inbox();
+        let (above, child) = (inbox.running(), Arc::clone(&request.child));
         Self {
             events: root.events.heard_above(&request.events),
             running: Arc::new(RunningSupervisor::below(published, above, child)),

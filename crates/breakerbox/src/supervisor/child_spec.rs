@@ -15,7 +15,7 @@ use super::shutdown::Shutdown;
 use super::spec::SupervisorSpec;
 use super::start_time::StartTime;
 use super::supervisor_child::SupervisorChild;
-use super::task_child::{Ready, TaskChild};
+use super::task_child::{Ready, TaskChild, TaskScope};
 use super::tasked::Tasked;
 use super::{ChildKey, Scope};
 
@@ -170,6 +170,73 @@ impl ChildSpec {
             // Text inside, as the error need not be `Send`.
             async move {
                 let task = run(stop).map_err(|error| error.to_string());
+                ready.when_polled(task).await
+            }
+            .boxed()
+        });
+        Self::new(name.into(), Arc::new(Tasked::new(Arc::new(task))))
+    }
+
+    /// A [`task`](Self::task) that is given a [`TaskScope`], to find its siblings.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use breakerbox::{ChildSpec, Strategy, SupervisorSpec, TaskScope};
+    /// # use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+    /// # struct Prices;
+    /// # impl Actor for Prices {
+    /// #     type Msg = RpcReplyPort<u64>;
+    /// #     type State = ();
+    /// #     type Arguments = ();
+    /// #     async fn pre_start(&self, _: ActorRef<Self::Msg>, (): ()) -> Result<(), ActorProcessingErr> {
+    /// #         Ok(())
+    /// #     }
+    /// #     async fn handle(
+    /// #         &self,
+    /// #         _: ActorRef<Self::Msg>,
+    /// #         reply: RpcReplyPort<u64>,
+    /// #         (): &mut (),
+    /// #     ) -> Result<(), ActorProcessingErr> {
+    /// #         Ok(reply.send(42)?)
+    /// #     }
+    /// # }
+    ///
+    /// async fn sell(scope: TaskScope) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    ///     let shop = scope.supervisor().upgrade().ok_or("the shop is closing")?;
+    ///     let prices = shop.child::<RpcReplyPort<u64>>("prices")?;
+    ///     drop(shop); // or it would keep its own tree from ending
+    ///     let price = prices.ask(|reply| reply, Duration::from_secs(1)).await?;
+    ///     assert_eq!(price, 42);
+    ///     scope.token().cancelled().await;
+    ///     Ok(())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let shop = SupervisorSpec::new("shop", Strategy::RestForOne)
+    ///     .child(ChildSpec::actor("prices", || (Prices, ())))
+    ///     .child(ChildSpec::task_with("sales", sell))
+    ///     .start()
+    ///     .await?;
+    /// # tokio::task::yield_now().await;
+    /// # assert_eq!(shop.snapshot().child("sales").unwrap().restarts, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn task_with<F, R, E>(name: impl Into<Arc<str>>, run: F) -> Self
+    where
+        F: Fn(TaskScope) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), E>> + Send + 'static,
+        E: fmt::Display,
+    {
+        let run = Arc::new(run);
+        let task = TaskChild::new(move |stop, ready| {
+            let run = Arc::clone(&run);
+            let scope = TaskScope::new(stop, ready.weak_supervisor());
+            async move {
+                let task = run(scope).map_err(|error| error.to_string());
                 ready.when_polled(task).await
             }
             .boxed()

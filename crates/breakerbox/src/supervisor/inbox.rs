@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use super::message::SupervisorMessage;
 use super::runnable::StopResult;
+use super::running_supervisor::RunningSupervisor;
 use super::{Stopped, watchdog};
 use crate::lock;
 
@@ -20,6 +21,7 @@ pub(super) struct Inbox {
     actor: ActorRef<SupervisorMessage>,
     arrived: Notify,
     notices: Mutex<VecDeque<Notice>>,
+    running: Arc<RunningSupervisor>,
     /// Of how many shells ractor has told the actor that they have started.
     shells_seen: AtomicU64,
     /// Of how many it tells sooner or later.
@@ -47,11 +49,15 @@ pub(super) enum Notice {
 }
 
 impl Inbox {
-    pub(super) fn of(actor: ActorRef<SupervisorMessage>) -> Arc<Self> {
+    pub(super) fn of(
+        actor: ActorRef<SupervisorMessage>,
+        running: Arc<RunningSupervisor>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             actor,
             arrived: Notify::new(),
             notices: Mutex::default(),
+            running,
             shells_seen: AtomicU64::new(0),
             shells_started: AtomicU64::new(0),
         })
@@ -65,6 +71,11 @@ impl Inbox {
 
     pub(super) fn actor(&self) -> ActorCell {
         self.actor.get_cell()
+    }
+
+    /// The supervisor whose inbox it is.
+    pub(super) const fn running(&self) -> &Arc<RunningSupervisor> {
+        &self.running
     }
 
     fn add(&self, notice: Notice) {

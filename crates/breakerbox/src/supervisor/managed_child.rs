@@ -12,7 +12,6 @@ use super::inbox::Inbox;
 use super::notifier::Notifier;
 use super::published::ChildEntry;
 use super::runnable::{EndRequest, StartRequest};
-use super::running_supervisor::RunningSupervisor;
 use super::shell::{Bell, start_timed_out};
 use super::shutdown::KILL_TIMEOUT;
 use super::start_time::StartTime;
@@ -98,7 +97,6 @@ impl ManagedChild {
         notifier: Notifier,
         bell: &Arc<Bell>,
         events: &EventSender,
-        supervisor: &Arc<RunningSupervisor>,
     ) {
         self.stage = Stage::Running;
         self.set_due(Due::Start, self.start_time.alone());
@@ -110,7 +108,6 @@ impl ManagedChild {
             incarnation,
             notifier,
             start_time: self.start_time,
-            supervisor: Arc::clone(supervisor),
             stop_timeout: self.shutdown.timeout(),
         });
     }

@@ -3,10 +3,12 @@ use std::sync::Arc;
 use breakerbox_core::{ChildId, Exit, Incarnation};
 use ractor::ActorCell;
 
+use super::WeakSupervisor;
 use super::backlog::Backlog;
 use super::inbox::{Inbox, Notice};
 use super::published::ChildEntry;
 use super::runnable::StopResult;
+use super::supervisor_path::SupervisorPath;
 
 /// Tells the supervisor when an incarnation of one child has started or ended.
 ///
@@ -59,6 +61,11 @@ impl Notifier {
     /// What the supervisor is told.
     pub(super) const fn inbox(&self) -> &Arc<Inbox> {
         &self.inbox
+    }
+
+    /// A handle on the supervisor, for the child.
+    pub(super) fn weak_supervisor(&self) -> WeakSupervisor {
+        WeakSupervisor::new(SupervisorPath::to(self.inbox.running()))
     }
 
     /// The actor that a child's shell is linked to.

@@ -118,8 +118,6 @@ pub(super) struct StartRequest {
     pub(super) notifier: Notifier,
     /// How long it has to come up.
     pub(super) start_time: StartTime,
-    /// Whose child it is.
-    pub(super) supervisor: Arc<RunningSupervisor>,
     /// How long the actors linked to it have to stop, should it crash.
     pub(super) stop_timeout: Duration,
 }

@@ -29,6 +29,7 @@ use ractor::ActorCell;
 use ractor::{Message, OutputMessage, OutputPort};
 use tokio_util::sync::CancellationToken;
 
+use super::WeakSupervisor;
 use held::Group;
 use shared::Shared;
 pub(super) use shared::{Mail, OpenScope, Turn};
@@ -113,6 +114,14 @@ impl<M: Message> Scope<M> {
         let key = self.shared.set_timer(delay, make);
         let timers = Arc::downgrade(&self.shared);
         ScopeTimer { key, timers }
+    }
+
+    /// Returns the supervisor of the actor, to find its siblings.
+    ///
+    /// While the tree starts, the siblings after this one are not up yet.
+    #[must_use]
+    pub fn supervisor(&self) -> WeakSupervisor {
+        self.shared.supervisor()
     }
 
     /// Returns a token that is cancelled when the incarnation has ended.

@@ -18,7 +18,6 @@ use super::notifier::Notifier;
 use super::published::{ChildEntry, Publisher};
 use super::report::ReportBuilder;
 use super::runnable::{StopResult, former_is_stuck};
-use super::running_supervisor::RunningSupervisor;
 use super::shell::Bell;
 use super::timer::Timer;
 use super::watchdog::Minded;
@@ -50,7 +49,6 @@ pub(super) struct SupervisorState {
     myself: ActorRef<SupervisorMessage>,
     publisher: Publisher,
     report: ReportBuilder,
-    running: Arc<RunningSupervisor>,
     /// Those that had been stuck before the end began.
     stuck_before: Vec<Arc<ChildEntry>>,
     supervision: Supervision,
@@ -72,14 +70,13 @@ impl SupervisorState {
             dues: BTreeSet::new(),
             end: EndStage::NotYet,
             events: arguments.events,
-            inbox: Inbox::of(myself.clone()),
+            inbox: Inbox::of(myself.clone(), arguments.running),
             late_since: None,
             maximum: arguments.maximum,
             _minded: Minded::current(),
             myself,
             publisher: arguments.publisher,
             report: ReportBuilder::new(arguments.booted),
-            running: arguments.running,
             stuck_before: Vec::new(),
             supervision: arguments.supervision,
             taken: VecDeque::new(),
@@ -388,8 +385,7 @@ impl SupervisorState {
         self.forget_due(child);
         if let Some(managed) = self.children.get_mut(&child) {
             let notifier = managed.notifier(child, &self.inbox);
-            let supervisor = &self.running;
-            managed.start(incarnation, notifier, &self.bell, &self.events, supervisor);
+            managed.start(incarnation, notifier, &self.bell, &self.events);
         }
         self.note_due(child);
     }

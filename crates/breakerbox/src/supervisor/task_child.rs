@@ -1,5 +1,6 @@
 mod ready;
 mod running_task;
+mod task_scope;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use super::tasked::Slow;
 use super::{ChildKind, Departure, Shutdown};
 pub use ready::Ready;
 use running_task::RunningTask;
+pub use task_scope::TaskScope;
 
 /// A child that is an async function, called anew for each incarnation.
 pub(super) struct TaskChild {

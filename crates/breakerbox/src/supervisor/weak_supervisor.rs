@@ -6,8 +6,10 @@ use super::supervisor_path::SupervisorPath;
 
 /// A handle on a supervisor that does not keep its tree running.
 ///
-/// Made by [`Supervisor::downgrade`], and for children of the tree itself. It stays
-/// good across restarts, as [`Supervisor::supervisor`] says.
+/// It is for children of the tree itself, which get it from their scope
+/// ([`Scope::supervisor`](crate::Scope::supervisor),
+/// [`TaskScope::supervisor`](crate::TaskScope::supervisor)); [`Supervisor::downgrade`]
+/// makes one, too. It stays good across restarts, as [`Supervisor::supervisor`] says.
 #[derive(Clone)]
 pub struct WeakSupervisor {
     path: Arc<SupervisorPath>,
@@ -16,6 +18,12 @@ pub struct WeakSupervisor {
 impl WeakSupervisor {
     pub(super) const fn new(path: Arc<SupervisorPath>) -> Self {
         Self { path }
+    }
+
+    /// Returns a handle on the root of the tree, from where everything has a path.
+    #[must_use]
+    pub fn root(&self) -> Self {
+        Self::new(SupervisorPath::to(self.path.root()))
     }
 
     /// Returns a handle, or None once the tree has lost its last one and ends.

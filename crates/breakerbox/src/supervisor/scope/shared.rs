@@ -6,8 +6,8 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::super::catch;
 use super::super::shell::Bell;
+use super::super::{WeakSupervisor, catch};
 use super::held::{Group, Held, Queued, Subscription};
 use super::listener::Listening;
 use super::timers::{Make, TimerKey};
@@ -25,6 +25,7 @@ pub(super) struct Shared<M> {
     /// Spawns relays and timers, wherever a handle is used.
     runtime: Handle,
     shell: ActorCell,
+    supervisor: WeakSupervisor,
     timers_set: Notify,
     token: CancellationToken,
 }
@@ -93,6 +94,10 @@ impl<M: Message> Shared<M> {
     pub(super) fn cancel_timer(&self, timer: TimerKey) {
         let make = self.with(|held| held.timers.cancel(timer));
         catch::drop_of(make);
+    }
+
+    pub(super) fn supervisor(&self) -> WeakSupervisor {
+        self.supervisor.clone()
     }
 
     pub(super) fn token(&self) -> CancellationToken {
@@ -259,13 +264,19 @@ pub(in super::super) struct OpenScope<M: Message> {
 
 impl<M: Message> OpenScope<M> {
     /// Opens a scope, in a task of the runtime that its incarnation will run in.
-    pub(in super::super) fn new(shell: ActorCell, mail: Weak<dyn Mail>, bell: &Arc<Bell>) -> Self {
+    pub(in super::super) fn new(
+        shell: ActorCell,
+        mail: Weak<dyn Mail>,
+        bell: &Arc<Bell>,
+        supervisor: WeakSupervisor,
+    ) -> Self {
         let shared = Shared {
             bell: Arc::downgrade(bell),
             held: Mutex::new(Some(Held::nothing())),
             mail,
             runtime: Handle::current(),
             shell,
+            supervisor,
             timers_set: Notify::new(),
             token: CancellationToken::new(),
         };

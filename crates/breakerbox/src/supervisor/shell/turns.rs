@@ -101,7 +101,9 @@ impl<A: Actor> Shell<A> {
         opened: &mut Option<OpenScope<A::Msg>>,
     ) -> Scope<A::Msg> {
         let control: Arc<dyn Mail> = self.control.clone();
-        let scope = OpenScope::new(myself.get_cell(), Arc::downgrade(&control), &self.bell);
+        let supervisor = self.notifier.weak_supervisor();
+        let mail = Arc::downgrade(&control);
+        let scope = OpenScope::new(myself.get_cell(), mail, &self.bell, supervisor);
         opened.insert(scope).handle()
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use breakerbox_core::Incarnation;
 use tokio::sync::watch;
 
+use super::super::WeakSupervisor;
 use super::super::notifier::Notifier;
 use super::running_task::TaskState;
 
@@ -30,6 +31,11 @@ impl Ready {
             notifier,
             state,
         }
+    }
+
+    /// A handle on the supervisor, for the task.
+    pub(in super::super) fn weak_supervisor(&self) -> WeakSupervisor {
+        self.notifier.weak_supervisor()
     }
 
     /// Says that the task is up, so that the children after it may start.

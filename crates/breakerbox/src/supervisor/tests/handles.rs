@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use breakerbox_core::{Backoff, OnLimit, Phase, Restart, RestartIntensity, Strategy};
 
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
 use super::worker::{Fault, Log, WorkerMessage, WorkerSpec, idle, worker};
 use super::{SECOND, spec, supervise};
 use crate::AskError;
 use crate::supervisor::{
-    AnyMessage, Child, ChildError, ChildSet, ChildSpec, Supervisor, SupervisorSpec,
+    AnyMessage, Child, ChildError, ChildSet, ChildSpec, Scope, Supervisor, SupervisorSpec,
+    WeakSupervisor,
 };
 
 const UNLIMITED: RestartIntensity = RestartIntensity::new(u32::MAX, SECOND);
@@ -430,4 +433,88 @@ async fn r43_a_handle_tells_when_its_child_has_ended() {
             while child.changed().await.is_some() {}
         }
     }
+}
+
+/// R43: whatever it is and wherever, a child finds its siblings, also after restarts.
+#[tokio::test(start_paused = true)]
+async fn r43_a_recipe_is_given_its_supervisor_to_find_the_siblings() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let level = ChildSpec::supervisor("level", move || {
+        let (of_task, of_member) = (tell.clone(), tell.clone());
+        let task = ChildSpec::task_with("finds", move |scope| {
+            let tell = of_task.clone();
+            async move {
+                let found = find("finds", &scope.supervisor(), "worker", "level/worker").await;
+                tell.send(found).unwrap();
+                scope.token().cancelled().await;
+                Ok::<_, String>(())
+            }
+        });
+        let (set, _by_path) = ChildSpec::set("set", 3, move |()| {
+            let tell = of_member.clone();
+            ChildSpec::task_with("member", move |scope| {
+                let tell = tell.clone();
+                async move {
+                    let supervisor = scope.supervisor();
+                    let found = find("member", &supervisor, "member", "level/worker").await;
+                    tell.send(found).unwrap();
+                    scope.token().cancelled().await;
+                    Ok::<_, String>(())
+                }
+            })
+        });
+        SupervisorSpec::new("level", Strategy::OneForOne)
+            .child(worker("worker"))
+            .child(ChildSpec::actor_with("actor", |scope| (Finder(scope), ())))
+            .child(task)
+            .child(set)
+    });
+    let root = supervise([level]).await;
+    for _ in 0..3 {
+        assert_eq!(told.recv().await.unwrap(), "finds");
+        let set: ChildSet<()> = root.set("level/set").unwrap();
+        set.add(()).await.unwrap();
+        assert_eq!(told.recv().await.unwrap(), "member");
+        root.restart("level/finds").await.unwrap();
+        assert_eq!(told.recv().await.unwrap(), "finds");
+        root.restart("level").await.unwrap();
+    }
+    let watcher = root.observer();
+    drop(root);
+    assert_eq!(watcher.ended().await.unclean().count(), 0);
+}
+
+/// An actor that looks for its siblings when it starts.
+struct Finder(Scope<WorkerMessage>);
+
+#[cfg_attr(feature = "async-trait", ractor::async_trait)]
+impl Actor for Finder {
+    type Msg = WorkerMessage;
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<WorkerMessage>,
+        (): (),
+    ) -> Result<(), ActorProcessingErr> {
+        find("actor", &self.0.supervisor(), "worker", "level/worker").await;
+        Ok(())
+    }
+}
+
+/// Looks for a sibling, and for a child by its path from the root, and asks that.
+async fn find(
+    who: &'static str,
+    supervisor: &WeakSupervisor,
+    sibling: &str,
+    path: &str,
+) -> &'static str {
+    let above = supervisor.upgrade().expect("the tree runs");
+    assert!(above.any_child(sibling).is_ok(), "{sibling}");
+    let root = supervisor.root().upgrade().expect("the tree runs");
+    let worker = root.child::<WorkerMessage>(path).unwrap();
+    drop((above, root));
+    assert!(incarnation(&worker).await.is_ok());
+    who
 }
