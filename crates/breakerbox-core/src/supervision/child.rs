@@ -13,9 +13,6 @@ pub struct ChildId {
 impl ChildId {
     pub(super) const FIRST: Self = Self { added: 0 };
 
-    /// One that is after all others, as no supervision lives long enough for it.
-    pub(super) const LAST: Self = Self { added: u64::MAX };
-
     pub(super) const fn new(added: u64) -> Self {
         Self { added }
     }

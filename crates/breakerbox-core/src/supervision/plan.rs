@@ -31,14 +31,15 @@ use super::{ChildId, Ending};
 #[derive(Debug)]
 pub(super) struct Plan {
     part: Part,
-    places: BTreeSet<(Place, ChildId)>,
+    /// The children at each place.
+    places: [BTreeSet<ChildId>; Place::COUNT],
 }
 
 impl Plan {
     pub(super) const fn idle() -> Self {
         Self {
             part: Part::Idle,
-            places: BTreeSet::new(),
+            places: [const { BTreeSet::new() }; Place::COUNT],
         }
     }
 
@@ -98,10 +99,10 @@ impl Plan {
     /// Moves a child from one place to another.
     pub(super) fn moved(&mut self, child: ChildId, from: Option<Place>, to: Option<Place>) {
         if let Some(from) = from {
-            self.places.remove(&(from, child));
+            self.places[from as usize].remove(&child);
         }
         if let Some(to) = to {
-            self.places.insert((to, child));
+            self.places[to as usize].insert(child);
         }
     }
 
@@ -111,8 +112,7 @@ impl Plan {
         place: Place,
         first: ChildId,
     ) -> impl DoubleEndedIterator<Item = ChildId> {
-        let children = self.places.range((place, first)..=(place, ChildId::LAST));
-        children.map(|&(_, child)| child)
+        self.places[place as usize].range(first..).copied()
     }
 
     /// What is to be done now; asked again after each step and each input.
@@ -137,7 +137,8 @@ impl Plan {
 
     fn start_first(&mut self) -> Step {
         let awaited = [Place::Ending, Place::Running, Place::Waiting];
-        if awaited.into_iter().any(|place| self.first(place).is_some()) {
+        let is_empty = |place: Place| self.places[place as usize].is_empty();
+        if !awaited.into_iter().all(is_empty) {
             return Step::Await;
         }
         match (self.first(Place::Ready), self.first(Place::Stuck)) {
@@ -151,11 +152,11 @@ impl Plan {
     }
 
     fn first(&self, place: Place) -> Option<ChildId> {
-        self.at(place, ChildId::FIRST).next()
+        self.places[place as usize].first().copied()
     }
 
     fn last(&self, place: Place) -> Option<ChildId> {
-        self.at(place, ChildId::FIRST).next_back()
+        self.places[place as usize].last().copied()
     }
 }
 
@@ -178,6 +179,11 @@ pub(super) enum Place {
     ToWait,
     /// It waits.
     Waiting,
+}
+
+impl Place {
+    /// How many places there are.
+    const COUNT: usize = Self::Waiting as usize + 1;
 }
 
 /// What a plan asks for.
