@@ -1,47 +1,46 @@
-//! Supervising actors and tasks: what crashes is started again, and in time.
+//! The supervision of actors and tasks: a child that crashes is started again.
 //!
-//! An actor that crashes takes its mailbox and its address with it, and the code
-//! that starts it again is where the next outage hides: a restart loop without
-//! an end, two of it at once, a shutdown that kills. Here that code is one
-//! [`Supervision`](breakerbox_core::Supervision), which decides, and a
-//! supervisor, which carries its directives out; and a child's address survives
-//! its crashes.
+//! An actor that crashes takes its mailbox and its address with it. The code that
+//! starts the actor again is where the next outage hides: a restart loop without an
+//! end, two incarnations at once, a shutdown that kills. Here that code has two parts.
+//! A [`Supervision`](breakerbox_core::Supervision) decides, and a supervisor carries
+//! out its directives. A child's address survives its crashes.
 //!
 //! # Invariants
 //!
 //! 1. Two incarnations of a child never overlap.
 //! 2. While it serves, a supervisor waits for nobody: a stuck child, a hung
-//!    start or a caller that gave up leave it responsive.
-//! 3. No child outlives its supervisor, however that ends, but for code that
-//!    blocks its thread, which the report names.
+//!    start or a caller that gave up leaves it responsive.
+//! 3. No child outlives its supervisor, however the supervisor ends. The one exception
+//!    is code that blocks its thread, which the report names.
 //!
 //! # Where things are
 //!
-//! What a user sees:
+//! These files hold what a user sees:
 //!
 //! | file | holds |
 //! |---|---|
 //! | `supervisor`, `spec` | `Supervisor`, a handle; `SupervisorSpec`, which starts one |
 //! | `child`, `child_spec`, `shutdown` | `Child`, a handle; its recipe; how it is stopped |
 //! | `cast` | why a message was not sent |
-//! | `child_key` | the very child that was added, whoever has its name by now |
+//! | `child_key` | the identity of a child, which a later child of its name does not share |
 //! | `child_set` | `ChildSet`, a handle on children that come and go |
 //! | `weak_supervisor` | `WeakSupervisor`, a handle that keeps nothing running |
 //! | `supervisor_path`, `child_path` | how a handle finds what it leads to, after a restart too |
 //! | `path` | names, and how they stand in a path |
-//! | `event`, `snapshot`, `report` | what changes, what is now, how it ended |
+//! | `event`, `snapshot`, `report` | what changes, the state now, how a supervisor ended |
 //! | `error` | why a command was not carried out |
 //!
-//! What the supervisor's actor does:
+//! These files hold what the supervisor's actor does:
 //!
 //! | file | holds |
 //! |---|---|
-//! | `actor`, `message` | the ractor actor, and what it is sent |
-//! | `inbox`, `notifier` | what it is told of its children, and by whom |
-//! | `state`, `timer` | its state: feeds the `Supervision`, carries out directives |
-//! | `managed_child` | one child: what it was asked for, and who waits for it |
+//! | `actor`, `message` | the ractor actor, and its messages |
+//! | `inbox`, `notifier` | what its children report, and how they report it |
+//! | `state`, `timer` | its state, which feeds the `Supervision` and carries out directives |
+//! | `managed_child` | one child: what callers asked of it, and which of them wait |
 //! | `backlog` | counts the messages that wait for a child while it is down |
-//! | `down_hook` | called once, when it is certain that a child stays down |
+//! | `down_hook` | a function that is called once, when it is certain that a child stays down |
 //! | `end_time` | how long the end of a supervisor may take |
 //! | `published` | what handles read without asking the actor |
 //! | `published/child_entry/log`, `history` | the log lines about a child, and their limit |
@@ -50,32 +49,32 @@
 //! | `place` | a supervisor's path in its tree, for its log lines |
 //! | `running_supervisor` | one incarnation of a supervisor, as handles have it |
 //! | `runnable` | what can be started and stopped |
-//! | `actor_child` | a ractor actor as such |
+//! | `actor_child` | a child that is a ractor actor |
 //! | `address` | whether an actor's address outlives its incarnations |
-//! | `tasked`, `latest_lock` | what a task starts and stops, one task at a time |
+//! | `tasked`, `latest_lock` | a child whose starts and stops run in tasks, one at a time |
 //! | `start_time` | how long an incarnation has to come up |
-//! | `supervisor_child`, `task_child` | a supervisor and an async function as such |
-//! | `recipe` | what makes a child's incarnations, until there are to be none |
+//! | `supervisor_child`, `task_child` | a child that is a supervisor or an async function |
+//! | `recipe` | the function that makes a child's incarnations, until it is taken away |
 //! | `current` | the latest incarnation of a child without a shell |
 //!
-//! What a child runs in:
+//! These files hold what a child runs in:
 //!
 //! | file | holds |
 //! |---|---|
-//! | `shell` | the actor that callers talk to; passes callbacks on |
-//! | `shell/life` | from one incarnation to the next |
+//! | `shell` | the actor that callers talk to, which passes callbacks on |
+//! | `shell/life` | the way from one incarnation to the next |
 //! | `shell/incarnation` | the user's actor and its state |
 //! | `shell/control`, `shell/bell` | what the supervisor has ordered; how an idle shell learns of it |
 //! | `shell/handle` | the supervisor's side |
-//! | `shell/turns` | what an incarnation runs next, of its mailbox and its scope |
-//! | `shell/waiting` | what was taken from the mailbox and waits for an incarnation |
+//! | `shell/turns` | which message an incarnation handles next: of its mailbox or of its scope |
+//! | `shell/waiting` | messages that were taken from the mailbox and wait for an incarnation |
 //! | `shell/linked` | ends the actors that an incarnation had linked |
 //! | `scope` | what an incarnation sets going, and what ends with it |
-//! | `scope/shared`, `scope/held` | what its handles and the shell share; what it holds until it ends |
-//! | `scope/timers` | its timers, which one task minds |
-//! | `scope/relay`, `scope/listener` | the actors that subscribe and monitor for it |
+//! | `scope/shared`, `scope/held` | what its handles share with the shell; what a scope holds until it ends |
+//! | `scope/timers` | the timers of a scope, which one task watches |
+//! | `scope/relay`, `scope/listener` | the actors that subscribe and monitor for a scope |
 //! | `catch` | turns errors and panics into exits |
-//! | `watchdog` | minds the others while the user's code blocks a thread |
+//! | `watchdog` | a thread that wakes a worker while the user's code blocks one |
 //!
 //! # From a crash to the restart
 //!
@@ -86,21 +85,21 @@
 //! 3. The supervisor's state tells the `Supervision`, which answers with a
 //!    directive: `Start` now, or at a deadline, or `GaveUp`, or `Escalate`.
 //! 4. On `Start` the managed child orders the shell to run the next incarnation.
-//!    Where that takes a while, it orders it to wait among its messages instead:
-//!    the shell then keeps those that it takes out, and a `stop` reaches it.
+//!    If the start comes later, it orders the shell to go back to its mailbox until
+//!    then: the shell keeps the messages that it takes out, and a `stop` reaches it.
 //! 5. The shell makes a new actor, runs its `pre_start`, leaves `Started`, runs its
 //!    `post_start`, and goes on with the messages.
 //!
-//! A group's siblings, and a child that is restarted by command, did not fail: on
-//! `EndIncarnation` the shell is ordered to end its incarnation. It waits for the
-//! callback that runs, drops that when its time is over, runs `post_stop`, and
-//! leaves `Exited`; the rest is as above from step 3.
+//! The siblings in a group, and a child that is restarted by command, did not fail. On
+//! `EndIncarnation` the shell is ordered to end its incarnation. The shell waits for the
+//! running callback, drops it when its time is over, runs `post_stop`, and leaves
+//! `Exited`; the rest is as above from step 3.
 //!
-//! Where the shell itself ended, by a stop, drain or kill, the last thing that is
-//! dropped of it leaves `ShellEnded`. The state takes that as the exit, and in step 4
-//! a new shell is spawned. A child that has a new address for each incarnation always takes
-//! this way: its shell fails as its incarnation does, and is stopped where others are
-//! ordered to end their incarnation.
+//! If the shell itself ended, by a stop, drain or kill, the last part of it that is
+//! dropped leaves `ShellEnded`. The state takes that as the exit, and in step 4 it spawns
+//! a new shell. A child that has a new address for each incarnation always takes this
+//! way: its shell fails when its incarnation fails, and the shell is stopped where other
+//! shells are ordered to end their incarnation.
 
 mod actor;
 mod actor_child;
@@ -179,9 +178,11 @@ pub use weak_supervisor::WeakSupervisor;
 
 /// A running supervisor and its children.
 ///
-/// Clones are handles on the same one. Dropping the last handle stops its
-/// children in the background, in reverse order; to wait for that, and learn how
-/// it went, use [`shutdown`](Self::shutdown).
+/// This is a handle, and clones are handles on the same supervisor. Dropping the last
+/// handle on the root of a tree stops the tree in the background, in reverse order; to
+/// wait for that, and learn how it went, use [`shutdown`](Self::shutdown). A handle on a
+/// supervisor below the root, from [`supervisor`](Self::supervisor), stops nothing when it
+/// is dropped.
 ///
 /// # Examples
 ///
@@ -228,13 +229,13 @@ pub use weak_supervisor::WeakSupervisor;
 /// ```
 #[derive(Clone)]
 pub struct Supervisor {
-    /// None where another supervisor stops it.
+    /// It is `None` where another supervisor stops this one.
     _keeper: Option<Arc<StopOnDrop>>,
     path: Arc<SupervisorPath>,
 }
 
 impl Supervisor {
-    /// A handle on a root, which runs until the last of them is dropped.
+    /// Returns a handle on a root, which runs until the last such handle is dropped.
     fn keeping(root: &Arc<RunningSupervisor>) -> Self {
         Self {
             _keeper: Some(root.keep()),
@@ -242,7 +243,7 @@ impl Supervisor {
         }
     }
 
-    /// A handle that stops nothing when it is dropped.
+    /// Returns a handle that stops nothing when it is dropped.
     fn at(path: Arc<SupervisorPath>) -> Self {
         Self {
             _keeper: None,
@@ -250,60 +251,69 @@ impl Supervisor {
         }
     }
 
-    /// Another handle, which stops nothing when it is dropped.
+    /// Returns another handle, which stops nothing when it is dropped.
     pub(crate) fn observer(&self) -> Self {
         Self::at(Arc::clone(&self.path))
     }
 
-    /// Its incarnation that is there now, or was last.
+    /// Returns the incarnation that is there now, or was last.
     fn now(&self) -> Arc<RunningSupervisor> {
         self.path.now()
     }
 
-    /// A handle that does not keep it running.
+    /// Returns a handle that does not keep the tree running.
     ///
-    /// It is for children of the tree itself: with a strong one they would keep their
+    /// Give such a handle to children of the tree itself: a strong one would keep their
     /// own tree from ending.
     #[must_use]
     pub fn downgrade(&self) -> WeakSupervisor {
         WeakSupervisor::new(Arc::clone(&self.path))
     }
 
-    /// A handle on the actor of that name, which takes messages of type `M`.
+    /// Returns a handle on the actor of this name, which takes messages of type `M`.
     ///
-    /// The name may be a path through children that are supervisors themselves,
-    /// as in "orders/consumer"; so it may where a child is named below. In a path, a
-    /// slash or a control character of a name is escaped as in a URL: "a/b" is
-    /// "a%2Fb" there.
+    /// `path` is the name of a child, or a path through children that are supervisors
+    /// themselves, as in "orders/consumer". The other methods that take a child accept a
+    /// path as well. A path escapes a slash and a control character in a name as a URL
+    /// does: "a/b" is "a%2Fb" there.
     ///
     /// The handle stays good when a supervisor on its path is restarted.
     ///
     /// # Errors
     ///
-    /// When there is no such child, it takes other messages, or it was added and
-    /// has not come up yet.
+    /// Returns [`ChildError::Unknown`] if there is no such child,
+    /// [`ChildError::OtherMessages`] if the child takes other messages or is not an actor,
+    /// and [`ChildError::Starting`] if the child or a supervisor on its path has not come
+    /// up yet.
     pub fn child<M: Message>(&self, path: &str) -> Result<Child<M>, ChildError> {
         self.any_child(path)?.typed()
     }
 
-    /// A handle on the child of that name or path, whatever it is.
+    /// Returns a handle on the child of this name or path, whatever its kind.
+    ///
+    /// The child need not be up.
     ///
     /// # Errors
     ///
-    /// When there is no such child, or a supervisor on its path has not come up yet.
+    /// Returns [`ChildError::Unknown`] if there is no such child, and
+    /// [`ChildError::Starting`] if a supervisor on its path has not come up yet.
     pub fn any_child(&self, path: &str) -> Result<Child, ChildError> {
         Ok(Child::new(self.path.child(path)?))
     }
 
-    /// A handle on a child that is a supervisor itself, by its name or path.
+    /// Returns a handle on a child that is a supervisor itself, by its name or path.
     ///
-    /// Dropping it stops nothing. It stays good when that child, or a supervisor on
-    /// its path, is restarted: it then leads to the new incarnation, which has the
-    /// children of its recipe. While there is none, it leads to the one before.
+    /// Dropping the handle stops nothing. The handle stays good when that child, or a
+    /// supervisor on its path, is restarted: it then leads to the new incarnation, which
+    /// has the children of its recipe. While there is no incarnation, the handle leads to
+    /// the one before.
     ///
     /// # Errors
     ///
-    /// When there is no such child, it is no supervisor, or has not come up yet.
+    /// Returns [`ChildError::Unknown`] if there is no such child,
+    /// [`ChildError::NoSupervisor`] if the child is not a supervisor, and
+    /// [`ChildError::Starting`] if the child or a supervisor on its path has not come up
+    /// yet.
     pub fn supervisor(&self, path: &str) -> Result<Self, ChildError> {
         let child = self.path.child(path)?;
         let (entry, name) = (child.now(), || child.name().to_string());
@@ -315,52 +325,60 @@ impl Supervisor {
         Ok(Self::at(SupervisorPath::to(&running)))
     }
 
-    /// A handle on a set, by its name or path; `T` is what its children are made from.
+    /// Returns a handle on a set, by its name or path; its children are made from a `T`.
     ///
-    /// It stays good when the set, or a supervisor on its path, is restarted, and makes
-    /// children by the recipe of the set that is there then.
+    /// The handle stays good when the set, or a supervisor on its path, is restarted. It
+    /// makes children by the recipe of the set that is there at the time.
     ///
     /// # Errors
     ///
-    /// When there is no such child, it is no set, or one of other arguments.
+    /// Returns [`ChildError::Unknown`] if there is no such child, [`ChildError::NoSet`] if
+    /// the child is not a set, [`ChildError::OtherArguments`] if its children are made
+    /// from another type or the set has ended for good, and [`ChildError::Starting`] if a
+    /// supervisor on its path has not come up yet.
     pub fn set<T: 'static>(&self, path: &str) -> Result<ChildSet<T>, ChildError> {
         ChildSet::at(self.path.child(path)?)
     }
 
     /// Adds a child, and returns a handle on it when it is up.
     ///
+    /// The child starts at once, beside others that start. While the supervisor itself
+    /// starts, or restarts a group, the child waits for its turn.
+    ///
     /// # Errors
     ///
-    /// When the name is taken, or the child does not come up; the supervisor
-    /// then forgets it. When the supervisor ends meanwhile.
+    /// Returns [`AddError::Duplicate`] if the name is taken, [`AddError::Full`] if the
+    /// supervisor is that of a set which is full, [`AddError::Failed`] if the child does
+    /// not come up, which the supervisor then forgets, and [`AddError::Ended`] if the
+    /// supervisor ends, or the child is stopped or removed, before the child is up.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it does not take the child back.
+    /// Once the future has been polled, dropping it does not take the child back.
     pub async fn add(&self, child: ChildSpec) -> Result<Child, AddError> {
         self.now().add(child).await
     }
 
     /// Stops a child, forgets it, and returns when it is gone.
     ///
-    /// The name stays taken until then. It may be up, starting, waiting for
-    /// its restart, stopping or down.
+    /// The child may be up, starting, waiting for its restart, stopping or down. Its name
+    /// stays taken until it is gone. If the child blocks its thread, this returns
+    /// [`Departure::Stuck`] a second after the kill, and the name stays taken for longer.
     ///
     /// # Errors
     ///
-    /// When there is no such child, or the supervisor ends meanwhile, which
-    /// stops the child as well.
+    /// Returns [`RemoveError::Unknown`] if there is no such child, and
+    /// [`RemoveError::Ended`] if the supervisor ends first, which stops the child as well.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it does not keep the child.
+    /// Once the future has been polled, dropping it does not keep the child.
     pub async fn remove(&self, child: &str) -> Result<Departure, RemoveError> {
         let answer = self.command(child, SupervisorMessage::Remove);
         answer.await.unwrap_or(Err(RemoveError::Ended))
     }
 
-    /// Removes this very child of its own; nobody who has its name by now, and nobody
-    /// on a path.
+    /// Removes this very child of its own, and no other child that has its name by now.
     pub(crate) async fn remove_this(
         &self,
         name: &str,
@@ -373,7 +391,7 @@ impl Supervisor {
 
     /// Returns why a child was not added, and leaves nothing of it.
     ///
-    /// A child that was stopped while it came up would stay, though nobody has it.
+    /// A child that was stopped while it came up would stay, though nobody has a handle.
     pub(crate) async fn why_not_added(
         &self,
         error: AddError,
@@ -410,25 +428,28 @@ impl Supervisor {
         self.now().published().phases()
     }
 
-    /// Whether it has a child of its own of this name.
+    /// Returns whether it has a child of its own of this name.
     pub(crate) fn has_child(&self, name: &str) -> bool {
         self.now().published().id(name).is_some()
     }
 
-    /// Starts a child anew, and returns when it is up.
+    /// Restarts a child, and returns when it is up.
     ///
-    /// One that is up ends its incarnation first, in place: its address and its
-    /// queue stay. One that waits for its restart does not wait any longer; one
-    /// that is down starts again. Nobody is charged with a failure.
+    /// A child that is up ends its incarnation first, in place: its address and its queue
+    /// stay, unless the child has a [`new_address`](ChildSpec::new_address). A child that
+    /// waits for its restart stops waiting, and a child that is down starts. The restart
+    /// counts towards no limit.
     ///
     /// # Errors
     ///
-    /// When there is no such child, or it is being removed; when it did not come
-    /// up, which goes on as any failed restart; when the supervisor ends.
+    /// Returns [`RestartError::Unknown`] if there is no such child or the child is being
+    /// removed, [`RestartError::Failed`] if it does not come up, after which the
+    /// supervisor treats it as after any failed restart, and [`RestartError::Ended`] if
+    /// the supervisor ends, or the child is stopped or removed, before the child is up.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it does not take the restart back.
+    /// Once the future has been polled, dropping it does not take the restart back.
     pub async fn restart(&self, child: &str) -> Result<(), RestartError> {
         let answer = self.command(child, SupervisorMessage::Restart);
         answer.await.unwrap_or(Err(RestartError::Ended))
@@ -436,38 +457,44 @@ impl Supervisor {
 
     /// Stops a child but keeps it, and returns when it is down.
     ///
-    /// Only [`restart`](Self::restart) starts it again, neither its restart type
-    /// nor its group. Its mailbox is gone, and a handle then leads to a new actor.
+    /// Neither its restart type nor its group starts the child again; only
+    /// [`restart`](Self::restart) does. Its mailbox is gone, and a handle then leads to a
+    /// new actor. If the child blocks its thread, this returns [`Departure::Stuck`] a
+    /// second after the kill.
     ///
     /// # Errors
     ///
-    /// When there is no such child, or it is being removed; when the supervisor
-    /// ends meanwhile, which stops the child as well.
+    /// Returns [`RemoveError::Unknown`] if there is no such child or the child is being
+    /// removed, and [`RemoveError::Ended`] if the supervisor ends first, which stops the
+    /// child as well.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it does not keep the child up.
+    /// Once the future has been polled, dropping it does not keep the child up.
     pub async fn stop(&self, child: &str) -> Result<Departure, RemoveError> {
         let answer = self.command(child, SupervisorMessage::Stop);
         answer.await.unwrap_or(Err(RemoveError::Ended))
     }
 
-    /// How it and its children do, as it last published it.
+    /// Returns the state of the supervisor and its children, as last published.
     ///
-    /// It asks nobody, so it answers at any time: while children start or stop,
-    /// while one is stuck, and after the end.
+    /// This asks no actor, so it returns at any time: while children start or stop, while
+    /// a child is stuck, and after the end.
     #[must_use]
     pub fn snapshot(&self) -> SupervisorSnapshot {
         self.now().published().snapshot()
     }
 
-    /// What happens from now on, until its present incarnation ends.
+    /// Returns the events from now on, until its present incarnation ends.
+    ///
+    /// The events of supervisors below are among them. For the events after a restart of
+    /// this supervisor, listen again, or listen to a supervisor above.
     #[must_use]
     pub fn events(&self) -> SupervisorEvents {
         SupervisorEvents::new(self.now().published().events())
     }
 
-    /// Its name.
+    /// Returns the name from its spec.
     #[must_use]
     pub fn name(&self) -> &str {
         self.path.supervisor_name()
@@ -475,28 +502,32 @@ impl Supervisor {
 
     /// Stops all children in reverse order, and returns when they are gone.
     ///
-    /// Each is asked, waited for as long as its [`Shutdown`] says, killed, and
-    /// waited for a second more, as are those that were stuck before. When the time
-    /// that [`SupervisorSpec::shutdown_within`] grants is over, all that are left are
-    /// killed at once. Of several callers each gets the report.
+    /// The supervisor asks each child to stop, waits as long as the child's [`Shutdown`]
+    /// says, kills the child, and waits a second more. When the time that
+    /// [`SupervisorSpec::shutdown_within`] grants is over, it kills all that are left at
+    /// once. The report names the children that had to be killed and those that are
+    /// stuck. Each of several callers gets the report.
+    ///
+    /// Its parent, if there is one, takes this as a normal exit, and restarts it if its
+    /// restart type is [`Restart::Permanent`](crate::Restart::Permanent).
     ///
     /// # Cancel safety
     ///
-    /// Dropping it does not call the shutdown off.
+    /// Once the future has been polled, dropping it does not call the shutdown off.
     pub async fn shutdown(&self) -> Report {
         self.now().shutdown().await
     }
 
     /// Ends it at once; no `post_stop` runs.
     ///
-    /// Returns when nothing of it is left, or after two seconds; who is left then
-    /// is stuck, and named in the report. One that was about to end by itself has
+    /// Returns when nothing of it is left, or after two seconds. A child that is left then
+    /// is stuck, and the report names it. A supervisor that was about to end by itself has
     /// ended for that reason, only sooner.
     pub(crate) async fn kill(&self) -> Report {
         self.now().kill_and_wait().await
     }
 
-    /// Asks whoever supervises a child; None if that has ended.
+    /// Asks the supervisor of a child; returns None if that supervisor has ended.
     async fn command<T>(
         &self,
         child: &str,
@@ -510,9 +541,11 @@ impl Supervisor {
 
     /// Waits until it has ended, by a shutdown, an escalation or a kill.
     ///
+    /// For a supervisor below the root, this is the end of its present incarnation.
+    ///
     /// # Cancel safety
     ///
-    /// Dropping it loses nothing; call it again.
+    /// Dropping the future loses nothing; call `ended` again.
     pub async fn ended(&self) -> Report {
         self.now().ended().await
     }

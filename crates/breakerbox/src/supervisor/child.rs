@@ -14,16 +14,17 @@ use crate::{AskError, ask};
 
 /// A handle on one child of a supervisor.
 ///
-/// `Child<M>` is one on an actor that takes messages of type `M`. A plain `Child` is
-/// one on any child: it looks and waits, and [`typed`](Self::typed) makes the other of
-/// it.
+/// A `Child<M>` is a handle on an actor that takes messages of type `M`. A plain `Child`
+/// is a handle on a child of any kind, which can look and wait;
+/// [`typed`](Self::typed) turns it into a `Child<M>`.
 ///
-/// It stays good across the child's restarts. It also does when a supervisor above the
-/// child is restarted: then it leads to the child that has the same path, once there is
-/// one. It does not lead to a later child that has the name of one that was removed.
+/// The handle stays good across the child's restarts. It also stays good when a
+/// supervisor above the child is restarted: it then leads to the child that has the same
+/// path, as soon as there is one. It does not lead to a later child that has the name of
+/// a child that was removed.
 ///
-/// Dropping it ends nothing, and it keeps nothing running: when the child was removed,
-/// or the tree has ended, it leads to an actor that is not running.
+/// Dropping the handle ends nothing, and the handle keeps nothing running. When the child
+/// was removed, or the tree has ended, it leads to an actor that is not running.
 pub struct Child<M = AnyMessage> {
     messages: PhantomData<fn(M)>,
     path: Arc<ChildPath>,
@@ -32,13 +33,13 @@ pub struct Child<M = AnyMessage> {
 
 /// The message type of a handle that does not know which messages its child takes.
 ///
-/// There are no values of it. It is not `Send`, so no actor takes it.
+/// The type has no values. It is not `Send`, so no actor takes it.
 #[derive(Debug)]
 pub struct AnyMessage {
     _not_send: PhantomData<*const ()>,
 }
 
-/// The change of a child that its handle has told of last.
+/// The change of a child that its handle has reported last.
 #[derive(Clone)]
 struct Seen {
     entry: Arc<ChildEntry>,
@@ -50,11 +51,12 @@ impl Child {
         Self::seeing(Arc::new(path))
     }
 
-    /// The same child as an actor that takes messages of type `M`.
+    /// Returns a handle on the same child as an actor that takes messages of type `M`.
     ///
     /// # Errors
     ///
-    /// When it takes other messages, is no actor, or has not come up yet.
+    /// Returns [`ChildError::OtherMessages`] if the child takes other messages or is not an
+    /// actor, and [`ChildError::Starting`] if it has not come up yet.
     pub fn typed<M: Message>(&self) -> Result<Child<M>, ChildError> {
         self.path.now().actor::<M>()?;
         Ok(Child::seeing(Arc::clone(&self.path)))
@@ -62,27 +64,31 @@ impl Child {
 }
 
 impl<M: Message> Child<M> {
-    /// The actor that stands for it.
+    /// Returns the address of the child as it is now.
     ///
-    /// It is the same across crashes. Only when that actor itself was stopped,
-    /// drained or killed, or a supervisor above it was restarted, is the next
-    /// incarnation run by another one; so do not keep it where somebody does that.
+    /// The address stays the same across crashes. It changes when that actor itself was
+    /// stopped, drained or killed, when the child was stopped by command, when a
+    /// supervisor above it was restarted, and with each incarnation of a child that has a
+    /// [`new_address`](crate::ChildSpec::new_address). Do not keep the `ActorRef` where
+    /// any of these may happen.
     #[must_use]
     pub fn actor(&self) -> ActorRef<M> {
         self.found().1
     }
 
-    /// Sends it a message that it does not reply to.
+    /// Sends the child a message that it does not reply to, without waiting.
     ///
-    /// A message that is sent between two incarnations waits for the next one. Each is
-    /// handled at most once: one that the child crashes over is gone, and so are those
+    /// A message that is sent between two incarnations waits for the next one, unless the
+    /// child has a [`new_address`](crate::ChildSpec::new_address). The child handles each
+    /// message at most once. A message that crashes the child is lost, and so are those
     /// that still wait when the actor ends for good.
     ///
     /// # Errors
     ///
-    /// [`CastError`], which gives the message back: when the actor is not running, or the
-    /// child is down and as many messages wait for it as
-    /// [`queue_while_down`](crate::ChildSpec::queue_while_down) lets.
+    /// Each error returns the message. [`CastError::NotRunning`] means that the actor is
+    /// not running. [`CastError::QueueFull`] means that the child is down and that as many
+    /// messages wait for it as
+    /// [`queue_while_down`](crate::ChildSpec::queue_while_down) allows.
     pub fn cast(&self, message: M) -> Result<(), CastError<M>> {
         let (entry, actor) = self.found();
         let Ok(entered) = entry.enter_queue() else {
@@ -99,23 +105,25 @@ impl<M: Message> Child<M> {
         })
     }
 
-    /// Asks it, and waits `within` a time for its reply.
+    /// Asks the child a question, and waits at most `within` for the reply.
     ///
-    /// A question that is asked between two incarnations waits for the next one.
+    /// A question that is asked between two incarnations waits for the next one, unless
+    /// the child has a [`new_address`](crate::ChildSpec::new_address).
     ///
     /// # Errors
     ///
-    /// [`AskError::Crashed`] when it dropped the question, because it crashed
-    /// over it, ended before it got there, or forgot to reply: whether it had an
-    /// effect is unknown. [`AskError::NotRunning`] when the question never
-    /// reached it. [`AskError::QueueFull`] when it is down and as many messages wait
-    /// for it as [`queue_while_down`](crate::ChildSpec::queue_while_down) lets.
-    /// [`AskError::TimedOut`] when it took too long; it may still
-    /// handle the question, and can look at `reply.is_closed()` before it does.
+    /// - [`AskError::Crashed`]: the child dropped the question, because it crashed over
+    ///   it, ended before it handled it, or forgot to reply. Whether the question had an
+    ///   effect is unknown.
+    /// - [`AskError::NotRunning`]: the question never reached the child.
+    /// - [`AskError::QueueFull`]: the child is down, and as many messages wait for it as
+    ///   [`queue_while_down`](crate::ChildSpec::queue_while_down) allows.
+    /// - [`AskError::TimedOut`]: the child took too long. It may still handle the question,
+    ///   and can check `reply.is_closed()` before it does.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it does not take the question back.
+    /// Once the future has been polled, dropping it does not take the question back.
     pub async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(RpcReplyPort<T>) -> M,
@@ -142,24 +150,27 @@ impl<M> Child<M> {
         }
     }
 
-    /// Its name.
+    /// Returns the child's name, unescaped and without the path.
     #[must_use]
     pub fn name(&self) -> &str {
         self.path.name()
     }
 
-    /// How it does, as its supervisor last published it.
+    /// Returns the child's status, as its supervisor last published it.
+    ///
+    /// This asks no actor, so it returns at any time.
     #[must_use]
     pub fn status(&self) -> ChildStatus {
         self.path.now().status()
     }
 
-    /// Waits until it does other than when this was called last, and returns how.
+    /// Waits until the child's status has changed since the last call, and returns it.
     ///
-    /// The first call waits for a change since the handle was made; a clone goes on
-    /// from where this one is. Of changes in quick succession it tells the last. It
-    /// returns None when no more can follow but by a command: the child was removed,
-    /// or its supervisor has ended and is not restarted.
+    /// The first call waits for a change since the handle was made. A clone continues
+    /// where the original handle is. After several changes in quick succession, `changed`
+    /// returns only the last one. It returns `None` when only a command could bring about
+    /// another change: the child was removed, or its supervisor has ended and is not
+    /// restarted.
     ///
     /// # Examples
     ///
@@ -186,7 +197,7 @@ impl<M> Child<M> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping it loses no change.
+    /// Dropping the future loses no change.
     pub async fn changed(&mut self) -> Option<ChildStatus> {
         loop {
             let entry = self.path.now();
@@ -204,15 +215,15 @@ impl<M> Child<M> {
         }
     }
 
-    /// Waits until it is down, and returns how it is then.
+    /// Waits until the child is down, and returns its status then.
     ///
-    /// It is down when it has finished, was given up, stopped or removed, or when its
-    /// supervisor has ended; not while it waits for a restart of its own. A restart by
-    /// command, or of its supervisor, may bring it back.
+    /// A child is down when it has finished, when it was given up, stopped or removed, and
+    /// when its supervisor has ended. A child that waits for its restart is not down. A
+    /// restart by command, or of its supervisor, may bring the child back.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it loses nothing; call it again.
+    /// Dropping the future loses nothing; call `ended` again.
     pub async fn ended(&self) -> ChildStatus {
         let entry = self.path.now();
         loop {
@@ -235,7 +246,7 @@ impl<M> Clone for Child<M> {
     }
 }
 
-/// Equal are handles on the same path in the same tree.
+/// Two handles are equal if they have the same path in the same tree.
 impl<M> PartialEq for Child<M> {
     fn eq(&self, other: &Self) -> bool {
         self.path.is(&other.path)
@@ -253,42 +264,43 @@ impl<M> fmt::Debug for Child<M> {
     }
 }
 
-/// A supervisor has no such child to hand out.
+/// The reason why a supervisor has no such child to return.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ChildError {
-    /// The child is no set.
+    /// The child is not a set.
     NoSet {
         /// The child's name.
         child: String,
     },
-    /// The child is no supervisor.
+    /// The child is not a supervisor.
     NoSupervisor {
         /// The child's name.
         child: String,
     },
-    /// The child is a set whose children are made from other arguments.
+    /// The child is a set whose children are made from other arguments, or has ended for
+    /// good.
     OtherArguments {
         /// The type that was asked for.
         asked_for: &'static str,
         /// The child's name.
         child: String,
     },
-    /// The child takes messages of another type, or none as it is no actor.
+    /// The child takes messages of another type, or takes none because it is not an actor.
     OtherMessages {
         /// The type that was asked for.
         asked_for: &'static str,
         /// The child's name.
         child: String,
     },
-    /// The child has not come up yet.
+    /// The child, or a supervisor on the path to it, has not come up yet.
     Starting {
-        /// The child's name.
+        /// The name of the one that has not come up.
         child: String,
     },
-    /// There is no child of that name.
+    /// There is no child of that name or path.
     Unknown {
-        /// The name that was asked for.
+        /// The name or path that was asked for.
         child: String,
     },
 }

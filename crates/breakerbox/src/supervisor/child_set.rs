@@ -17,33 +17,38 @@ use super::{
 
 /// A handle on a set: children of one recipe, added while the program runs.
 ///
-/// Clones are handles on the same set. [`ChildSpec::set`] makes one with the set's
-/// spec, for whoever is beside it. [`Supervisor::set`] finds one by its path, wherever
-/// in the tree the set is, and that stays good when supervisors above are restarted.
+/// Clones are handles on the same set, and dropping a handle ends nothing.
+/// [`ChildSpec::set`] returns a handle together with the spec of the set, and the handle
+/// leads to the set of that spec alone. If a supervisor above is restarted, its recipe
+/// makes another spec, so find the set by its path there: the handle that
+/// [`Supervisor::set`] returns stays good across such restarts.
 pub struct ChildSet<T> {
     arguments: PhantomData<fn(T)>,
     name: Arc<str>,
     set: Set,
 }
 
-/// How a handle finds its set.
+/// The way by which a handle finds its set.
 #[derive(Clone)]
 enum Set {
     ByPath(Arc<ChildPath>),
     OfSpec(Arc<dyn Runnable>),
 }
 
-/// Makes the child for an argument.
+/// The function that makes the child for an argument.
 struct Make<T>(Box<dyn Fn(T) -> ChildSpec + Send + Sync>);
 
 impl ChildSpec {
-    /// A set: many children of one recipe, one for each argument that is added.
+    /// Makes a set: many children of one recipe, one for each argument that is added.
     ///
-    /// `make` gives the child for an argument; its name is the key, unique in the
-    /// set. There are at most `maximum` at a time, those that wait for a restart
-    /// included. A child that ends for good leaves the set. Unless it has a limit
-    /// of its own, it is given up at the fourth failure in 5 seconds; that is
-    /// nobody else's business. The set is stopped in the reverse order of adding.
+    /// `make` returns the child for an argument. The child's name is its key, which is
+    /// unique in the set. The set holds at most `maximum` children at a time, including
+    /// those that wait for a restart. A child that ends for good leaves the set. Unless a
+    /// child has a limit of its own, the set gives up on it at the fourth failure in 5
+    /// seconds, and no other child is affected. When the set ends, its children stop side
+    /// by side, the latest first, at most 1,000 at a time.
+    ///
+    /// Children that were added are not there after a restart of the set.
     ///
     /// # Examples
     ///
@@ -96,7 +101,7 @@ impl ChildSpec {
 }
 
 impl<T: 'static> ChildSet<T> {
-    /// A handle on the set that is there, if it is one of these arguments.
+    /// Returns a handle on the set that is there, if its children are made from a `T`.
     pub(super) fn at(path: ChildPath) -> Result<Self, ChildError> {
         let entry = path.now();
         let child = entry.name().to_string();
@@ -118,15 +123,17 @@ impl<T: 'static> ChildSet<T> {
     ///
     /// # Errors
     ///
-    /// When the set is full or not up, its key is taken, or it does not come up.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping it does not take the child back.
+    /// Returns [`AddError::Full`] if the set is full, [`AddError::Duplicate`] if the key is
+    /// taken, [`AddError::Failed`] if the child does not come up, and [`AddError::Ended`]
+    /// if the set is not up, or the set or the child ends before the child is up.
     ///
     /// # Panics
     ///
-    /// When the function that makes the child does.
+    /// Panics if the function that makes the child panics.
+    ///
+    /// # Cancel safety
+    ///
+    /// Once the future has been polled, dropping it does not take the child back.
     pub async fn add(&self, argument: T) -> Result<Child, AddError> {
         let runnable = self.runnable();
         let (Some(set), Some(make)) = (runnable.supervisor(), make_of(&runnable)) else {
@@ -139,13 +146,17 @@ impl<T: 'static> ChildSet<T> {
 impl<T> ChildSet<T> {
     /// Stops the child of this key, and returns when it is gone.
     ///
+    /// If the child blocks its thread, this returns [`Departure::Stuck`] a second after
+    /// the kill.
+    ///
     /// # Errors
     ///
-    /// When there is none, or the set is not up.
+    /// Returns [`RemoveError::Unknown`] if there is no child of this key, and
+    /// [`RemoveError::Ended`] if the set is not up or ends first.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it does not keep the child.
+    /// Once the future has been polled, dropping it does not keep the child.
     pub async fn remove(&self, key: &str) -> Result<Departure, RemoveError> {
         let Some(set) = self.runnable().supervisor() else {
             return Err(RemoveError::Ended);
@@ -154,11 +165,13 @@ impl<T> ChildSet<T> {
         removed.await.unwrap_or(Err(RemoveError::Ended))
     }
 
-    /// The supervisor of the set, to inspect it and to find its children.
+    /// Returns the supervisor of the set, to inspect the set and to find its children.
+    ///
+    /// Dropping that handle stops nothing.
     ///
     /// # Errors
     ///
-    /// When it has not come up yet.
+    /// Returns [`ChildError::Starting`] if the set has not come up yet.
     pub fn supervisor(&self) -> Result<Supervisor, ChildError> {
         let set = self.runnable().supervisor();
         let child = self.name.to_string();
@@ -174,8 +187,8 @@ impl<T> ChildSet<T> {
     }
 }
 
-/// What makes the children of a set; None if it is no set of such arguments, or has
-/// ended for good.
+/// Returns the function that makes the children of a set; None if this is not a set of
+/// such arguments, or has ended for good.
 fn make_of<T: 'static>(set: &Arc<dyn Runnable>) -> Option<Arc<Make<T>>> {
     set.member_recipe()?.downcast().ok()
 }

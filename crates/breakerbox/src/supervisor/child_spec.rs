@@ -19,14 +19,14 @@ use super::task_child::{Ready, TaskChild, TaskScope};
 use super::tasked::Tasked;
 use super::{ChildKey, Scope};
 
-/// The recipe of a child: what it is, when it is restarted, how it is stopped.
+/// The recipe of a child: its code, when it is restarted, and how it is stopped.
 #[must_use = "a child is started by the supervisor that it is given to"]
 pub struct ChildSpec {
     pub(super) address: Address,
     pub(super) down_hook: DownHook,
     pub(super) name: Arc<str>,
     pub(super) policy: ChildPolicy,
-    /// The most messages that wait for it while it is down.
+    /// The limit on the messages that wait for it while it is down.
     pub(super) queue_limit: Option<usize>,
     pub(super) runnable: Arc<dyn Runnable>,
     pub(super) shutdown: Shutdown,
@@ -34,19 +34,21 @@ pub struct ChildSpec {
 }
 
 impl ChildSpec {
-    /// A ractor actor; `make` gives the actor and its arguments, for each start.
+    /// Makes a child of a ractor actor; `make` returns the actor and its arguments.
     ///
-    /// The name is unique among the children of one supervisor, and nowhere
-    /// else: the actor is spawned without a name in ractor's registry.
+    /// The supervisor calls `make` for each incarnation. The name must be unique among the
+    /// children of one supervisor, and nowhere else: ractor's registry does not contain
+    /// the actor.
     ///
     /// The child's `ActorRef` outlives a crash: `handle`, `post_start` and
-    /// `handle_supervisor_evt` may return an error or panic, and the messages in
-    /// its mailbox wait for the next incarnation. The one that it failed on is not
-    /// handled again, and its reply port is dropped.
+    /// `handle_supervisor_evt` may return an error or panic, and the messages in the
+    /// mailbox wait for the next incarnation. The message that the actor failed on is not
+    /// handled again, and its reply port is dropped. `post_stop` does not run after a
+    /// crash or a kill.
     ///
-    /// What it sets going on its address, such as ractor's `send_interval`, outlives a
-    /// crash too. [`actor_with`](Self::actor_with) ties that to the incarnation, and
-    /// [`new_address`](Self::new_address) has the address end with the incarnation.
+    /// What the actor sets going on its address, such as ractor's `send_interval`,
+    /// outlives a crash too. [`actor_with`](Self::actor_with) ties it to the incarnation,
+    /// and [`new_address`](Self::new_address) ends the address with the incarnation.
     pub fn actor<A, F>(name: impl Into<Arc<str>>, make: F) -> Self
     where
         A: Actor,
@@ -55,9 +57,9 @@ impl ChildSpec {
         Self::new(name.into(), Arc::new(ActorChild::new(make)))
     }
 
-    /// A ractor actor whose incarnations each have a [`Scope`].
+    /// Makes a child of a ractor actor whose incarnations each have a [`Scope`].
     ///
-    /// Timers, subscriptions, messages to itself, groups and monitors of the scope end
+    /// The timers, subscriptions, messages to itself, groups and monitors of the scope end
     /// with the incarnation. What an actor sets going on its bare address goes on beside
     /// the next incarnation, because the address stays.
     ///
@@ -124,16 +126,17 @@ impl ChildSpec {
         Self::new(name.into(), Arc::new(ActorChild::with_scope(make)))
     }
 
-    /// An async function; `run` is called for each start.
+    /// Makes a child of an async function; `run` is called for each incarnation.
     ///
-    /// To stop it, its token is cancelled; it is killed, which drops its future
-    /// where it awaits, when it goes on for longer than its [`Shutdown`] allows.
-    /// The token is cancelled after every end, so what the function spawned can
-    /// end with it. Its own timers are part of the future and are dropped with that.
+    /// The supervisor stops a task by cancelling its token. A task that goes on for longer
+    /// than its [`Shutdown`] allows is killed, which drops its future at an await. The
+    /// token is cancelled after every end, so whatever the function has spawned can end
+    /// too. The task's own timers are part of the future and are dropped with it.
     ///
-    /// It is up when its future is first polled; a panic of `run` before there is
-    /// a future is a start that failed. `Ok` is [`Exit::Normal`], after which a
-    /// [`Restart::Permanent`] task is started again.
+    /// A task is up once its future has been polled. If `run` panics before there is a
+    /// future, the start has failed. `Ok` is [`Exit::Normal`], after which a
+    /// [`Restart::Permanent`] task, the default, is started again. `Err` is
+    /// [`Exit::Error`] with the text of the error.
     ///
     /// [`Exit::Normal`]: breakerbox_core::Exit::Normal
     ///
@@ -177,7 +180,7 @@ impl ChildSpec {
         Self::new(name.into(), Arc::new(Tasked::new(Arc::new(task))))
     }
 
-    /// A [`task`](Self::task) that is given a [`TaskScope`], to find its siblings.
+    /// Makes a [`task`](Self::task) that receives a [`TaskScope`], to find its siblings.
     ///
     /// # Examples
     ///
@@ -244,10 +247,10 @@ impl ChildSpec {
         Self::new(name.into(), Arc::new(Tasked::new(Arc::new(task))))
     }
 
-    /// A [`task`](Self::task) that is up only when it says so.
+    /// Makes a [`task`](Self::task) that is up only when it says so.
     ///
-    /// One that ends before it has called [`Ready::notify`], or has not called it
-    /// within its [`start_timeout`](Self::start_timeout), did not come up.
+    /// A task that ends before it has called [`Ready::notify`], or has not called it
+    /// within its [`start_timeout`](Self::start_timeout), has failed to start.
     pub fn task_with_readiness<F, R, E>(name: impl Into<Arc<str>>, run: F) -> Self
     where
         F: Fn(CancellationToken, Ready) -> R + Send + Sync + 'static,
@@ -266,13 +269,13 @@ impl ChildSpec {
         Self::new(name.into(), Arc::new(Tasked::new(Arc::new(task))))
     }
 
-    /// A supervisor, so that there is a tree; `make` is called for each start.
+    /// Makes a child that is itself a supervisor; `make` is called for each incarnation.
     ///
-    /// It is up when all its children are, which start one after another. So it has
-    /// their start timeouts added up, and 5 seconds for itself, unless its own
-    /// [`start_timeout`](Self::start_timeout) is set. When it gives up, that is an
-    /// error of this child. It is stopped in order, and has all the time for that
-    /// which its own children take, unless [`shutdown`](Self::shutdown) or its own
+    /// The supervisor is up when all its children are, and they start one after another.
+    /// Unless set, its [`start_timeout`](Self::start_timeout) is the sum of theirs, and 5
+    /// seconds for itself. When it gives up, this child has
+    /// exited with an error. It stops its children in order, and may take as long as they
+    /// take, unless [`shutdown`](Self::shutdown) or its own
     /// [`shutdown_within`](SupervisorSpec::shutdown_within) is set.
     ///
     /// Children that were added to it at run time are not there after a restart.
@@ -302,15 +305,16 @@ impl ChildSpec {
 
     /// Gives each incarnation an address of its own, as ractor alone would.
     ///
-    /// It is for actors that rely on the end of an actor: their own, as ractor's
-    /// `Factory` does, whose timers and workers go on as long as the address; or that of
-    /// a child that they monitor or wait for. The child's `ActorRef` ends with the
-    /// incarnation, whatever ends that, and its mailbox is dropped. A
-    /// [`Child`](crate::Child) leads to the new one as soon as that is up; until then
-    /// nobody takes messages.
+    /// Use it for an actor that relies on its own end: ractor's `Factory`, for instance,
+    /// has timers and workers that go on for as long as the address. Use it also where
+    /// other actors monitor the child or wait for its end. The child's `ActorRef` ends
+    /// with the incarnation, whatever ends the incarnation, and the mailbox is dropped. A
+    /// [`Child`](crate::Child) leads to the new address as soon as the next incarnation is
+    /// up. Until then, `cast` and `ask` are refused as
+    /// [`NotRunning`](crate::AskError::NotRunning).
     ///
-    /// Unless set, the address and the messages in the mailbox outlive the incarnation. It
-    /// makes no difference to a child that is no actor, as that has no address.
+    /// Unless set, the address and the messages in the mailbox outlive the incarnation.
+    /// The setting makes no difference to a task or a supervisor, which has no address.
     ///
     /// # Examples
     ///
@@ -360,15 +364,17 @@ impl ChildSpec {
         self
     }
 
-    /// After which exits it is restarted; [`Restart::Permanent`] unless set.
+    /// Sets after which exits it is restarted; [`Restart::Permanent`] unless set.
     pub fn restart(mut self, restart: Restart) -> Self {
         self.policy = self.policy.restart(restart);
         self
     }
 
-    /// Restarts it after an abnormal exit only if `is_worth_it` says so of that.
+    /// Restarts it after an abnormal exit only if `is_worth_it` returns true for the exit.
     ///
-    /// See [`ChildPolicy::restart_if`] for when it is asked, and what follows.
+    /// Otherwise the child is done, as if it had ended normally, and the exit counts
+    /// towards no limit. The supervisor calls the function, so it must not block; a panic
+    /// counts as true. [`ChildPolicy::restart_if`] says which exits it is asked about.
     ///
     /// # Examples
     ///
@@ -387,31 +393,37 @@ impl ChildSpec {
         self
     }
 
-    /// A limit of its own, looked at before the supervisor's; none unless set.
+    /// Sets a limit of its own, checked before the supervisor's; none unless set.
     ///
-    /// See [`ChildPolicy::intensity`] for what is charged to whom.
+    /// A failure within it counts towards both limits. A failure beyond it does not count
+    /// towards the supervisor's where the child alone is given up or paused.
     pub fn intensity(mut self, intensity: RestartIntensity, on_limit: OnLimit) -> Self {
         self.policy = self.policy.intensity(intensity, on_limit);
         self
     }
 
-    /// How long to wait before the n-th restart in a row; not at all unless set.
+    /// Sets the wait before the n-th restart in a row; there is no wait unless set.
+    ///
+    /// A [`Backoff`] has no jitter unless it sets one.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.policy = self.policy.backoff(backoff);
         self
     }
 
-    /// How long it must be up for its backoff to begin anew; a minute unless set.
+    /// Sets how long it must be up for its backoff to start over; a minute unless set.
     ///
     /// # Panics
     ///
-    /// If the span is zero or longer than 100 years.
+    /// Panics if the span is zero or longer than 100 years.
     pub fn calm_after(mut self, uptime: Duration) -> Self {
         self.policy = self.policy.calm_after(uptime);
         self
     }
 
-    /// Its end can end its supervisor; see [`AutoShutdown`](crate::AutoShutdown).
+    /// Lets its end end its supervisor; see [`AutoShutdown`](crate::AutoShutdown).
+    ///
+    /// A child is not significant unless set, and the setting has no effect unless
+    /// [`SupervisorSpec::auto_shutdown`] is set as well.
     pub fn significant(mut self) -> Self {
         self.policy = self.policy.significant();
         self
@@ -419,32 +431,35 @@ impl ChildSpec {
 
     /// Lets it stop at the same time as its neighbours, when its supervisor ends.
     ///
-    /// One that takes long, or is stuck, then delays none of the neighbours of which
-    /// the same is true; see [`ChildPolicy::side_by_side`].
+    /// A child that takes long, or is stuck, then does not delay neighbours that stop side
+    /// by side as well; see [`ChildPolicy::side_by_side`]. Unless set, a child stops when
+    /// those after it are down.
     pub fn side_by_side(mut self) -> Self {
         self.policy = self.policy.side_by_side();
         self
     }
 
-    /// How it is stopped; within 5 seconds unless set, as in OTP.
+    /// Sets how it is stopped; within 5 seconds unless set, as in OTP.
+    ///
+    /// A supervisor or a set has no time limit unless set.
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.shutdown = shutdown;
         self
     }
 
-    /// How long each incarnation has to come up; 5 seconds unless set.
+    /// Sets how long each incarnation has to come up; 5 seconds unless set.
     ///
-    /// A supervisor has as long as its children have one after another, and 5 seconds
-    /// for itself, unless set. That is found out at each start, from the spec that is
-    /// made for it. A level below counts with what it has itself, which is known once it
-    /// starts: then nobody above minds the time, as that level is given up in its own.
-    /// Set it where a group of children that restarts while others start must not
-    /// delay the start.
+    /// Unless set, a supervisor has the timeouts of its children added up, and 5 seconds
+    /// for itself. Each start computes that from the spec that it has made. If one of the
+    /// children is itself a supervisor without a timeout, there is no sum, because its
+    /// spec is made only when it starts; each child is then given up in its own time. Set
+    /// a timeout for a supervisor where a group of children that restarts while others
+    /// start must not delay the start.
     ///
     /// An actor has come up when its `pre_start` has returned. A start that blocks its
-    /// thread instead of awaiting is given up a second later, and what it blocks is
-    /// waited for before the next one. Where something of the former incarnation is
-    /// left, that has as long to go.
+    /// thread instead of awaiting is given up a second later, and the next start waits
+    /// until the thread is free. If something of the former incarnation is left, the start
+    /// waits for it within the same timeout.
     pub fn start_timeout(mut self, within: Duration) -> Self {
         self.start_time = StartTime::Within(within);
         self
@@ -452,35 +467,36 @@ impl ChildSpec {
 
     /// Limits the messages that wait for it while it is down; no limit unless set.
     ///
-    /// An actor is down while it waits for its restart or that of its group, is paused,
-    /// or ends and starts again. Then [`Child::ask`](crate::Child::ask) and
-    /// [`Child::cast`](crate::Child::cast) are refused once `limit` messages wait. ractor
-    /// accepts what is sent to the bare `ActorRef`. Of that, and of what was in the
-    /// mailbox when the child went down, messages beyond the limit are dropped, the latest
-    /// first, and counted in [`ChildSnapshot::dropped`](crate::ChildSnapshot::dropped).
-    /// Their reply ports are dropped with them, so whoever has asked learns it. Nothing is
-    /// dropped while an incarnation starts: it finds what came meanwhile.
+    /// An actor is down while it waits for its restart or that of its group, while it is
+    /// paused, and while it ends and starts again. Once `limit` messages wait,
+    /// [`Child::ask`](crate::Child::ask) and [`Child::cast`](crate::Child::cast) are
+    /// refused. ractor accepts every message to the bare `ActorRef`, and messages may have
+    /// been in the mailbox when the child went down. The shell drops those beyond the
+    /// limit, which are the latest ones, and
+    /// [`ChildSnapshot::dropped`](crate::ChildSnapshot::dropped) counts them. Their reply
+    /// ports are dropped with them, so their callers get an error. The shell drops nothing
+    /// while an incarnation starts: the incarnation receives what came in that time.
     ///
     /// At most `limit` messages wait, and one more for each caller that has just seen the
     /// child up. A message that `cast` has accepted is dropped only where others use the
-    /// bare `ActorRef` at the same time. With zero, none waits.
+    /// bare `ActorRef` at the same time. With a limit of zero, no message waits.
     ///
-    /// There is no limit unless set, because messages that wait are a promise: the queue
-    /// outlives the crash. Nor is there one while the child is up, so only you know how
-    /// much is too much. Set one where messages come in faster than callers wait for
-    /// replies, and the child may be down for long, as in a pause. Tasks and supervisors
-    /// take no messages; for them it changes nothing.
+    /// There is no limit unless set, because the queue is promised to outlive a crash. Nor
+    /// is there a limit while the child is up, so only you know how much is too much. Set
+    /// a limit where messages come in without waiting for replies, and where the child may
+    /// be down for long, as in a pause. Tasks and supervisors take no messages, so the
+    /// setting changes nothing for them.
     pub fn queue_while_down(mut self, limit: usize) -> Self {
         self.queue_limit = Some(limit);
         self
     }
 
-    /// What tells the child that it makes from another one of its name.
+    /// Returns the identity of its child, which no other child of its name shares.
     pub(crate) fn key(&self) -> ChildKey {
         ChildKey::of(&self.runnable)
     }
 
-    /// Its name.
+    /// Returns the name of its child.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -488,7 +504,7 @@ impl ChildSpec {
 
     /// Calls `hook` once, when it is certain that the child stays down.
     ///
-    /// It runs in the supervisor's actor: as soon as the supervisor gives up,
+    /// The hook runs in the supervisor's actor: as soon as the supervisor gives up,
     /// before the mailbox is dropped; otherwise when the child is down; and also
     /// when the supervisor is killed. It must not block; its panic is caught.
     pub(crate) fn on_down(mut self, hook: impl FnOnce(Ending) + Send + 'static) -> Self {

@@ -1,10 +1,10 @@
 //! The actor whose address outlives the actor that it runs.
 //!
-//! A ractor actor that crashes is gone: its `ActorRef` is dead and its mailbox
-//! lost with it, so every caller needs a way to find the next one. The shell is
-//! a ractor actor with the user's message type that passes every callback on to
-//! the incarnation that it holds. An error or a panic there ends the incarnation
-//! and is reported to the supervisor, which orders the shell to start the next one.
+//! A ractor actor that crashes is gone: its `ActorRef` is dead and its mailbox is
+//! lost, so every caller needs a way to find the next actor. The shell is a ractor
+//! actor with the user's message type, and it passes every callback on to the
+//! incarnation that it holds. An error or a panic in a callback ends the incarnation.
+//! The shell reports that to the supervisor, which orders it to start the next one.
 //!
 //! # Invariants
 //!
@@ -15,8 +15,8 @@
 //!    dropped and the actors linked to it have ended.
 //! 4. An incarnation never receives a supervision event of an actor that was
 //!    linked to a former one.
-//! 5. The shell waits in a callback only for what comes at once; everything that
-//!    may take longer it awaits in its mailbox, so ractor's `stop` reaches it.
+//! 5. The shell waits in a callback only for what comes at once. It awaits everything
+//!    that may take longer in its mailbox, so ractor's `stop` reaches it.
 
 mod bell;
 mod control;
@@ -47,27 +47,27 @@ use control::{Control, Order};
 pub(super) use handle::ShellHandle;
 use life::Life;
 
-/// What stays of a child when its incarnation ends: address, id and mailbox.
+/// The part of a child that outlives an incarnation: address, id and mailbox.
 pub(super) struct Shell<A: Actor> {
     address: Address,
     bell: Arc<Bell>,
     control: Arc<Control<A>>,
-    /// Taken out while a callback runs. It is not ractor's state of the actor, as
-    /// ractor sends that to the supervisor when the shell is killed: then what is
-    /// the user's would be dropped there.
+    /// It is taken out while a callback runs. It is not ractor's state of the actor,
+    /// because ractor sends that to the supervisor when the shell is killed, and the
+    /// user's state would be dropped there.
     life: Mutex<Option<Box<Life<A>>>>,
     notifier: Notifier,
     /// How long linked actors have to stop when the incarnation has crashed.
     stop_timeout: Duration,
-    /// The last field, as everything else is gone when this is.
+    /// It is the last field, so everything else is gone when it is dropped.
     alive: Arc<Alive<A>>,
 }
 
-/// How an incarnation is to be started.
+/// The order to start an incarnation.
 pub(super) struct StartOrder<A: Actor> {
-    /// When it must be up.
+    /// The instant by which it must be up.
     pub(super) by: Instant,
-    /// How an incarnation before it ended; a kill may have left actors of it behind.
+    /// How the incarnation before it ended; a kill may have left actors of that behind.
     pub(super) former: Former,
     pub(super) incarnation: Incarnation,
     pub(super) make: Arc<Make<A>>,
@@ -78,7 +78,7 @@ pub(super) type Make<A> = dyn Fn(&mut dyn FnMut() -> Scope<<A as Actor>::Msg>) -
     + Send
     + Sync;
 
-/// What is known of the incarnation before one.
+/// The end of the incarnation before a new one, as far as it is known.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Former {
     /// It has ended with everything that it had linked, or there was none.
@@ -198,10 +198,10 @@ impl<A: Actor> Shell<A> {
     }
 }
 
-/// Where the shell was killed between two callbacks, something of it is left.
+/// A shell that was killed between two callbacks still has its incarnation.
 ///
-/// ractor has just told the supervisor, and what is the user's may block: so that is
-/// dropped by a task of its own.
+/// ractor has just told the supervisor, and the drop of the user's actor may block, so a
+/// task of its own drops it.
 impl<A: Actor> Drop for Shell<A> {
     fn drop(&mut self) {
         let Some(life) = lock::with(&self.life, Option::take) else {
@@ -218,11 +218,11 @@ impl<A: Actor> Drop for Shell<A> {
     }
 }
 
-/// Reports the end of a shell when it is dropped, and what has to be gone before.
+/// A guard that reports the end of a shell when its last holder drops it.
 struct Alive<A: Actor> {
     control: Arc<Control<A>>,
     notifier: Notifier,
-    /// The incarnation that the shell was made for, by which it is known.
+    /// The incarnation that the shell was made for, by which the supervisor knows it.
     number: Incarnation,
 }
 
@@ -237,7 +237,7 @@ impl<A: Actor> Drop for Alive<A> {
     }
 }
 
-/// The exit of an incarnation that did not come up in time.
+/// Returns the exit of an incarnation that did not come up in time.
 pub(super) fn start_timed_out(timeout: Duration) -> Exit {
     Exit::init_failed(format!("it did not start within {timeout:?}"))
 }
