@@ -3,15 +3,15 @@ use std::fmt;
 
 use crate::AskError;
 
-/// A message was not sent, and is given back.
+/// The reason why a message was not sent, with the message.
 #[derive(Clone, Copy, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CastError<M> {
     /// The actor is not running.
     NotRunning(M),
-    /// The child is down, and as many messages wait for its next incarnation as may.
+    /// The child is down, and its queue has reached the limit.
     ///
-    /// See [`ChildSpec::queue_while_down`](crate::ChildSpec::queue_while_down).
+    /// [`ChildSpec::queue_while_down`](crate::ChildSpec::queue_while_down) sets the limit.
     QueueFull(M),
 }
 
@@ -23,7 +23,7 @@ impl<M> CastError<M> {
         }
     }
 
-    /// The same for a question, without the message.
+    /// Returns the same reason as the error of a question, without the message.
     pub(super) const fn as_ask_error(&self) -> AskError {
         match self {
             Self::NotRunning(_) => AskError::NotRunning,

@@ -273,9 +273,9 @@ impl ChildSpec {
     ///
     /// The supervisor is up when all its children are, and they start one after another.
     /// Unless set, its [`start_timeout`](Self::start_timeout) is the sum of theirs, and 5
-    /// seconds for itself. When it gives up, this child has
-    /// exited with an error. It stops its children in order, and may take as long as they
-    /// take, unless [`shutdown`](Self::shutdown) or its own
+    /// seconds for itself. When it gives up, this child has exited with an error. It stops
+    /// its children in order, and may take as long as they take, unless
+    /// [`shutdown`](Self::shutdown) or its own
     /// [`shutdown_within`](SupervisorSpec::shutdown_within) is set.
     ///
     /// Children that were added to it at run time are not there after a restart.

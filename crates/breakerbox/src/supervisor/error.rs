@@ -3,27 +3,27 @@ use std::fmt;
 
 use breakerbox_core::Exit;
 
-/// A child was not added.
+/// The reason why a child was not added.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum AddError {
     /// There is a child of that name already.
     Duplicate {
-        /// The name.
+        /// The name that is taken.
         child: String,
     },
-    /// The supervisor has ended, or the child was removed before it was up.
+    /// The supervisor has ended, or the child was stopped or removed before it was up.
     Ended,
     /// The child did not come up.
     Failed {
-        /// Its name.
+        /// The child's name.
         child: String,
-        /// How it ended.
+        /// The exit of the incarnation that did not come up.
         exit: Exit,
     },
-    /// The set holds as many children as it may.
+    /// The set holds its maximum of children.
     Full {
-        /// How many.
+        /// The maximum.
         maximum: usize,
     },
 }
@@ -41,15 +41,15 @@ impl fmt::Display for AddError {
     }
 }
 
-/// A child was not removed or stopped.
+/// The reason why a child was not removed or stopped.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RemoveError {
     /// The supervisor has ended, and its children with it.
     Ended,
-    /// There is no child of that name.
+    /// There is no child of that name or path that could be removed or stopped.
     Unknown {
-        /// The name.
+        /// The name that was asked for.
         child: String,
     },
 }
@@ -65,22 +65,22 @@ impl fmt::Display for RemoveError {
     }
 }
 
-/// A child was not started anew.
+/// The reason why a child was not restarted.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RestartError {
-    /// The supervisor or the child was ended meanwhile.
+    /// The supervisor has ended, or the child was stopped or removed before it was up.
     Ended,
-    /// Its next incarnation did not come up.
+    /// The next incarnation of the child did not come up.
     Failed {
-        /// Its name.
+        /// The child's name.
         child: String,
-        /// How it ended.
+        /// The exit of the incarnation that did not come up.
         exit: Exit,
     },
-    /// There is no child of that name that could be started.
+    /// There is no child of that name or path that could be started.
     Unknown {
-        /// The name.
+        /// The name that was asked for.
         child: String,
     },
 }

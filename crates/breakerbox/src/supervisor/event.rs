@@ -15,58 +15,60 @@ pub(super) use sender::EventSender;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SupervisorEvent {
-    /// All children are being stopped because of this one.
+    /// All children are being stopped because of a failure of this one.
     Escalated {
-        /// Its name, or its path from the supervisor that tells of it.
+        /// The child's name, or its path from the supervisor that reports the event.
         child: Arc<str>,
     },
     /// An incarnation of a child ended, or did not come up.
     Exited {
-        /// Its name, or its path from the supervisor that tells of it.
+        /// The child's name, or its path from the supervisor that reports the event.
         child: Arc<str>,
-        /// How.
+        /// How the incarnation ended.
         exit: Exit,
-        /// Which incarnation.
+        /// The incarnation that ended.
         incarnation: Incarnation,
     },
     /// All children are being stopped because this significant one ended.
     Finished {
-        /// Its name, or its path from the supervisor that tells of it.
+        /// The child's name, or its path from the supervisor that reports the event.
         child: Arc<str>,
     },
     /// A child failed too often and will not be started again.
     GaveUp {
-        /// Its name, or its path from the supervisor that tells of it.
+        /// The child's name, or its path from the supervisor that reports the event.
         child: Arc<str>,
     },
-    /// This listener was too slow, and this many events are lost to it.
+    /// This listener was too slow, and has lost events.
     Missed {
-        /// How many.
+        /// The number of events that are lost.
         events: u64,
     },
     /// A child is up again.
     Restarted {
-        /// Its name, or its path from the supervisor that tells of it.
+        /// The child's name, or its path from the supervisor that reports the event.
         child: Arc<str>,
-        /// Which incarnation started.
+        /// The incarnation that is up.
         incarnation: Incarnation,
     },
     /// A child is up for the first time.
     Started {
-        /// Its name, or its path from the supervisor that tells of it.
+        /// The child's name, or its path from the supervisor that reports the event.
         child: Arc<str>,
     },
     /// A child is down for good.
     Stopped {
-        /// Its name, or its path from the supervisor that tells of it.
+        /// The child's name, or its path from the supervisor that reports the event.
         child: Arc<str>,
-        /// Why.
+        /// Why the child is down.
         why: Ending,
     },
 }
 
 impl SupervisorEvent {
-    /// The same, heard above the children that it happened below, the lowest one first.
+    /// Returns the event as a supervisor above reports it.
+    ///
+    /// `supervisors` are the children on the way there, the lowest one first.
     fn below(mut self, supervisors: &[&str]) -> Self {
         match &mut self {
             Self::Escalated { child }
@@ -101,13 +103,14 @@ impl fmt::Display for SupervisorEvent {
     }
 }
 
-/// What happens in a supervisor from now on, in order.
+/// The events of a supervisor from now on, in order.
 ///
-/// What happens below a child that is a supervisor is heard of too; the child's
-/// name is then its path from here, as in "orders/consumer".
+/// The events below a child that is itself a supervisor are among them. They name a child
+/// by its path from here, as in "orders/consumer".
 ///
-/// A listener delays nobody. One that falls more than 256 events behind is told
-/// how many it has missed by a [`SupervisorEvent::Missed`] in their place.
+/// A listener delays nobody. A listener that falls more than 256 events behind receives
+/// one [`SupervisorEvent::Missed`] in place of the events that it has missed. Dropping a
+/// listener only ends the listening.
 #[derive(Debug)]
 pub struct SupervisorEvents {
     inbox: broadcast::Receiver<SupervisorEvent>,
@@ -118,11 +121,11 @@ impl SupervisorEvents {
         Self { inbox }
     }
 
-    /// The next event; `None` once the supervisor has ended.
+    /// Waits for the next event; returns `None` once the supervisor has ended.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it loses no event.
+    /// Dropping the future loses no event.
     pub async fn next(&mut self) -> Option<SupervisorEvent> {
         match Guarded::new(self.inbox.recv()).await {
             Ok(event) => Some(event),

@@ -8,19 +8,19 @@ use breakerbox_core::Exit;
 pub(super) use account::Account;
 pub(super) use builder::ReportBuilder;
 
-/// How a supervisor ended.
+/// The account of how a supervisor ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Report {
-    /// Why.
+    /// Why the supervisor ended.
     pub end: End,
-    /// The children that it stopped in its end, in the order in which they ended,
-    /// and those that were stuck before and still are.
+    /// The children that the supervisor stopped at its end, in the order in which they
+    /// ended, and those that were stuck before and still are.
     pub stopped: Vec<Stopped>,
 }
 
 impl Report {
-    /// The children that did not stop by themselves: killed ones and stuck ones.
+    /// Returns the children that did not stop by themselves: killed ones and stuck ones.
     pub fn unclean(&self) -> impl Iterator<Item = &Stopped> {
         let unclean = |stopped: &&Stopped| stopped.departure != Departure::Stopped;
         self.stopped.iter().filter(unclean)
@@ -42,7 +42,7 @@ impl Report {
         }
     }
 
-    /// Names who is stuck, once and instead of what was said of them before.
+    /// Names the stuck children, once, in place of earlier entries about them.
     pub(super) fn note_stuck(&mut self, stuck: Vec<Stopped>) {
         let is_stuck = |it: &Stopped| stuck.iter().any(|other| other.child == it.child);
         self.stopped.retain(|it| !is_stuck(it));
@@ -50,30 +50,31 @@ impl Report {
     }
 }
 
-/// Why a supervisor ended.
+/// The reason why a supervisor ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum End {
     /// A child failed too often, or did not come up at the start.
     Escalated {
-        /// Its name.
+        /// The child's name.
         child: Arc<str>,
-        /// How it failed last.
+        /// The last failure of the child.
         exit: Exit,
     },
     /// A significant child ended, which shut it down.
     Finished {
-        /// Its name.
+        /// The child's name.
         child: Arc<str>,
-        /// How it ended; a temporary child, or one that was given up, may have failed.
+        /// How the child ended; a temporary child, or one that was given up, may have
+        /// failed.
         exit: Exit,
     },
-    /// Its own actor was killed, and its children with it.
+    /// Other code killed the supervisor's actor, and its children with it.
     Killed,
-    /// Its spec was refused before anything was started; only the report of a
+    /// The spec was refused before anything was started; only the report of a
     /// [`Lifecycle`](crate::Lifecycle) says so.
     NeverStarted,
-    /// It was shut down, or its last handle was dropped.
+    /// Somebody shut the supervisor down, or its last handle was dropped.
     ShutDown,
 }
 
@@ -81,22 +82,22 @@ pub enum End {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Stopped {
-    /// Its name.
+    /// The child's name, or its path from the supervisor of the report.
     pub child: Arc<str>,
-    /// How it went.
+    /// The way in which the child stopped.
     pub departure: Departure,
 }
 
-/// How a child that was asked to stop went.
+/// The way in which a child that was asked to stop has stopped.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Departure {
-    /// It had to be killed.
+    /// The child had to be killed.
     Killed,
-    /// It stopped by itself, or was down already.
+    /// The child stopped by itself, or was down already.
     Stopped,
-    /// It, or a child below it, blocks its thread, so even a kill did not end it yet.
+    /// The child, or a child below it, blocks its thread, so even a kill has not ended it.
     ///
-    /// It will end when it awaits next, and not be started again.
+    /// The child ends when it awaits next, and is not started again.
     Stuck,
 }

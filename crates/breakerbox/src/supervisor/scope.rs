@@ -1,16 +1,17 @@
-//! What an incarnation sets going, and what ends with it.
+//! The things that an incarnation sets going, and that end with it.
 //!
 //! A supervised actor keeps its address across restarts, and ractor ties timers,
 //! subscriptions, group memberships and monitors to the address. So the ticks of an
-//! incarnation that has crashed go on, beside those of the next one. A [`Scope`]
+//! incarnation that has crashed go on beside those of the next incarnation. A [`Scope`]
 //! ties them to the incarnation instead.
 //!
 //! # Invariants
 //!
-//! 1. Once a scope has ended, nothing of it reaches an incarnation, and the groups and
-//!    monitors that it entered are left. The next incarnation starts after that.
-//! 2. The functions that it was given run in the shell's own task, as the actor's own
-//!    code, and never under a lock. A panic there is a crash of the incarnation.
+//! 1. Once a scope has ended, nothing of it reaches an incarnation, and the actor has left
+//!    the groups and monitors that it entered through the scope. The next incarnation
+//!    starts after that.
+//! 2. The functions that a scope was given run in the shell's own task, as the actor's own
+//!    code, and never under a lock. A panic in such a function crashes the incarnation.
 //! 3. A handle keeps neither the shell nor the supervisor alive.
 
 mod held;
@@ -39,26 +40,20 @@ use crate::clock::LONGEST;
 
 /// A handle on what one incarnation of a supervised actor sets going.
 ///
-/// [`ChildSpec::actor_with`](crate::ChildSpec::actor_with) hands one to each incarnation,
-/// which keeps it in its actor or its arguments. It is cheap to clone, and may be used
-/// from any thread and task. It ends with the incarnation: by a crash, a restart, a stop,
-/// a drain or a kill, and also when the incarnation does not come up. `post_stop` is the
-/// last that runs in it.
+/// [`ChildSpec::actor_with`](crate::ChildSpec::actor_with) gives one to each incarnation,
+/// which keeps it in its actor or its arguments. The handle is cheap to clone, and any
+/// thread and task may use it. Dropping a handle ends nothing. The scope ends with the
+/// incarnation: by a crash, a restart, a stop, a drain or a kill, and also when the
+/// incarnation does not come up. `post_stop` still runs within the scope.
 ///
-/// Once it has ended, [`send_self`](Self::send_self) returns an error and all other
-/// methods do nothing. What it was given, such as messages that wait and functions that
-/// make them, is dropped.
-///
-/// # Order
+/// Once the scope has ended, [`send_self`](Self::send_self) returns an error, and the
+/// other methods start nothing. Everything that the scope was given is dropped, such as
+/// messages that wait and functions that make messages.
 ///
 /// The actor handles the messages of its scope in the order in which they were sent, or
 /// came due, and those of its mailbox in theirs. When both have messages, they take
-/// turns.
-///
-/// # Drain
-///
-/// A scope takes nothing more once somebody drains the actor's address, as the mailbox
-/// does not either. What it has taken by then is handled before the actor ends.
+/// turns. Once somebody drains the actor's address, neither the mailbox nor the scope
+/// accepts anything more, and the actor handles what they have accepted before it ends.
 pub struct Scope<M> {
     shared: Arc<Shared<M>>,
 }
@@ -66,21 +61,23 @@ pub struct Scope<M> {
 impl<M: Message> Scope<M> {
     /// Sends a message to this incarnation, and to no later one.
     ///
-    /// The message does not go through the mailbox, so ractor's spans do not apply to it.
+    /// The message does not go through the mailbox, so it carries no tracing span of
+    /// ractor's. Nothing limits how many messages wait.
     ///
     /// # Errors
     ///
-    /// When the incarnation has ended, or somebody has drained or stopped its address.
-    /// The message is dropped.
+    /// Returns [`ScopeEnded`] and drops the message if the incarnation has ended, or
+    /// somebody has drained or stopped its address.
     pub fn send_self(&self, message: M) -> Result<(), ScopeEnded> {
         self.shared.send(Turn::Message(message))
     }
 
-    /// Sends what `message` makes after `delay`, unless the incarnation has ended by then.
+    /// Sends the actor a message after `delay`, unless the incarnation has ended by then.
     ///
-    /// `message` is called when it is the message's turn, as code of the actor: a panic
-    /// is a crash of the incarnation. A `delay` of more than 100 years is as good as 100
-    /// years. The clock is tokio's, which tests can pause.
+    /// The scope calls `message` when it is the message's turn, as code of the actor: a
+    /// panic crashes the incarnation. A `delay` of more than 100 years counts as 100
+    /// years. The clock is tokio's, which tests can pause. Dropping the [`ScopeTimer`] does
+    /// not cancel the timer.
     pub fn send_after(
         &self,
         delay: Duration,
@@ -89,17 +86,18 @@ impl<M: Message> Scope<M> {
         self.set_timer(delay, Make::Once(Box::new(message)))
     }
 
-    /// Sends what `message` makes after each `period`, as long as the incarnation runs.
+    /// Sends the actor a message after each `period`, while the incarnation runs.
     ///
-    /// The first one comes after one period. At most one waits to be handled: a tick that
-    /// comes due meanwhile is skipped, as are ticks that nobody could see because the
-    /// runtime was blocked. The next one comes at the next multiple of the period, so
-    /// ticks neither pile up nor drift. `message` is called as in
-    /// [`send_after`](Self::send_after).
+    /// The first tick comes after one period. At most one tick waits to be handled: a tick
+    /// that comes due while another one waits is skipped, and so are ticks that came due
+    /// while the runtime was blocked. The next tick comes at the next multiple of the
+    /// period, so ticks neither pile up nor drift. The scope calls `message` as in
+    /// [`send_after`](Self::send_after). A period of more than 100 years counts as 100
+    /// years. Dropping the [`ScopeTimer`] does not cancel the timer.
     ///
     /// # Panics
     ///
-    /// If the period is zero.
+    /// Panics if the period is zero.
     pub fn send_interval(
         &self,
         period: Duration,
@@ -126,17 +124,19 @@ impl<M: Message> Scope<M> {
 
     /// Returns a token that is cancelled when the incarnation has ended.
     ///
-    /// It is for what the actor spawns. Cancelling it by hand cancels no other.
+    /// Give the token to the tasks that the actor spawns. Each call returns a token of its
+    /// own: cancelling that one by hand cancels no other.
     #[must_use]
     pub fn token(&self) -> CancellationToken {
         self.shared.token()
     }
 
-    /// Subscribes to a port: what `convert` makes of each value is sent to the actor.
+    /// Subscribes to a port, and sends the actor what `convert` makes of each value.
     ///
-    /// `convert` is called as in [`send_after`](Self::send_after), and skips a value by
-    /// None. The subscription ends with the incarnation or with the port. In between is a
-    /// relay, an actor of its own, which is linked to nobody.
+    /// The scope calls `convert` as `message` in [`send_after`](Self::send_after); a value
+    /// for which it returns `None` is skipped. The subscription ends with the incarnation
+    /// or with the port. The values go through a relay, an actor of its own, which is
+    /// linked to no other actor.
     pub fn subscribe<T: OutputMessage>(
         &self,
         port: &OutputPort<T>,
@@ -147,50 +147,54 @@ impl<M: Message> Scope<M> {
 
     /// Enters the actor into a process group, which it leaves when the incarnation ends.
     ///
-    /// It leaves the group also if it was entered by ractor's `pg::join` beside.
+    /// It then leaves the group even if ractor's `pg::join` has entered it as well.
     pub fn join_group(&self, group: impl Into<String>) {
         self.shared.join(Group::of(group.into()));
     }
 
-    /// Enters the actor into a process group of one of ractor's scopes of groups.
+    /// Enters the actor into a process group of `pg_scope`, one of ractor's group scopes.
+    ///
+    /// The actor leaves it as in [`join_group`](Self::join_group).
     pub fn join_scoped_group(&self, pg_scope: impl Into<String>, group: impl Into<String>) {
         self.shared
             .join(Group::scoped(pg_scope.into(), group.into()));
     }
 
-    /// Takes the actor out of a process group that was entered through its scope.
+    /// Takes the actor out of a process group that [`join_group`](Self::join_group) entered.
     pub fn leave_group(&self, group: impl Into<String>) {
         self.shared.leave(&Group::of(group.into()));
     }
 
-    /// Takes the actor out of a process group of one of ractor's scopes of groups.
+    /// Takes the actor out of a process group that [`join_scoped_group`] has entered.
+    ///
+    /// [`join_scoped_group`]: Self::join_scoped_group
     pub fn leave_scoped_group(&self, pg_scope: impl Into<String>, group: impl Into<String>) {
         let group = Group::scoped(pg_scope.into(), group.into());
         self.shared.leave(&group);
     }
 
-    /// Reports who joins and leaves a process group, as long as the incarnation runs.
+    /// Reports which actors join and leave a process group, while the incarnation runs.
     ///
-    /// `handle_supervisor_evt` receives each change.
+    /// The actor's `handle_supervisor_evt` receives each change.
     pub fn monitor_group(&self, group: impl Into<String>) {
         self.shared.monitor_group(group.into());
     }
 
-    /// Ends what [`monitor_group`](Self::monitor_group) began.
+    /// Ends the reports that [`monitor_group`](Self::monitor_group) began.
     pub fn demonitor_group(&self, group: &str) {
         self.shared.demonitor_group(group);
     }
 
-    /// Reports starts and ends of another actor, as long as the incarnation runs.
+    /// Reports the starts and the end of another actor, while the incarnation runs.
     ///
-    /// `handle_supervisor_evt` receives each event. ractor's default for that stops the
-    /// actor when the other one has ended.
+    /// The actor's `handle_supervisor_evt` receives each event. ractor's default
+    /// implementation stops the actor when the monitored actor has ended.
     #[cfg(feature = "monitors")]
     pub fn monitor(&self, actor: &ActorCell) {
         self.shared.monitor(actor);
     }
 
-    /// Ends what [`monitor`](Self::monitor) began.
+    /// Ends the reports that [`monitor`](Self::monitor) began.
     #[cfg(feature = "monitors")]
     pub fn unmonitor(&self, actor: &ActorCell) {
         self.shared.unmonitor(actor);
@@ -214,7 +218,7 @@ impl<M> fmt::Debug for Scope<M> {
 
 /// The error of a message to an incarnation that has ended.
 ///
-/// It is also returned while the actor's address drains or stops.
+/// [`Scope::send_self`] also returns it while the actor's address drains or stops.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ScopeEnded;
 
@@ -226,7 +230,7 @@ impl fmt::Display for ScopeEnded {
     }
 }
 
-/// A handle on a timer of a [`Scope`], by which it can be cancelled.
+/// A handle that can cancel a timer of a [`Scope`].
 ///
 /// Dropping it does not cancel the timer.
 #[derive(Clone)]
@@ -236,9 +240,9 @@ pub struct ScopeTimer {
 }
 
 impl ScopeTimer {
-    /// Cancels the timer; a message of it that waits to be handled is not handled either.
+    /// Cancels the timer, and drops a message of the timer that waits to be handled.
     ///
-    /// It does nothing once the timer is over.
+    /// This does nothing once the timer is over.
     pub fn cancel(&self) {
         if let Some(timers) = self.timers.upgrade() {
             timers.cancel(self.key);

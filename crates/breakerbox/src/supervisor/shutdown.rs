@@ -1,12 +1,14 @@
 use std::time::Duration;
 
-/// How a child is ended.
+/// The way in which a child is stopped.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Shutdown {
-    /// Kill it; its `post_stop` does not run.
+    /// Kills the child without asking it; its `post_stop` does not run.
     Kill,
-    /// Ask it to stop, and kill it when it has not within this time.
+    /// Asks the child to stop, and kills it if it has not stopped within this time.
+    ///
+    /// [`Duration::MAX`] never kills it.
     Within(Duration),
 }
 

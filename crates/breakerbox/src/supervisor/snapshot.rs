@@ -8,46 +8,48 @@ use breakerbox_core::{ChildStatus, Phase};
 
 pub(super) use tree::build;
 
-/// How a supervisor and its children do, at one time.
+/// The state of a supervisor and its children, at one time.
+///
+/// The `Display` of a snapshot draws the tree, a line for each child.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SupervisorSnapshot {
-    /// Its children, in the order in which they were added.
+    /// The children, in the order in which they were added.
     pub children: Vec<ChildSnapshot>,
-    /// Its name.
+    /// The supervisor's name.
     pub name: Arc<str>,
-    /// What it is doing itself.
+    /// What the supervisor is doing itself.
     pub phase: Phase,
 }
 
 impl SupervisorSnapshot {
-    /// How the child of that name, or path, does, if there is one.
+    /// Returns the status of the child of this name or path, if there is one.
     #[must_use]
     pub fn child(&self, name: &str) -> Option<&ChildStatus> {
         Some(&tree::find(&self.children, name)?.status)
     }
 }
 
-/// How one child does.
+/// The state of one child, at one time.
 ///
-/// It may hold a tree of any depth, and nothing that is done with it goes deep into the
-/// stack. For that it has a `Drop`, so take its children by [`std::mem::take`].
+/// It may hold a tree of any depth, and no operation on it recurses. For that it has a
+/// `Drop`, so its fields cannot be moved out: use [`std::mem::take`] to take its children.
 #[non_exhaustive]
 pub struct ChildSnapshot {
-    /// Its own children, if it is a supervisor.
+    /// The child's own children, if it is a supervisor or a set.
     pub children: Vec<Self>,
     /// The number of messages dropped because it was down and its queue full; see
     /// [`ChildSpec::queue_while_down`](crate::ChildSpec::queue_while_down).
     pub dropped: u64,
-    /// What it is.
+    /// The kind of the child.
     pub kind: ChildKind,
-    /// Its name.
+    /// The child's name, without a path and not escaped.
     pub name: Arc<str>,
-    /// Its phase, incarnation, restarts, last exit, and since when.
+    /// The child's phase, when that began, its incarnation, restarts and last exit.
     pub status: ChildStatus,
 }
 
-/// What a child is.
+/// The kind of a child.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ChildKind {

@@ -22,17 +22,20 @@ pub struct SupervisorSpec {
     /// Called once nothing of it is left.
     pub(super) end_hook: DownHook,
     pub(super) intensity: RestartIntensity,
-    /// The most children at a time, and who ends for good is forgotten.
+    /// The most children at a time, if this is a set, which forgets a child that has ended.
     pub(super) maximum: Option<usize>,
     pub(super) name: Arc<str>,
     pub(super) on_limit: OnLimit,
-    /// How long its end may take.
+    /// The time that its end may take.
     pub(super) shutdown_within: Option<Duration>,
     pub(super) strategy: Strategy,
 }
 
 impl SupervisorSpec {
-    /// A supervisor without children; its name is for logs and snapshots.
+    /// Makes the recipe of a supervisor without children.
+    ///
+    /// The name of a root appears in logs and snapshots. A supervisor below another one is
+    /// found by the name of its [`ChildSpec`].
     pub fn new(name: impl Into<Arc<str>>, strategy: Strategy) -> Self {
         Self {
             auto_shutdown: AutoShutdown::Never,
@@ -47,53 +50,55 @@ impl SupervisorSpec {
         }
     }
 
-    /// Whether it ends with its significant children; never unless set.
+    /// Sets whether it ends with its significant children; never unless set.
     pub const fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Self {
         self.auto_shutdown = auto_shutdown;
         self
     }
 
-    /// How many restarts it allows; 3 within 5 seconds unless set, as in Elixir.
+    /// Sets how many restarts it allows; 3 within 5 seconds unless set, as in Elixir.
     ///
-    /// One more, and it does what [`on_limit`](Self::on_limit) says.
+    /// After one failure more, it does what [`on_limit`](Self::on_limit) says.
     pub const fn intensity(mut self, intensity: RestartIntensity) -> Self {
         self.intensity = intensity;
         self
     }
 
-    /// What follows one restart too many; [`OnLimit::Escalate`] unless set.
+    /// Sets what follows a failure beyond the limit; [`OnLimit::Escalate`] unless set.
     ///
-    /// To escalate is to stop all children and end, which is a failure for the
-    /// supervisor above, if there is one.
+    /// A supervisor that escalates stops all its children and ends. The supervisor above,
+    /// if there is one, takes that as a failure.
     pub const fn on_limit(mut self, on_limit: OnLimit) -> Self {
         self.on_limit = on_limit;
         self
     }
 
-    /// Bounds the time that its end takes, over all its children; no bound unless set.
+    /// Limits the time that its end takes, over all its children; no limit unless set.
     ///
     /// Children stop one after another, each within its own
-    /// [`Shutdown`](crate::Shutdown), so ten of them with the default of 5 seconds may
-    /// take 50. When this time is over, those that are left are killed at once, at any
-    /// depth, whether they have been asked to stop or not; no `post_stop` runs then. The
-    /// [`Report`](crate::Report) names each that was killed, and each that is stuck as it
-    /// blocks its thread: those are waited for a second longer.
+    /// [`Shutdown`](crate::Shutdown), so ten children with the default of 5 seconds may
+    /// take 50 seconds. When this time is over, the supervisor kills at once all that are
+    /// left, at any depth, whether they have been asked to stop or not; no `post_stop`
+    /// runs then. The supervisor waits a second longer for children that block their
+    /// thread. The [`Report`](crate::Report) names each child that was killed, and each
+    /// that is stuck.
     ///
-    /// The time begins when the end does, for whatever reason: a shutdown, the drop of
+    /// The time begins when the end begins, for whatever reason: a shutdown, the drop of
     /// the last handle, an escalation, a stop of its actor, the end of a supervisor above
-    /// or a restart. A level may have a bound of its own, and the one that is over first
-    /// counts. Zero kills all without asking.
+    /// or a restart. A level may have a limit of its own, and the limit that is reached
+    /// first counts. Zero kills all children without asking.
     ///
     /// A cluster that ends a process sends SIGKILL after its grace period, which is
     /// `terminationGracePeriodSeconds` in Kubernetes, 30 unless set. Keep the sum of
-    /// [`Lifecycle::drain_delay`](crate::Lifecycle::drain_delay), this and some two
-    /// seconds for what is stuck below it: 5 seconds and 20 do.
+    /// [`Lifecycle::drain_delay`](crate::Lifecycle::drain_delay), this time and about two
+    /// seconds for stuck children below the grace period: a delay of 5 seconds and a limit
+    /// of 20 fit into 30.
     pub const fn shutdown_within(mut self, time: Duration) -> Self {
         self.shutdown_within = Some(time);
         self
     }
 
-    /// Adds a child, which starts after those before it and stops before them.
+    /// Adds a child, which starts after the children before it and stops before them.
     pub fn child(mut self, child: ChildSpec) -> Self {
         self.children.push(child);
         self
@@ -111,7 +116,7 @@ impl SupervisorSpec {
 
     /// Calls `hook` once, when it has ended, however it has, or was never started.
     ///
-    /// It runs in the supervisor's actor and must not block; its panic is caught.
+    /// The hook runs in the supervisor's actor and must not block; its panic is caught.
     pub(crate) fn on_end(mut self, hook: impl FnOnce(Ending) + Send + 'static) -> Self {
         self.end_hook = DownHook::new(hook);
         self
@@ -119,15 +124,18 @@ impl SupervisorSpec {
 
     /// Starts the children in order, and returns when every one is up.
     ///
+    /// Dropping the last clone of the returned handle stops the tree in the background.
+    ///
     /// # Errors
     ///
-    /// When two children have the same name, or there is no tokio runtime with timers,
-    /// before anything is started; and when a child does not come up, after those
-    /// before it have been stopped.
+    /// Returns [`StartError::Duplicate`], [`StartError::NoRuntime`] or
+    /// [`StartError::NoTimers`] before anything is started. Returns [`StartError::Child`]
+    /// if a child does not come up, after the children before it have been stopped, and
+    /// [`StartError::Interrupted`] if the supervisor is ended while it starts.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it stops in the background what was started.
+    /// Dropping the future stops in the background what was started.
     pub async fn start(self) -> Result<Supervisor, StartError> {
         let (supervisor, booted) = self.begin().await?;
         booted.outcome().await?;
@@ -140,7 +148,7 @@ impl SupervisorSpec {
     ///
     /// # Errors
     ///
-    /// When nothing was started, as [`start`](Self::start) says.
+    /// Returns the errors of [`start`](Self::start) for which nothing was started.
     pub(crate) async fn begin(self) -> Result<(Supervisor, Booted), StartError> {
         refuse_bad_runtime()?;
         self.refuse_duplicates()?;
@@ -180,7 +188,7 @@ impl Booted {
     }
 }
 
-/// Nothing is restarted in time where there is no time.
+/// Refuses a place without a runtime or timers, where nothing is restarted in time.
 fn refuse_bad_runtime() -> Result<(), StartError> {
     if Handle::try_current().is_err() {
         return Err(StartError::NoRuntime);
@@ -190,29 +198,29 @@ fn refuse_bad_runtime() -> Result<(), StartError> {
     has_timers.then_some(()).ok_or(StartError::NoTimers)
 }
 
-/// A supervisor did not come up.
+/// The reason why a supervisor did not come up.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum StartError {
     /// A child did not come up, or failed too often while others came up.
     Child {
-        /// Its name.
+        /// The child's name.
         child: String,
-        /// How it ended.
+        /// The exit of its last incarnation.
         exit: Exit,
     },
     /// Two children have the same name.
     Duplicate {
-        /// The name.
+        /// The name that two children have.
         child: String,
     },
     /// The supervisor's actor was stopped or killed meanwhile, or its runtime ended.
     Interrupted,
-    /// This is no tokio runtime, and none was named.
+    /// The caller is not in a tokio runtime, and named none.
     NoRuntime,
-    /// The thread that a box is to have of its own cannot be started.
+    /// The system cannot start the thread that a box is to have of its own.
     NoThread {
-        /// What the system says.
+        /// The error of the system.
         error: String,
     },
     /// The runtime has no timers.

@@ -6,10 +6,11 @@ use super::supervisor_path::SupervisorPath;
 
 /// A handle on a supervisor that does not keep its tree running.
 ///
-/// It is for children of the tree itself, which get it from their scope
+/// Children of the tree itself get one from their scope
 /// ([`Scope::supervisor`](crate::Scope::supervisor),
 /// [`TaskScope::supervisor`](crate::TaskScope::supervisor)); [`Supervisor::downgrade`]
-/// makes one, too. It stays good across restarts, as [`Supervisor::supervisor`] says.
+/// makes one, too. The handle stays good across restarts, as a handle from
+/// [`Supervisor::supervisor`] does. Dropping it ends nothing.
 #[derive(Clone)]
 pub struct WeakSupervisor {
     path: Arc<SupervisorPath>,
@@ -20,16 +21,17 @@ impl WeakSupervisor {
         Self { path }
     }
 
-    /// Returns a handle on the root of the tree, from where everything has a path.
+    /// Returns a handle on the root of the tree, from which every child has a path.
     #[must_use]
     pub fn root(&self) -> Self {
         Self::new(SupervisorPath::to(self.path.root()))
     }
 
-    /// Returns a handle, or None once the tree has lost its last one and ends.
+    /// Returns a strong handle, or `None` once the last strong handle on the tree is gone.
     ///
-    /// That of a root keeps the tree running until it is dropped, so do not keep it
-    /// within the tree.
+    /// A strong handle on a root keeps the tree running until it is dropped, so do not
+    /// keep it within the tree. A handle on a supervisor below the root keeps nothing
+    /// running.
     #[must_use]
     pub fn upgrade(&self) -> Option<Supervisor> {
         let keeper = self.path.root().keeper()?;

@@ -104,7 +104,7 @@ impl<'a> Level<'a> {
         }
     }
 
-    /// The branches up to the name of one of them.
+    /// Returns the branches up to the name of one of them.
     fn branches(&self, is_last: bool) -> String {
         let branch = if is_last { "\u{2514} " } else { "\u{251c} " };
         match self.depth.checked_sub(DEEPEST) {
@@ -113,7 +113,7 @@ impl<'a> Level<'a> {
         }
     }
 
-    /// The branches that run past those below one of them.
+    /// Returns the branches that run past the children of one of them.
     fn indent(&self, is_last: bool) -> String {
         let below = match is_last {
             _ if self.depth + 1 > DEEPEST => "",
@@ -140,8 +140,8 @@ impl fmt::Display for Rounded {
     }
 }
 
-/// Below so many levels, a row has the number of its level instead of further branches.
+/// The depth below which a row has the number of its level instead of further branches.
 ///
-/// Branches that go on would fill the square of the depth with blanks, and no screen is so
-/// wide.
+/// The branches of all levels would take as many blanks as the square of the depth, and no
+/// screen is that wide.
 const DEEPEST: usize = 32;

@@ -1,4 +1,4 @@
-//! What is done with whole trees of snapshots, without a call for each level.
+//! Operations on whole trees of snapshots, without a call for each level.
 
 use std::fmt;
 use std::mem::take;
@@ -10,8 +10,8 @@ use super::{ChildSnapshot, SupervisorSnapshot};
 
 /// Builds the snapshots of a tree of something, from the bottom up.
 ///
-/// `below` returns what is below a node, and `finish` makes a node's snapshot from those
-/// of the nodes below it.
+/// `below` returns the nodes below a node. `finish` makes the snapshot of a node from the
+/// snapshots of the nodes below it.
 pub(in super::super) fn build<N>(
     nodes: Vec<N>,
     below: impl Fn(&N) -> Vec<N>,
@@ -46,7 +46,7 @@ impl<N> Level<N> {
     }
 }
 
-/// The child of that name among these, or the one that a path leads to.
+/// Returns the child of that name among these, or the one that a path leads to.
 pub(super) fn find<'a>(
     mut children: &'a [ChildSnapshot],
     mut path: &str,
@@ -65,7 +65,7 @@ pub(super) fn find<'a>(
 }
 
 impl ChildSnapshot {
-    /// The same, with other children.
+    /// Returns a copy with other children.
     fn with(&self, children: Vec<Self>) -> Self {
         Self {
             children,
@@ -76,7 +76,7 @@ impl ChildSnapshot {
         }
     }
 
-    /// Returns whether both are the same but for their children, and have as many.
+    /// Returns whether both are equal but for their children, and have equally many.
     fn is_like(&self, other: &Self) -> bool {
         self.children.len() == other.children.len()
             && self.dropped == other.dropped

@@ -10,10 +10,10 @@ use super::super::WeakSupervisor;
 use super::super::notifier::Notifier;
 use super::running_task::TaskState;
 
-/// How a task says that it is up.
+/// A handle by which a task says that it is up.
 ///
-/// Dropping it says nothing: a task that goes on without having said so fails
-/// at its start timeout.
+/// Dropping the handle says nothing: a task that goes on without having called
+/// [`notify`](Self::notify) fails at its start timeout.
 pub struct Ready {
     incarnation: Incarnation,
     notifier: Notifier,
@@ -40,7 +40,7 @@ impl Ready {
 
     /// Says that the task is up, so that the children after it may start.
     ///
-    /// Too late, which is after its end or its start timeout, it has no effect.
+    /// The call has no effect after the end of the task or its start timeout.
     pub fn notify(self) {
         let is_first = self.state.send_if_modified(|state| {
             let is_starting = *state == TaskState::Starting;

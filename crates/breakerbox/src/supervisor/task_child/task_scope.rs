@@ -4,9 +4,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::WeakSupervisor;
 
-/// What one incarnation of a supervised task is given.
+/// The token and the supervisor of one incarnation of a supervised task.
 ///
-/// [`ChildSpec::task_with`](crate::ChildSpec::task_with) hands it to each incarnation.
+/// [`ChildSpec::task_with`](crate::ChildSpec::task_with) gives one to each incarnation.
+/// Clones belong to the same incarnation, and dropping them ends nothing.
 #[derive(Clone)]
 pub struct TaskScope {
     supervisor: WeakSupervisor,
@@ -29,7 +30,10 @@ impl TaskScope {
         self.supervisor.clone()
     }
 
-    /// Returns the token that asks the task to stop, and is cancelled after its end.
+    /// Returns the token that asks the task to stop.
+    ///
+    /// The token is cancelled after every end of the incarnation as well, so tasks that the
+    /// task has spawned can end with it.
     #[must_use]
     pub fn token(&self) -> CancellationToken {
         self.token.clone()
