@@ -325,7 +325,9 @@ impl Supervisor {
         Ok(Self::at(SupervisorPath::to(&running)))
     }
 
-    /// Returns a handle on a set, by its name or path; its children are made from a `T`.
+    /// Returns a handle on a set, by its name or path.
+    ///
+    /// The children of the set are made from arguments of type `T`.
     ///
     /// The handle stays good when the set, or a supervisor on its path, is restarted. It
     /// makes children by the recipe of the set that is there at the time.
@@ -378,7 +380,7 @@ impl Supervisor {
         answer.await.unwrap_or(Err(RemoveError::Ended))
     }
 
-    /// Removes this very child of its own, and no other child that has its name by now.
+    /// Removes this very child, and no other child that has its name by now.
     pub(crate) async fn remove_this(
         &self,
         name: &str,

@@ -278,15 +278,14 @@ pub enum ChildError {
         /// The child's name.
         child: String,
     },
-    /// The child is a set whose children are made from other arguments, or has ended for
-    /// good.
+    /// The child is a set of other arguments, or one that has ended for good.
     OtherArguments {
         /// The type that was asked for.
         asked_for: &'static str,
         /// The child's name.
         child: String,
     },
-    /// The child takes messages of another type, or takes none because it is not an actor.
+    /// The child takes messages of another type, or is not an actor.
     OtherMessages {
         /// The type that was asked for.
         asked_for: &'static str,

@@ -187,8 +187,9 @@ impl<T> ChildSet<T> {
     }
 }
 
-/// Returns the function that makes the children of a set; None if this is not a set of
-/// such arguments, or has ended for good.
+/// Returns the function that makes the children of a set.
+///
+/// None if this is not a set of such arguments, or has ended for good.
 fn make_of<T: 'static>(set: &Arc<dyn Runnable>) -> Option<Arc<Make<T>>> {
     set.member_recipe()?.downcast().ok()
 }

@@ -180,7 +180,7 @@ impl ChildSpec {
         Self::new(name.into(), Arc::new(Tasked::new(Arc::new(task))))
     }
 
-    /// Makes a [`task`](Self::task) that receives a [`TaskScope`], to find its siblings.
+    /// Makes a [`task`](Self::task) that can find its siblings by a [`TaskScope`].
     ///
     /// # Examples
     ///
@@ -269,9 +269,11 @@ impl ChildSpec {
         Self::new(name.into(), Arc::new(Tasked::new(Arc::new(task))))
     }
 
-    /// Makes a child that is itself a supervisor; `make` is called for each incarnation.
+    /// Makes a child that is itself a supervisor, so that there is a tree.
     ///
-    /// The supervisor is up when all its children are, and they start one after another.
+    /// The supervisor above calls `make` for each incarnation.
+    ///
+    /// The child is up when all its own children are, and they start one after another.
     /// Unless set, its [`start_timeout`](Self::start_timeout) is the sum of theirs, and 5
     /// seconds for itself. When it gives up, this child has exited with an error. It stops
     /// its children in order, and may take as long as they take, unless
@@ -370,7 +372,7 @@ impl ChildSpec {
         self
     }
 
-    /// Restarts it after an abnormal exit only if `is_worth_it` returns true for the exit.
+    /// Restarts it after an abnormal exit only if `is_worth_it` returns true.
     ///
     /// Otherwise the child is done, as if it had ended normally, and the exit counts
     /// towards no limit. The supervisor calls the function, so it must not block; a panic

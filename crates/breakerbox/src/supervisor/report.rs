@@ -14,13 +14,14 @@ pub(super) use builder::ReportBuilder;
 pub struct Report {
     /// Why the supervisor ended.
     pub end: End,
-    /// The children that the supervisor stopped at its end, in the order in which they
-    /// ended, and those that were stuck before and still are.
+    /// The children that the supervisor stopped at its end, as they ended.
+    ///
+    /// Children that were stuck before, and still are, are listed too.
     pub stopped: Vec<Stopped>,
 }
 
 impl Report {
-    /// Returns the children that did not stop by themselves: killed ones and stuck ones.
+    /// Returns the children that had to be killed, and those that are stuck.
     pub fn unclean(&self) -> impl Iterator<Item = &Stopped> {
         let unclean = |stopped: &&Stopped| stopped.departure != Departure::Stopped;
         self.stopped.iter().filter(unclean)
@@ -65,14 +66,16 @@ pub enum End {
     Finished {
         /// The child's name.
         child: Arc<str>,
-        /// How the child ended; a temporary child, or one that was given up, may have
-        /// failed.
+        /// How the child ended.
+        ///
+        /// A temporary child, or one that was given up, may have failed.
         exit: Exit,
     },
     /// Other code killed the supervisor's actor, and its children with it.
     Killed,
-    /// The spec was refused before anything was started; only the report of a
-    /// [`Lifecycle`](crate::Lifecycle) says so.
+    /// The spec was refused before anything was started.
+    ///
+    /// Only the report of a [`Lifecycle`](crate::Lifecycle) says so.
     NeverStarted,
     /// Somebody shut the supervisor down, or its last handle was dropped.
     ShutDown,
@@ -96,7 +99,7 @@ pub enum Departure {
     Killed,
     /// The child stopped by itself, or was down already.
     Stopped,
-    /// The child, or a child below it, blocks its thread, so even a kill has not ended it.
+    /// The child, or a child below it, blocks its thread, so no kill has ended it.
     ///
     /// The child ends when it awaits next, and is not started again.
     Stuck,

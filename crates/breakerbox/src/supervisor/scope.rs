@@ -72,8 +72,9 @@ impl<M: Message> Scope<M> {
         self.shared.send(Turn::Message(message))
     }
 
-    /// Sends the actor a message after `delay`, unless the incarnation has ended by then.
+    /// Sends the actor a message after `delay`.
     ///
+    /// No message is sent if the incarnation has ended by then.
     /// The scope calls `message` when it is the message's turn, as code of the actor: a
     /// panic crashes the incarnation. A `delay` of more than 100 years counts as 100
     /// years. The clock is tokio's, which tests can pause. Dropping the [`ScopeTimer`] does
@@ -145,37 +146,35 @@ impl<M: Message> Scope<M> {
         self.shared.subscribe(port, convert);
     }
 
-    /// Enters the actor into a process group, which it leaves when the incarnation ends.
+    /// Enters the actor into a process group, until the incarnation ends.
     ///
-    /// It then leaves the group even if ractor's `pg::join` has entered it as well.
+    /// The actor then leaves the group even if ractor's `pg::join` has entered it as well.
     pub fn join_group(&self, group: impl Into<String>) {
         self.shared.join(Group::of(group.into()));
     }
 
-    /// Enters the actor into a process group of `pg_scope`, one of ractor's group scopes.
+    /// Enters the actor into a process group of `pg_scope`.
     ///
-    /// The actor leaves it as in [`join_group`](Self::join_group).
+    /// ractor keeps groups of the same name apart by such scopes. The actor leaves the group as in [`join_group`](Self::join_group).
     pub fn join_scoped_group(&self, pg_scope: impl Into<String>, group: impl Into<String>) {
         self.shared
             .join(Group::scoped(pg_scope.into(), group.into()));
     }
 
-    /// Takes the actor out of a process group that [`join_group`](Self::join_group) entered.
+    /// Takes the actor out of a group of [`join_group`](Self::join_group).
     pub fn leave_group(&self, group: impl Into<String>) {
         self.shared.leave(&Group::of(group.into()));
     }
 
-    /// Takes the actor out of a process group that [`join_scoped_group`] has entered.
-    ///
-    /// [`join_scoped_group`]: Self::join_scoped_group
+    /// Takes the actor out of a group of [`join_scoped_group`](Self::join_scoped_group).
     pub fn leave_scoped_group(&self, pg_scope: impl Into<String>, group: impl Into<String>) {
         let group = Group::scoped(pg_scope.into(), group.into());
         self.shared.leave(&group);
     }
 
-    /// Reports which actors join and leave a process group, while the incarnation runs.
+    /// Reports which actors join and leave a process group.
     ///
-    /// The actor's `handle_supervisor_evt` receives each change.
+    /// The actor's `handle_supervisor_evt` receives each change, while the incarnation runs.
     pub fn monitor_group(&self, group: impl Into<String>) {
         self.shared.monitor_group(group.into());
     }

@@ -67,7 +67,7 @@ pub(super) struct Shell<A: Actor> {
 pub(super) struct StartOrder<A: Actor> {
     /// The instant by which it must be up.
     pub(super) by: Instant,
-    /// How the incarnation before it ended; a kill may have left actors of that behind.
+    /// The end of the incarnation before it; a kill may have left actors behind.
     pub(super) former: Former,
     pub(super) incarnation: Incarnation,
     pub(super) make: Arc<Make<A>>,

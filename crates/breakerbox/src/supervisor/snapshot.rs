@@ -38,8 +38,9 @@ impl SupervisorSnapshot {
 pub struct ChildSnapshot {
     /// The child's own children, if it is a supervisor or a set.
     pub children: Vec<Self>,
-    /// The number of messages dropped because it was down and its queue full; see
-    /// [`ChildSpec::queue_while_down`](crate::ChildSpec::queue_while_down).
+    /// The number of messages dropped because the child was down and its queue full.
+    ///
+    /// [`ChildSpec::queue_while_down`](crate::ChildSpec::queue_while_down) sets the limit.
     pub dropped: u64,
     /// The kind of the child.
     pub kind: ChildKind,

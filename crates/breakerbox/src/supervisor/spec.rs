@@ -22,7 +22,7 @@ pub struct SupervisorSpec {
     /// Called once nothing of it is left.
     pub(super) end_hook: DownHook,
     pub(super) intensity: RestartIntensity,
-    /// The most children at a time, if this is a set, which forgets a child that has ended.
+    /// The most children at a time, if this is a set, which forgets ended children.
     pub(super) maximum: Option<usize>,
     pub(super) name: Arc<str>,
     pub(super) on_limit: OnLimit,
@@ -188,7 +188,7 @@ impl Booted {
     }
 }
 
-/// Refuses a place without a runtime or timers, where nothing is restarted in time.
+/// Refuses a place without a runtime or timers.
 fn refuse_bad_runtime() -> Result<(), StartError> {
     if Handle::try_current().is_err() {
         return Err(StartError::NoRuntime);

@@ -27,7 +27,7 @@ impl WeakSupervisor {
         Self::new(SupervisorPath::to(self.path.root()))
     }
 
-    /// Returns a strong handle, or `None` once the last strong handle on the tree is gone.
+    /// Returns a strong handle, or `None` once the tree has lost its last one.
     ///
     /// A strong handle on a root keeps the tree running until it is dropped, so do not
     /// keep it within the tree. A handle on a supervisor below the root keeps nothing

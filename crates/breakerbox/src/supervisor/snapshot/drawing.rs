@@ -140,7 +140,7 @@ impl fmt::Display for Rounded {
     }
 }
 
-/// The depth below which a row has the number of its level instead of further branches.
+/// The depth from which a row has the number of its level instead of branches.
 ///
 /// The branches of all levels would take as many blanks as the square of the depth, and no
 /// screen is that wide.
