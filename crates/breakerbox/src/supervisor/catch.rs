@@ -2,30 +2,59 @@
 
 use std::any::Any;
 use std::fmt;
-use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use breakerbox_core::Exit;
+use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 
 use super::{log, watchdog};
 
 /// Runs a hook of the user's; an error or a panic becomes an exit.
-pub(super) async fn hook<T, E: fmt::Display>(
-    hook: impl Future<Output = Result<T, E>>,
-) -> Result<T, Exit> {
-    // The user's error is turned into text here, because that may panic as well; so
-    // may what the hook holds when it is dropped.
-    let mut with_text = pin!(async { hook.await.map_err(|error| error.to_string()) });
-    poll_fn(|context| match call(|| with_text.as_mut().poll(context)) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(done)) => Poll::Ready(done.map_err(Exit::error)),
-        Err(panic) => Poll::Ready(Err(Exit::panicked(panic))),
-    })
-    .await
+pub(super) fn hook<F: Future<Output = Result<T, E>>, T, E: fmt::Display>(hook: F) -> Hook<F> {
+    Hook { hook: Some(hook) }
+}
+
+pin_project! {
+    /// A hook of the user's that runs.
+    ///
+    /// It is no async function, as that would hold the user's future twice: once as its
+    /// argument, and once where it waits for it. It is a part of each idle shell.
+    pub(super) struct Hook<F> {
+        #[pin]
+        hook: Option<F>,
+    }
+}
+
+impl<F: Future<Output = Result<T, E>>, T, E: fmt::Display> Future for Hook<F> {
+    type Output = Result<T, Exit>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T, Exit>> {
+        let mut hook = self.project().hook;
+        // The user's error is turned into text in here, because that may panic as well;
+        // so may what the hook holds when it is dropped.
+        let polled = call(|| {
+            let running = hook.as_mut().as_pin_mut();
+            let done = ready!(
+                running
+                    .expect("it is polled until it is done")
+                    .poll(context)
+            );
+            hook.set(None);
+            Poll::Ready(done.map_err(|error| error.to_string()))
+        });
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(done)) => Poll::Ready(done.map_err(Exit::error)),
+            Err(panic) => {
+                run_drop(|| hook.set(None));
+                Poll::Ready(Err(Exit::panicked(panic)))
+            }
+        }
+    }
 }
 
 /// Runs a future of the user's for so long; `None` when it was dropped as too late.
