@@ -58,8 +58,9 @@ impl Child {
     /// Returns [`ChildError::OtherMessages`] if the child takes other messages or is not an
     /// actor, and [`ChildError::Starting`] if it has not come up yet.
     pub fn typed<M: Message>(&self) -> Result<Child<M>, ChildError> {
-        self.path.now().actor::<M>()?;
-        Ok(Child::seeing(Arc::clone(&self.path)))
+        let path = self.path.from_now_on();
+        path.latest().actor::<M>()?;
+        Ok(Child::seeing(Arc::new(path)))
     }
 }
 

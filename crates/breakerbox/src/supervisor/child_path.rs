@@ -8,7 +8,7 @@ use crate::lock;
 
 /// The way from the root of a tree to one of its children.
 pub(super) struct ChildPath {
-    /// What was found last.
+    /// What was found last; for a handle with a type, one that takes its messages.
     latest: Mutex<Arc<ChildEntry>>,
     name: Arc<str>,
     supervisor: Arc<SupervisorPath>,
@@ -21,6 +21,14 @@ impl ChildPath {
             latest: Mutex::new(entry),
             supervisor,
         }
+    }
+
+    /// The same way from the child that is there now.
+    ///
+    /// Handles of different types each have their own: what one of them finds last, the
+    /// other may not take for its own.
+    pub(super) fn from_now_on(&self) -> Self {
+        Self::new(Arc::clone(&self.supervisor), self.now())
     }
 
     pub(super) const fn name(&self) -> &Arc<str> {
@@ -58,7 +66,8 @@ impl ChildPath {
         self.supervisor.may_have_another(&self.name).await
     }
 
-    fn latest(&self) -> Arc<ChildEntry> {
+    /// The child that was found last.
+    pub(super) fn latest(&self) -> Arc<ChildEntry> {
         lock::with(&self.latest, |latest| Arc::clone(latest))
     }
 

@@ -1,11 +1,13 @@
 //! Handles that stay good when the supervisors above what they lead to are restarted.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use breakerbox_core::{Backoff, OnLimit, Phase, Restart, RestartIntensity, Strategy};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
+use super::scripted::{Ask, Script};
 use super::worker::{Fault, Log, WorkerMessage, WorkerSpec, idle, worker};
 use super::{SECOND, spec, supervise};
 use crate::AskError;
@@ -165,6 +167,32 @@ async fn r43_a_handle_does_not_lead_to_an_actor_of_other_messages() {
     *names.lock().unwrap() = ["worker", "task"];
     root.restart("level").await.unwrap();
     assert!(incarnation(&actor).await.is_ok());
+}
+
+/// R43: handles of several types on one path do not disturb each other, whatever is there.
+#[tokio::test(start_paused = true)]
+async fn r43_each_type_of_handle_keeps_the_actor_that_it_found() {
+    let lives = AtomicU64::new(0);
+    let level = ChildSpec::supervisor("level", move || {
+        let child = match lives.fetch_add(1, Ordering::Relaxed) {
+            0 => idle("child"),
+            1 => worker("child"),
+            2 => Script::new(&Log::new()).child("child"),
+            _ => idle("child"),
+        };
+        SupervisorSpec::new("level", Strategy::OneForOne).child(child)
+    });
+    let root = supervise([level]).await;
+    let any = root.any_child("level/child").unwrap();
+    root.restart("level").await.unwrap();
+    let worker = any.typed::<WorkerMessage>().unwrap();
+    root.restart("level").await.unwrap();
+    let scripted = any.typed::<Ask>().unwrap();
+    assert_eq!(scripted.ask(Ask::Who, SECOND).await, Ok(1));
+    assert_eq!(incarnation(&worker).await, Err(AskError::NotRunning));
+    root.restart("level").await.unwrap();
+    let answer = scripted.ask(Ask::Who, SECOND).await;
+    assert_eq!(answer, Err(AskError::NotRunning));
 }
 
 /// R43: what is looked for has a type, and so has what is wrong.
