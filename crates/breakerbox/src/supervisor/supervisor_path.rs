@@ -142,12 +142,16 @@ impl SupervisorPath {
                 }
             }
         }
-        if running.published().own(child).is_some() {
-            // It is closed already, and so is the supervisor in a moment.
-            running.published().closed().await;
-            return !self.is_root();
+        match running.published().own(child) {
+            None => running.may_change().await,
+            Some(entry) if entry.is_closed() => {
+                // So is the supervisor in a moment.
+                running.published().closed().await;
+                !self.is_root()
+            }
+            // It has come since the caller looked.
+            Some(_) => true,
         }
-        running.may_change().await
     }
 }
 

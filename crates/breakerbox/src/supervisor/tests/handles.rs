@@ -422,6 +422,18 @@ async fn r43_a_handle_that_watches_an_ending_level_does_not_take_it_for_gone() {
     watching.await.unwrap();
 }
 
+/// R43: the next child may come between two looks at what is there.
+#[tokio::test(start_paused = true)]
+async fn r43_a_handle_does_not_wait_for_what_has_come_while_it_looked() {
+    let root = supervise([level(1, 2, &Log::new())]).await;
+    for level in ["1", "1/2"] {
+        root.restart(level).await.unwrap();
+        let path = root.supervisor("1/2").unwrap().path;
+        let looks = tokio::time::timeout(SECOND, path.may_have_another("task"));
+        assert_eq!(looks.await, Ok(true));
+    }
+}
+
 /// R43: a child that has ended for good, whatever ended it.
 #[tokio::test(start_paused = true)]
 async fn r43_a_handle_tells_when_its_child_has_ended() {
