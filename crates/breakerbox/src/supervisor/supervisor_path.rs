@@ -132,10 +132,11 @@ impl SupervisorPath {
             let Some(entry) = running.published().own(name) else {
                 return running.may_change().await;
             };
-            let seen = entry.version();
+            let (status, seen) = entry.versioned_status();
             match entry.runnable().supervisor() {
                 Some(next) if !next.is_over() => running = next,
                 _ if entry.is_closed() => return running.may_change().await,
+                _ if status.phase == Phase::Down => return false,
                 _ => {
                     entry.changed_since(seen).await;
                     return true;

@@ -475,6 +475,28 @@ async fn r43_a_handle_tells_when_its_child_has_ended() {
     }
 }
 
+/// R43: a level that has ended for good is one that only a command brings back.
+#[tokio::test(start_paused = true)]
+async fn r43_a_handle_tells_when_the_level_of_its_child_has_ended() {
+    for depth in 1..=3 {
+        for is_stopped in [true, false] {
+            let level = level(1, depth, &Log::new()).restart(Restart::Transient);
+            let root = supervise([level]).await;
+            let mut task = root.any_child(&format!("{}/task", path(depth))).unwrap();
+            if is_stopped {
+                root.stop("1").await.unwrap();
+            } else {
+                root.supervisor("1").unwrap().shutdown().await;
+            }
+            let until_none = async { while task.changed().await.is_some() {} };
+            let ended = tokio::time::timeout(60 * SECOND, until_none).await;
+            assert!(ended.is_ok(), "{depth} {is_stopped}");
+            root.restart("1").await.unwrap();
+            assert_eq!(task.changed().await.unwrap().phase, Phase::Up);
+        }
+    }
+}
+
 /// R43: whatever it is and wherever, a child finds its siblings, also after restarts.
 #[tokio::test(start_paused = true)]
 async fn r43_a_recipe_is_given_its_supervisor_to_find_the_siblings() {
