@@ -85,18 +85,25 @@ impl SupervisorPath {
 
     /// The supervisor that has the child of this name or path, and the child's name.
     ///
-    /// Where the path leads nowhere, it is as far as it does, and the rest.
+    /// Where the path leads nowhere, it is as far as it does, and the rest as a name.
     pub(super) fn resolve<'a>(&self, path: &'a str) -> (Arc<RunningSupervisor>, Cow<'a, str>) {
+        let (running, rest) = self.follow(path);
+        let name = match running.published().own(rest) {
+            Some(_) => Cow::Borrowed(rest),
+            None => path::unescape(rest),
+        };
+        (running, name)
+    }
+
+    /// Follows a path as far as there are supervisors, and returns the rest of it.
+    fn follow<'a>(&self, path: &'a str) -> (Arc<RunningSupervisor>, &'a str) {
         let (mut running, mut rest) = (self.now(), path);
-        loop {
-            if running.published().own(rest).is_some() {
-                return (running, Cow::Borrowed(rest));
-            }
-            let Some((next, below)) = step(&running, rest) else {
-                return (running, path::unescape(rest));
-            };
+        while running.published().own(rest).is_none()
+            && let Some((next, below)) = step(&running, rest)
+        {
             (running, rest) = (next, below);
         }
+        (running, rest)
     }
 
     /// The child of this name or path.
@@ -105,12 +112,13 @@ impl SupervisorPath {
     ///
     /// When there is none, or a supervisor on the way has not come up yet.
     pub(super) fn child(&self, path: &str) -> Result<ChildPath, ChildError> {
-        let (supervisor, name) = self.resolve(path);
-        if let Some(entry) = supervisor.published().own(&name) {
+        let (supervisor, rest) = self.follow(path);
+        let own = |name: &str| supervisor.published().own(name);
+        if let Some(entry) = own(rest).or_else(|| own(&path::unescape(rest))) {
             return Ok(ChildPath::new(Self::to(&supervisor), entry));
         }
-        let on_the_way = path::split_first(&name)
-            .and_then(|(first, _)| supervisor.published().own(&first))
+        let on_the_way = path::split_first(rest)
+            .and_then(|(first, _)| own(&first))
             .filter(|entry| is_supervisor(entry));
         Err(match on_the_way {
             Some(entry) => ChildError::Starting {

@@ -7,8 +7,8 @@ use tracing::Level;
 
 use super::captured::Captured;
 use super::worker::{WorkerMessage, idle, worker};
-use super::{SECOND, supervise};
-use crate::supervisor::{ChildSpec, SupervisorEvent, SupervisorSpec};
+use super::{SECOND, spec, supervise};
+use crate::supervisor::{ChildError, ChildSpec, SupervisorEvent, SupervisorSpec};
 
 /// Names as users have them, and how they stand in a path.
 const NAMES: [(&str, &str); 8] = [
@@ -61,6 +61,27 @@ async fn r43_a_child_of_any_name_is_found_by_its_path() {
         root.stop(&format!("{level}/task")).await.unwrap();
         root.remove(&path).await.unwrap();
         assert!(root.any_child(&path).is_err());
+    }
+}
+
+/// R43: a level that has not come up yet is no unknown one, whatever it is called.
+#[tokio::test(start_paused = true)]
+async fn r43_what_is_below_a_level_of_any_name_that_starts_is_not_unknown() {
+    for (name, escaped) in NAMES {
+        let late = ChildSpec::task_with_readiness("late", |_, ready| async move {
+            tokio::time::sleep(SECOND).await;
+            ready.notify();
+            std::future::pending::<Result<(), String>>().await
+        });
+        let (root, booted) = spec([late, nested(name)]).begin().await.unwrap();
+        let path = format!("{escaped}/{escaped}/{escaped}");
+        let child = name.to_owned();
+        assert_eq!(
+            root.any_child(&path).unwrap_err(),
+            ChildError::Starting { child }
+        );
+        booted.outcome().await.unwrap();
+        root.any_child(&path).unwrap();
     }
 }
 
