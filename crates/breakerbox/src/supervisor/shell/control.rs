@@ -332,12 +332,15 @@ impl<A: Actor> Control<A> {
 
     /// Nothing of it is left.
     pub(crate) fn set_ended(&self) -> StopResult {
-        let result = lock::with(&self.orders, |orders| {
+        let (result, untaken) = lock::with(&self.orders, |orders| {
             orders.has_ended = true;
             orders.is_over = true;
             let ShellEnd { departure, exit } = &orders.end;
-            StopResult::new(*departure, exit.clone())
+            let result = StopResult::new(*departure, exit.clone());
+            (result, orders.next.take())
         });
+        // It may hold the recipe, which handles on the child must not keep.
+        catch::drop_of(untaken);
         self.ended.notify_waiters();
         result
     }

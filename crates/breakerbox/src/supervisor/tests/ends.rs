@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use breakerbox_core::{Backoff, Exit, Phase, Restart, Strategy};
@@ -226,5 +227,34 @@ async fn r42_an_actor_that_cannot_start_while_it_drains_starts_at_a_new_address(
         assert_eq!(child.status().restarts, 2);
         assert_eq!(child.ask(Ask::Who, SECOND).await, Ok(3));
         supervisor.shutdown().await;
+    }
+}
+
+/// R40: a shell may be killed before it takes the order to start what it runs next.
+#[tokio::test(start_paused = true)]
+async fn r40_a_handle_on_a_child_keeps_no_recipe_of_it() {
+    for turns in 0..5 {
+        let recipe = Arc::new(());
+        let held = Arc::clone(&recipe);
+        let script = Script::new(&Log::new()).on_drop(move |_| {
+            let _held = &held;
+        });
+        let minute = Backoff::fixed(60 * SECOND);
+        let root = supervise([script.child("child").backoff(minute)]).await;
+        let child = root.child::<Ask>("child").unwrap();
+        child.cast(Ask::Fail).unwrap();
+        tokio::time::sleep(SECOND).await;
+        let killed = async {
+            for _ in 0..turns {
+                tokio::task::yield_now().await;
+            }
+            child.actor().kill();
+        };
+        let (_either_way, ()) = tokio::join!(root.restart("child"), killed);
+        tokio::time::sleep(SECOND).await;
+        root.shutdown().await;
+        tokio::time::sleep(SECOND).await;
+        assert_eq!(child.status().phase, Phase::Down);
+        assert_eq!(Arc::strong_count(&recipe), 1, "after {turns} turns");
     }
 }
