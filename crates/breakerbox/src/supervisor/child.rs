@@ -58,7 +58,7 @@ impl Child {
     /// Returns [`ChildError::OtherMessages`] if the child takes other messages or is not an
     /// actor, and [`ChildError::Starting`] if it has not come up yet.
     pub fn typed<M: Message>(&self) -> Result<Child<M>, ChildError> {
-        let path = self.path.from_now_on();
+        let path = self.path.apart();
         path.latest().actor::<M>()?;
         Ok(Child::seeing(Arc::new(path)))
     }

@@ -27,7 +27,7 @@ impl ChildPath {
     ///
     /// Handles of different types each have their own: what one of them finds last, the
     /// other may not take for its own.
-    pub(super) fn from_now_on(&self) -> Self {
+    pub(super) fn apart(&self) -> Self {
         Self::new(Arc::clone(&self.supervisor), self.now())
     }
 
