@@ -38,6 +38,9 @@
 //! | `actor`, `message` | the ractor actor, and its messages |
 //! | `inbox`, `notifier` | what its children report, and how they report it |
 //! | `state`, `timer` | its state, which feeds the `Supervision` and carries out directives |
+//! | `state/commands`, `state/notices` | what it is asked for, and what has happened |
+//! | `state/directives`, `state/dues` | what is decided, and what takes too long |
+//! | `state/shutdown` | its end |
 //! | `managed_child` | one child: what callers asked of it, and which of them wait |
 //! | `backlog` | counts the messages that wait for a child while it is down |
 //! | `down_hook` | a function that is called once, when it is certain that a child stays down |
