@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use breakerbox_core::{ChildStatus, Phase};
-use ractor::{ActorRef, Message, MessagingErr, RpcReplyPort};
+use ractor::{ActorRef, ActorStatus, Message, MessagingErr, RpcReplyPort};
 
 use super::cast::CastError;
 use super::child_path::ChildPath;
@@ -93,7 +93,11 @@ impl<M: Message> Child<M> {
     pub fn cast(&self, message: M) -> Result<(), CastError<M>> {
         let (entry, actor) = self.found();
         let Ok(entered) = entry.enter_queue() else {
-            return Err(CastError::QueueFull(message));
+            // Its next incarnation may have another address, and not be up yet.
+            return Err(match actor.get_status() < ActorStatus::Draining {
+                true => CastError::QueueFull(message),
+                false => CastError::NotRunning(message),
+            });
         };
         actor.cast(message).map_err(|refused| {
             entry.leave_queue(entered);

@@ -211,6 +211,33 @@ async fn r31_a_child_whose_actor_ended_while_it_was_down_is_not_running() {
     assert_eq!(child.ask(Ask::Who, SECOND).await, Ok(2));
 }
 
+/// R31: nor is it while its next incarnation comes up at another address.
+#[tokio::test(start_paused = true)]
+async fn r31_an_address_that_has_ended_is_not_running_while_the_next_one_starts() {
+    for limit in [0, 1] {
+        let script = Script::new(&Log::new()).pre_start(|number, _| async move {
+            if number > 1 {
+                sleep(SECOND).await;
+            }
+            Ok(())
+        });
+        let child = script.child("child").queue_while_down(limit);
+        let supervisor = supervise([child.new_address()]).await;
+        let child = supervisor.child::<Ask>("child").unwrap();
+        child.cast(Ask::Fail).unwrap();
+        sleep(SECOND / 2).await;
+        assert_eq!(child.status().phase, Phase::Starting);
+        let refused = [(); 3].map(|()| child.cast(who()).unwrap_err());
+        assert!(
+            refused
+                .iter()
+                .all(|it| matches!(it, CastError::NotRunning(_)))
+        );
+        sleep(SECOND).await;
+        assert_eq!(child.ask(Ask::Who, SECOND).await, Ok(2));
+    }
+}
+
 /// R31: events of what an incarnation has linked are no messages.
 #[tokio::test(start_paused = true)]
 async fn r31_a_limit_drops_no_supervision_events() {
