@@ -359,15 +359,15 @@ impl<A: Actor> Control<A> {
                 Some(callback) => callback.poll(context),
                 None => Poll::Pending,
             };
+            // One that has returned holds nothing of the user's any more.
             if polled.is_ready() || !self.is_over(&mut over, context) {
                 return polled;
             }
+            // What it holds may panic when it is dropped.
+            catch::run_drop(|| callback.set(None));
             Poll::Ready(Err(Exit::Killed))
-        })
-        .await;
-        // What the callback holds is the user's, and may panic when dropped.
-        catch::run_drop(|| callback.set(None));
-        run
+        });
+        run.await
     }
 
     /// Whether what runs must end now; otherwise this wakes it when it must.
