@@ -120,8 +120,12 @@ impl<A: Actor> Actor for Shell<A> {
         (): &mut (),
     ) -> Result<(), ActorProcessingErr> {
         let mut life = self.take_life();
-        let run = match life.running(self.control.enter()) {
+        let run = match life.running(self.control.has_news()) {
             Some(incarnation) => {
+                if incarnation.scope().is_some() {
+                    // Or each message to itself would ring the bell.
+                    self.control.enter();
+                }
                 let callback = incarnation.handle(&myself, message);
                 self.control.run(callback).await
             }
@@ -169,6 +173,7 @@ impl<A: Actor> Shell<A> {
         run: Result<(), Exit>,
     ) -> Result<(), ActorProcessingErr> {
         if run.is_err() || life.waits() || !self.control.leave() {
+            self.control.enter();
             Box::pin(self.go_on(myself, &mut life, run)).await;
         }
         if let Some(exit) = life.exit.take() {

@@ -227,6 +227,12 @@ impl<A: Actor> Control<A> {
 
     // The shell's side.
 
+    /// Returns whether there is an order, for a callback that enters only if it waits.
+    pub(crate) fn has_news(&self) -> bool {
+        // Acquire: as for the release in `tell`.
+        self.word.load(Ordering::Acquire) & NEWS != 0
+    }
+
     /// A callback begins; returns whether there is an order.
     pub(crate) fn enter(&self) -> bool {
         self.word.fetch_or(IN_CALLBACK, Ordering::AcqRel) & NEWS != 0
@@ -234,6 +240,10 @@ impl<A: Actor> Control<A> {
 
     /// A callback is about to return; false, and it goes on, if there is an order.
     pub(crate) fn leave(&self) -> bool {
+        // One that never entered: what comes after this look rings the bell.
+        if self.word.load(Ordering::Acquire) == 0 {
+            return true;
+        }
         let left = self
             .word
             .compare_exchange(IN_CALLBACK, 0, Ordering::AcqRel, Ordering::Relaxed);
@@ -354,13 +364,20 @@ impl<A: Actor> Control<A> {
     ) -> Result<(), Exit> {
         let mut callback = pin!(Some(callback));
         let mut over = Over::Unset;
+        let mut has_entered = false;
         let run = poll_fn(|context| {
             let polled = match callback.as_mut().as_pin_mut() {
                 Some(callback) => callback.poll(context),
                 None => Poll::Pending,
             };
             // One that has returned holds nothing of the user's any more.
-            if polled.is_ready() || !self.is_over(&mut over, context) {
+            if polled.is_ready() {
+                return polled;
+            }
+            if !std::mem::replace(&mut has_entered, true) {
+                self.enter();
+            }
+            if !self.is_over(&mut over, context) {
                 return polled;
             }
             // What it holds may panic when it is dropped.
