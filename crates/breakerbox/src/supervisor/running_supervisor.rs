@@ -45,6 +45,11 @@ impl RunningSupervisor {
         &self.published
     }
 
+    /// Returns whether no other supervisor has it as its child, or had it.
+    pub(super) const fn is_root(&self) -> bool {
+        self.above.is_none()
+    }
+
     /// The supervisor above, if there is one still, and the name that this one has there.
     pub(super) fn above(&self) -> Option<(Arc<Self>, Arc<str>)> {
         let (above, child) = self.above.as_ref()?;

@@ -16,9 +16,9 @@ use crate::lock;
 pub(super) struct SupervisorPath {
     /// The incarnation that was found last.
     latest: Mutex<Arc<RunningSupervisor>>,
-    /// What each supervisor on the way is called by the one above it.
-    names: Vec<Arc<str>>,
     root: Arc<RunningSupervisor>,
+    /// From each supervisor on the way to the next one.
+    steps: Vec<Step>,
     /// What it calls itself.
     supervisor_name: Arc<str>,
 }
@@ -26,17 +26,19 @@ pub(super) struct SupervisorPath {
 impl SupervisorPath {
     /// The way to this one, from as far above as there is a supervisor still.
     pub(super) fn to(supervisor: &Arc<RunningSupervisor>) -> Arc<Self> {
-        let mut names = Vec::new();
+        let mut steps = Vec::new();
         let mut root = Arc::clone(supervisor);
-        while let Some((above, name)) = root.above() {
-            names.push(name);
+        while let Some((above, name)) = root.above()
+            && let Some(entry) = above.published().own(&name)
+        {
+            steps.push(Step::to(entry));
             root = above;
         }
-        names.reverse();
+        steps.reverse();
         Arc::new(Self {
             latest: Mutex::new(Arc::clone(supervisor)),
-            names,
             root,
+            steps,
             supervisor_name: Arc::clone(supervisor.published().name()),
         })
     }
@@ -50,12 +52,13 @@ impl SupervisorPath {
     }
 
     pub(super) const fn is_root(&self) -> bool {
-        self.names.is_empty()
+        self.steps.is_empty()
     }
 
     /// Returns whether this is the same way in the same tree.
     pub(super) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.root, &other.root) && self.names == other.names
+        let names = self.steps.iter().map(Step::name);
+        Arc::ptr_eq(&self.root, &other.root) && names.eq(other.steps.iter().map(Step::name))
     }
 
     /// The incarnation that is there now, or was last.
@@ -76,8 +79,8 @@ impl SupervisorPath {
 
     fn find(&self) -> Option<Arc<RunningSupervisor>> {
         let mut running = Arc::clone(&self.root);
-        for name in &self.names {
-            let entry = running.published().own(name)?;
+        for step in &self.steps {
+            let entry = step.take_from(&running)?;
             running = entry.runnable().supervisor()?;
         }
         Some(running)
@@ -136,43 +139,107 @@ impl SupervisorPath {
     /// supervisor of the child is up without it, or is not started again itself.
     pub(super) async fn may_have_another(&self, child: &str) -> bool {
         let mut running = Arc::clone(&self.root);
-        for name in &self.names {
-            let Some(entry) = running.published().own(name) else {
-                return running.may_change().await;
-            };
-            let (status, seen) = entry.versioned_status();
-            match entry.runnable().supervisor() {
-                Some(next) if !next.is_over() => running = next,
-                _ if entry.is_closed() => return running.may_change().await,
-                _ if status.phase == Phase::Down => return false,
-                _ => {
-                    entry.changed_since(seen).await;
-                    return true;
-                }
+        for step in &self.steps {
+            match step.await_next(&running).await {
+                Ok(next) => running = next,
+                Err(may_have_another) => return may_have_another,
             }
         }
+        // Before the look: one that is up by then has its children.
+        let phase = running.published().phase();
         match running.published().own(child) {
-            None => running.may_change().await,
-            Some(entry) if entry.is_closed() => {
-                // So is the supervisor in a moment.
-                running.published().closed().await;
-                !self.is_root()
-            }
+            None => running.changes_from(phase).await,
+            Some(entry) if entry.is_closed() => running.is_followed().await,
             // It has come since the caller looked.
             Some(_) => true,
         }
     }
 }
 
+/// The way from one supervisor to one that is its child.
+struct Step {
+    /// What was found last.
+    latest: Mutex<Arc<ChildEntry>>,
+}
+
+impl Step {
+    const fn to(child: Arc<ChildEntry>) -> Self {
+        Self {
+            latest: Mutex::new(child),
+        }
+    }
+
+    fn name(&self) -> Arc<str> {
+        lock::with(&self.latest, |latest| Arc::clone(latest.name()))
+    }
+
+    /// Takes the step from the incarnation that is there now.
+    ///
+    /// None if there is no such child, or the one that was there has been removed: one
+    /// that has its name by now is somebody else.
+    fn take_from(&self, supervisor: &RunningSupervisor) -> Option<Arc<ChildEntry>> {
+        let latest = lock::with(&self.latest, |latest| Arc::clone(latest));
+        if latest.was_removed() {
+            return None;
+        }
+        if !latest.ended_with_supervisor() {
+            return Some(latest);
+        }
+        let next = supervisor.published().own(latest.name())?;
+        let now = Arc::clone(&next);
+        drop(lock::with(&self.latest, |latest| {
+            std::mem::replace(latest, next)
+        }));
+        Some(now)
+    }
+}
+
+impl Step {
+    /// Takes the step to an incarnation that has not ended, if there is one now.
+    ///
+    /// # Errors
+    ///
+    /// Otherwise it waits until there may be one, and says whether there may.
+    async fn await_next(
+        &self,
+        supervisor: &RunningSupervisor,
+    ) -> Result<Arc<RunningSupervisor>, bool> {
+        // Before the look: one that is up by then has its children.
+        let phase = supervisor.published().phase();
+        let Some(entry) = self.take_from(supervisor) else {
+            return Err(supervisor.changes_from(phase).await);
+        };
+        let (status, seen) = entry.versioned_status();
+        match entry.runnable().supervisor() {
+            Some(next) if !next.is_over() => return Ok(next),
+            _ if entry.is_closed() => return Err(supervisor.is_followed().await),
+            _ if status.phase != Phase::Down => entry.changed_since(seen).await,
+            _ => {
+                // After the look: one that was ending took it down with itself.
+                let phase = supervisor.published().phase();
+                return Err(supervisor.changes_from(phase).await);
+            }
+        }
+        Err(true)
+    }
+}
+
 impl RunningSupervisor {
-    /// Waits until it has booted or ended, if it is about to; false if it is not, and
-    /// no other one follows it.
-    async fn may_change(&self) -> bool {
-        match self.published().phase() {
-            Phase::Down => self.above().is_some(),
+    /// Waits until it has ended, as its children are closed already; false if no other
+    /// one follows it.
+    async fn is_followed(&self) -> bool {
+        self.published().closed().await;
+        !self.is_root()
+    }
+
+    /// Waits until it has booted or ended, if it was about to in this phase; false if it
+    /// was not, and no other one follows it.
+    async fn changes_from(&self, phase: Phase) -> bool {
+        match phase {
+            Phase::Down => !self.is_root(),
             Phase::Up => false,
-            now => {
-                self.published().entered(|phase| phase != now).await;
+            _ => {
+                self.published().entered(|now| now != phase).await;
                 true
             }
         }

@@ -161,6 +161,11 @@ impl ChildEntry {
         self.closed.load(Ordering::Acquire) != OPEN
     }
 
+    /// Returns whether it was removed, or has left its set.
+    pub(crate) fn was_removed(&self) -> bool {
+        self.closed.load(Ordering::Acquire) == REMOVED
+    }
+
     /// Returns whether it ended with its supervisor, whose next incarnation may have
     /// another child of this name.
     pub(crate) fn ended_with_supervisor(&self) -> bool {

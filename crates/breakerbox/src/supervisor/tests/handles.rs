@@ -398,6 +398,31 @@ async fn r43_a_handle_waits_for_the_child_of_the_next_incarnation_of_its_level()
     }
 }
 
+/// R43: a level that was removed is gone; who has its name by now is somebody else.
+#[tokio::test(start_paused = true)]
+async fn r43_a_handle_does_not_lead_to_a_later_level_of_the_same_name() {
+    for depth in 1..=3 {
+        for removed in 1..=depth {
+            let root = supervise([level(1, depth, &Log::new())]).await;
+            let handles = Handles::of(&root, &path(depth));
+            let above = match removed {
+                1 => root.clone(),
+                _ => root.supervisor(&path(removed - 1)).unwrap(),
+            };
+            above.remove(&removed.to_string()).await.unwrap();
+            let same_name = level(removed, depth, &Log::new());
+            above.add(same_name).await.unwrap();
+            assert!(incarnation(&handles.worker).await.is_err());
+            assert_eq!(handles.task.status().phase, Phase::Down);
+            assert_eq!(handles.level.snapshot().phase, Phase::Down);
+            assert!(handles.set.add("member").await.is_err());
+            let mut task = handles.task.clone();
+            while task.changed().await.is_some() {}
+            Handles::of(&root, &path(depth)).are_good("new ones").await;
+        }
+    }
+}
+
 /// R43: a handle looks on at any instant of the end of its level.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r43_a_handle_that_watches_an_ending_level_does_not_take_it_for_gone() {
