@@ -71,6 +71,30 @@ fn r44_a_hundred_thousand_children_leave_nothing_behind() {
     flat(100_000, 100_000, async || started(tree()).await, &storm);
 }
 
+/// R41, R44: a thousand levels, one below the other, of which the lowest restarts.
+#[test]
+fn r44_a_thousand_levels_leave_nothing_behind() {
+    let storm = async |_: &Supervisor, levels: usize| {
+        let deep = started(tree().child(level(levels))).await;
+        let lowest = "level/".repeat(levels - 1) + "level";
+        let mut child = deep.any_child(&format!("{lowest}/actor")).unwrap();
+        deep.restart(&lowest).await.unwrap();
+        while child.status().phase != Phase::Up {
+            child.changed().await.unwrap();
+        }
+        assert_eq!(deep.shutdown().await.unclean().count(), 0);
+    };
+    flat(1_000, 1_000, async || started(tree()).await, &storm);
+}
+
+/// So many levels, one below the other, and an actor in the lowest.
+fn level(levels: usize) -> ChildSpec {
+    ChildSpec::supervisor("level", move || match levels {
+        1 => tree().child(actor("actor")),
+        _ => tree().child(level(levels - 1)),
+    })
+}
+
 /// A tree, with something of each kind that can crash.
 fn crashing() -> SupervisorSpec {
     let level = || tree().child(actor("actor")).child(task("task"));
