@@ -66,8 +66,9 @@
 //! |---|---|
 //! | `shell` | the actor that callers talk to, which passes callbacks on |
 //! | `shell/life` | the way from one incarnation to the next |
+//! | `shell/starts`, `shell/ends` | how it starts an incarnation, and ends one or itself |
 //! | `shell/incarnation` | the user's actor and its state |
-//! | `shell/control`, `shell/bell` | what the supervisor has ordered; how an idle shell learns of it |
+//! | `shell/control`, `shell/control/orders`, `shell/bell` | what the supervisor has ordered; how an idle shell learns of it |
 //! | `shell/handle` | the supervisor's side |
 //! | `shell/turns` | which message an incarnation handles next: of its mailbox or of its scope |
 //! | `shell/waiting` | messages that were taken from the mailbox and wait for an incarnation |

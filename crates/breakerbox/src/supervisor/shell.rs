@@ -20,10 +20,12 @@
 
 mod bell;
 mod control;
+mod ends;
 mod handle;
 mod incarnation;
 mod life;
 mod linked;
+mod starts;
 mod turns;
 mod waiting;
 
