@@ -192,9 +192,7 @@ impl Step {
         }));
         Some(now)
     }
-}
 
-impl Step {
     /// Takes the step to an incarnation that has not ended, if there is one now.
     ///
     /// # Errors

@@ -50,7 +50,7 @@ impl<A: Actor> Shell<A> {
     }
 
     /// Runs its `post_stop` if it has time for that, and drops it.
-    pub(super) async fn post_stop(
+    async fn post_stop(
         &self,
         myself: &ActorRef<A::Msg>,
         mut incarnation: ActorIncarnation<A>,
@@ -130,7 +130,7 @@ impl<A: Actor> Shell<A> {
     }
 
     /// Works off what was waiting when the shell was drained, whatever crashes on the way.
-    pub(super) async fn drain(&self, myself: &ActorRef<A::Msg>, life: &mut Life<A>) {
+    async fn drain(&self, myself: &ActorRef<A::Msg>, life: &mut Life<A>) {
         while life.has_messages() && self.control.closing().is_none() {
             if life.incarnation.is_none() {
                 let Some(order) = self.control.next_order().await else {
@@ -148,11 +148,7 @@ impl<A: Actor> Shell<A> {
     }
 
     /// Runs its last `post_stop`: as long as that takes, unless the supervisor says.
-    pub(super) async fn stop(
-        &self,
-        myself: &ActorRef<A::Msg>,
-        mut incarnation: ActorIncarnation<A>,
-    ) -> Exit {
+    async fn stop(&self, myself: &ActorRef<A::Msg>, mut incarnation: ActorIncarnation<A>) -> Exit {
         if self.control.closing().is_some_and(|end| !end.has_time()) {
             return Exit::Killed;
         }

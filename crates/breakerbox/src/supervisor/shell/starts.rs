@@ -41,12 +41,7 @@ impl<A: Actor> Shell<A> {
     /// ractor links nothing to an actor that drains. So an incarnation that needs that
     /// never comes up in this shell, however often it is started; the next shell is not
     /// drained.
-    pub(super) fn not_started(
-        &self,
-        myself: &ActorRef<A::Msg>,
-        life: &mut Life<A>,
-        exit: Exit,
-    ) -> Next {
+    fn not_started(&self, myself: &ActorRef<A::Msg>, life: &mut Life<A>, exit: Exit) -> Next {
         if myself.get_status() < ActorStatus::Draining || self.control.closing().is_some() {
             return self.report(life, exit);
         }
@@ -55,7 +50,7 @@ impl<A: Actor> Shell<A> {
     }
 
     /// Makes the actor and runs its `pre_start`.
-    pub(super) async fn start_incarnation(
+    async fn start_incarnation(
         &self,
         myself: &ActorRef<A::Msg>,
         life: &mut Life<A>,
@@ -97,11 +92,7 @@ impl<A: Actor> Shell<A> {
     /// Tells the supervisor that it is up, and runs its `post_start`.
     ///
     /// The message is sent when the callback has been polled once, or blocks.
-    pub(super) async fn come_up(
-        &self,
-        myself: &ActorRef<A::Msg>,
-        life: &mut Life<A>,
-    ) -> Result<(), Exit> {
+    async fn come_up(&self, myself: &ActorRef<A::Msg>, life: &mut Life<A>) -> Result<(), Exit> {
         let number = life.number;
         let Some(incarnation) = life.incarnation.as_mut() else {
             return Ok(());

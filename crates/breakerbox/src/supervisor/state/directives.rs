@@ -28,7 +28,7 @@ impl SupervisorState {
     }
 
     /// Everything that was decided has been carried out.
-    pub(super) fn settle(&mut self) {
+    fn settle(&mut self) {
         if self.supervision.is_booted()
             && self.publisher.phase() == Phase::Starting
             && self.publisher.enter(Phase::Up)
@@ -45,7 +45,7 @@ impl SupervisorState {
         }
     }
 
-    pub(super) fn run_directive(&mut self, directive: Directive) {
+    fn run_directive(&mut self, directive: Directive) {
         match directive {
             Directive::Start { child, incarnation } => self.start(child, incarnation),
             Directive::Stop { child, incarnation } => self.stop_child(child, incarnation),
@@ -62,7 +62,7 @@ impl SupervisorState {
         }
     }
 
-    pub(super) fn start(&mut self, child: ChildId, incarnation: Incarnation) {
+    fn start(&mut self, child: ChildId, incarnation: Incarnation) {
         self.publish(child);
         self.forget_due(child);
         if let Some(managed) = self.children.get_mut(&child) {
@@ -89,7 +89,7 @@ impl SupervisorState {
         self.note_due(child);
     }
 
-    pub(super) fn give_up(&mut self, child: ChildId) {
+    fn give_up(&mut self, child: ChildId) {
         if let Some(managed) = self.children.get_mut(&child) {
             managed.down_hook.call(Ending::GaveUp);
         }
@@ -97,7 +97,7 @@ impl SupervisorState {
         self.send_event(child, |events, name, _| events.gave_up(name));
     }
 
-    pub(super) fn escalate(&mut self, child: ChildId) {
+    fn escalate(&mut self, child: ChildId) {
         if let Some((managed, status)) = self.child(child)
             && let Some(exit) = status.last_exit.clone()
         {
@@ -114,7 +114,7 @@ impl SupervisorState {
     }
 
     /// A significant child ended, and all others end with it.
-    pub(super) fn finish(&mut self, child: ChildId) {
+    fn finish(&mut self, child: ChildId) {
         if let Some((managed, status)) = self.child(child)
             && let Some(exit) = status.last_exit.clone()
         {
@@ -129,7 +129,7 @@ impl SupervisorState {
         self.myself.stop(None);
     }
 
-    pub(super) fn ended(&mut self, child: ChildId, why: Ending) {
+    fn ended(&mut self, child: ChildId, why: Ending) {
         self.publish(child);
         let is_stuck = self.phase_of(child) == Some(Phase::Stuck);
         if let Some(managed) = self.children.get_mut(&child) {
@@ -155,7 +155,7 @@ impl SupervisorState {
     }
 
     /// Forgets a child that was removed, or is not kept once it is down.
-    pub(super) fn forget(&mut self, child: ChildId) {
+    fn forget(&mut self, child: ChildId) {
         self.publisher.remove(child);
         if let Some(mut managed) = self.children.remove(&child) {
             managed.reply_removed();

@@ -20,7 +20,7 @@ impl SupervisorState {
         }
     }
 
-    pub(super) fn handle_due(&mut self, child: ChildId) {
+    fn handle_due(&mut self, child: ChildId) {
         let (Some(managed), Some(status)) = (
             self.children.get_mut(&child),
             self.supervision.status(child),

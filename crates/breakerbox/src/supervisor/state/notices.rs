@@ -36,7 +36,7 @@ impl SupervisorState {
         self.run_directives();
     }
 
-    pub(super) fn started(&mut self, child: ChildId, incarnation: Incarnation) {
+    fn started(&mut self, child: ChildId, incarnation: Incarnation) {
         if !self.is_current(&[Phase::Starting], child, incarnation) {
             return;
         }
@@ -68,7 +68,7 @@ impl SupervisorState {
         }
     }
 
-    pub(super) fn take_exit(&mut self, child: ChildId, incarnation: Incarnation, exit: &Exit) {
+    fn take_exit(&mut self, child: ChildId, incarnation: Incarnation, exit: &Exit) {
         if !self.is_current(
             &[Phase::Starting, Phase::Up, Phase::Stopping],
             child,
@@ -100,7 +100,7 @@ impl SupervisorState {
     }
 
     /// A shell ended, and the incarnation in it with it.
-    pub(super) fn shell_ended(&mut self, child: ChildId, shell: Incarnation, result: StopResult) {
+    fn shell_ended(&mut self, child: ChildId, shell: Incarnation, result: StopResult) {
         let (Some(managed), Some(status)) = (
             self.children.get_mut(&child),
             self.supervision.status(child),
@@ -156,7 +156,7 @@ impl SupervisorState {
     }
 
     /// Nothing is left of one that was stuck when it was to stop.
-    pub(super) fn gone(&mut self, child: ChildId, incarnation: Incarnation) {
+    fn gone(&mut self, child: ChildId, incarnation: Incarnation) {
         if self.is_current(&[Phase::Stuck], child, incarnation) {
             self.supervision
                 .exited(child, incarnation, Exit::Killed, clock::now());
@@ -165,7 +165,7 @@ impl SupervisorState {
     }
 
     /// Logs how an incarnation ended whose child stays.
-    pub(super) fn log_ended(&self, child: ChildId, incarnation: Incarnation, exit: &Exit) {
+    fn log_ended(&self, child: ChildId, incarnation: Incarnation, exit: &Exit) {
         let Some(managed) = self.children.get(&child) else {
             return;
         };
