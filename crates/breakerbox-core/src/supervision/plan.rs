@@ -62,7 +62,7 @@ impl Plan {
         matches!(self.part, Part::Idle)
     }
 
-    /// Whether it still stops children, so that a further failure is no news.
+    /// Returns whether it still stops children, so that a further failure is no news.
     pub(super) const fn is_stopping(&self) -> bool {
         matches!(self.part, Part::Stopping)
     }
@@ -182,7 +182,7 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// How many places there are.
+    /// The number of places; `Waiting` is the last one.
     const COUNT: usize = Self::Waiting as usize + 1;
 }
 

@@ -36,7 +36,7 @@ pub(super) enum Notice {
     Deadline,
     /// An incarnation ended, or could not be started.
     Exited(ChildId, Incarnation, Exit),
-    /// Nothing is left of one that was stuck.
+    /// A child that was stuck has ended, and nothing of it is left.
     Gone(ChildId, Incarnation),
     /// A shell ended, whoever ended it; it is known by its first incarnation.
     ShellEnded(ChildId, Incarnation, StopResult),

@@ -48,7 +48,7 @@ pub(super) struct SupervisorState {
     myself: ActorRef<SupervisorMessage>,
     publisher: Publisher,
     report: ReportBuilder,
-    /// Those that had been stuck before the end began.
+    /// The children that had been stuck before the end began.
     stuck_before: Vec<Arc<ChildEntry>>,
     supervision: Supervision,
     /// Empty; it keeps the room for the notices of the next look.

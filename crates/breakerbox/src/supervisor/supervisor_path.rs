@@ -173,7 +173,7 @@ impl Step {
         lock::with(&self.latest, |latest| Arc::clone(latest.name()))
     }
 
-    /// Takes the step from the incarnation that is there now.
+    /// Returns the child that the step leads to in this incarnation of the supervisor.
     ///
     /// None if there is no such child, or the one that was there has been removed: one
     /// that has its name by now is somebody else.

@@ -11,7 +11,7 @@ use super::SupervisorEvent;
 /// Sends a supervisor's events to its listeners and those of the supervisors above.
 #[derive(Clone)]
 pub(crate) struct EventSender {
-    /// Who hears of it too, and the path from there.
+    /// The supervisor above, which receives each event too.
     above: Option<Link<Self>>,
     events: broadcast::Sender<SupervisorEvent>,
     /// The name of the child that all events are below.

@@ -99,7 +99,7 @@ impl<A: Actor> Shell<A> {
         };
     }
 
-    /// The shell ends, whoever has stopped or drained it.
+    /// Ends the shell, whoever has stopped or drained it.
     pub(super) async fn end(&self, myself: &ActorRef<A::Msg>, life: &mut Life<A>) {
         let _has_order = self.control.enter();
         self.let_supervisor_look(life).await;

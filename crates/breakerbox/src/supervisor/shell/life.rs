@@ -75,7 +75,7 @@ impl<A: Actor> Life<A> {
         !self.waiting.is_empty() || !self.events.is_empty()
     }
 
-    /// The bell has rung.
+    /// Notes that the bell has rung.
     pub(super) const fn was_woken(&mut self) {
         self.wakes_soon = false;
     }

@@ -9,7 +9,7 @@ use super::SupervisorState;
 use crate::clock;
 
 impl SupervisorState {
-    /// Something that was asked for takes too long.
+    /// Handles whatever was asked for and takes too long.
     pub(super) fn handle_dues(&mut self) {
         let now = clock::now();
         while let Some(&(at, child)) = self.dues.first()

@@ -15,7 +15,7 @@ use super::shutdown::EndStage;
 use crate::clock;
 
 impl SupervisorState {
-    /// Something has happened.
+    /// Handles what has happened, and carries out what is decided of it.
     pub(in super::super) fn notice(&mut self, notice: Notice) {
         match notice {
             Notice::Continue => {}
