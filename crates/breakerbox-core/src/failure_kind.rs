@@ -18,6 +18,8 @@ use std::fmt;
 pub struct FailureKind(&'static str);
 
 impl FailureKind {
+    /// The exchange broke off, or the call returned an error that says no more.
+    pub const BROKEN: Self = Self("broken");
     /// The call panicked.
     pub const PANIC: Self = Self("panic");
     /// The other side was not there, or would not talk.

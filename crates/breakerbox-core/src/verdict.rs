@@ -1,56 +1,97 @@
 use std::time::Duration;
 
-use crate::Outcome;
+use crate::{FailureKind, Outcome};
 
 /// What became of an attempt that a pool made at one of its endpoints.
 ///
-/// An [`Outcome`] judges the endpoint; this also says whether another endpoint
-/// may be asked instead. The difference that matters is whether the request can
-/// have been carried out: gRPC's retry design (A6) and Envoy's `retry_on` draw
-/// the same line.
+/// An [`Outcome`] judges the endpoint; this also says whether another endpoint may
+/// be asked instead, and how much one call can prove. The difference that matters for
+/// the first is whether the request can have been carried out: gRPC's retry design
+/// (A6) and Envoy's `retry_on` draw the same line. What matters for the second is
+/// who else has a part in how a call ends: its client, and this process.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Verdict {
-    /// An error that every endpoint would answer with, such as "bad request".
-    /// It says nothing about the endpoint.
+    /// The exchange broke off while its client had a part in it: the client had
+    /// stopped reading, or was still sending. One such call judges nobody. Calls of
+    /// three different clients in a row that break so at one endpoint, and at none of
+    /// its siblings, are that endpoint's failure.
+    Ambiguous,
+    /// An answer that is about the request or about who made it, such as "bad
+    /// request" or "too many of you": every endpoint would give it. It says nothing
+    /// about the endpoint.
     Final,
+    /// The endpoint limits this process as a whole, or the key that the call belongs
+    /// to: 429 from an upstream with one account. The endpoint is not asked again on
+    /// behalf of that key before `retry_after` has passed.
+    Limited {
+        /// How long the limit lasts, zero if the endpoint does not say; None where
+        /// this call must not be repeated at all.
+        retry_after: Option<Duration>,
+    },
     /// It failed before anything was sent: no connection, a refused stream.
     NotSent,
-    /// The endpoint is up but asks to be left alone: 429, or 503 with
-    /// `Retry-After`. That is busy, not broken, so it is no failure.
+    /// Nothing was sent because this process is out of something: files, ports,
+    /// memory, or its own limits. That is no endpoint's failure.
+    OutOfResources,
+    /// The endpoint is up but asks to be left alone: 503 with `Retry-After`. That is
+    /// busy, not broken, so it is no failure.
     Pushback {
         /// For how long; None where this call must not be repeated at all.
         retry_after: Option<Duration>,
     },
-    /// It failed, and may have been carried out all the same: a timeout, a
-    /// connection that broke, an internal error.
+    /// It failed without an answer, and may have been carried out all the same: a
+    /// timeout, a connection that broke.
     Sent,
+    /// The endpoint answered that it failed: HTTP 500, gRPC `INTERNAL`. The request
+    /// may have been carried out, and another request may fare better.
+    ServerError(FailureKind),
     /// The endpoint did its job.
     Success,
 }
 
 impl Verdict {
-    /// What the endpoint's breaker hears of it.
+    /// Returns what the endpoint's breaker learns of it.
     #[must_use]
     pub const fn outcome(self) -> Outcome {
         match self {
-            Self::Final | Self::Pushback { .. } => Outcome::Ignored,
-            Self::NotSent | Self::Sent => Outcome::failure(),
+            Self::Ambiguous
+            | Self::Final
+            | Self::Limited { .. }
+            | Self::OutOfResources
+            | Self::Pushback { .. } => Outcome::Ignored,
+            Self::NotSent => Outcome::failure_of(FailureKind::REFUSED),
+            Self::Sent => Outcome::failure_of(FailureKind::BROKEN),
+            Self::ServerError(kind) => Outcome::failure_of(kind),
             Self::Success => Outcome::Success,
         }
     }
 
-    /// What a breaker hears of it that belongs to no pool.
+    /// Returns what a breaker learns of it that belongs to no pool.
     ///
     /// A pool leaves a busy endpoint alone. Without one nobody does but the
     /// breaker, so pushback is a failure there, with its advice.
     #[must_use]
     pub const fn outcome_without_pool(self) -> Outcome {
         match self {
-            Self::Pushback { retry_after } => Outcome::Failure {
+            Self::Limited { retry_after } | Self::Pushback { retry_after } => Outcome::Failure {
                 kind: None,
                 retry_after,
             },
-            Self::Final | Self::NotSent | Self::Sent | Self::Success => self.outcome(),
+            _ => self.outcome(),
+        }
+    }
+
+    /// Returns whether the endpoint answered, be it that it failed: a status was
+    /// received.
+    #[must_use]
+    pub const fn is_answer(self) -> bool {
+        match self {
+            Self::Final
+            | Self::Limited { .. }
+            | Self::Pushback { .. }
+            | Self::ServerError(_)
+            | Self::Success => true,
+            Self::Ambiguous | Self::NotSent | Self::OutOfResources | Self::Sent => false,
         }
     }
 }
@@ -72,9 +113,13 @@ impl Repeat {
     pub const fn allows(self, verdict: Verdict) -> bool {
         match (self, verdict) {
             (_, Verdict::Success | Verdict::Final) | (Self::Never, _) => false,
-            (_, Verdict::Pushback { retry_after: None }) => false,
-            (Self::Unsent, Verdict::NotSent) => true,
-            (Self::Unsent, Verdict::Sent | Verdict::Pushback { .. }) => false,
+            (
+                _,
+                Verdict::Limited { retry_after: None } | Verdict::Pushback { retry_after: None },
+            ) => false,
+            (Self::Unsent, verdict) => {
+                matches!(verdict, Verdict::NotSent | Verdict::OutOfResources)
+            }
             (Self::Idempotent, _) => true,
         }
     }
@@ -84,19 +129,26 @@ impl Repeat {
 mod tests {
     use super::*;
 
+    const BUSY: Option<Duration> = Some(Duration::from_secs(1));
+
+    const ERROR: Verdict = Verdict::ServerError(FailureKind::named("500"));
+
     #[test]
     fn r53_who_may_run_again_after_what() {
-        let later = Verdict::Pushback {
-            retry_after: Some(Duration::from_secs(1)),
-        };
-        let never = Verdict::Pushback { retry_after: None };
+        let limited = |retry_after| Verdict::Limited { retry_after };
+        let pushback = |retry_after| Verdict::Pushback { retry_after };
         for (verdict, after_never, after_unsent, after_idempotent) in [
-            (Verdict::Success, false, false, false),
+            (Verdict::Ambiguous, false, false, true),
             (Verdict::Final, false, false, false),
+            (limited(BUSY), false, false, true),
+            (limited(None), false, false, false),
             (Verdict::NotSent, false, true, true),
+            (Verdict::OutOfResources, false, true, true),
+            (pushback(BUSY), false, false, true),
+            (pushback(None), false, false, false),
             (Verdict::Sent, false, false, true),
-            (later, false, false, true),
-            (never, false, false, false),
+            (ERROR, false, false, true),
+            (Verdict::Success, false, false, false),
         ] {
             assert_eq!(Repeat::Never.allows(verdict), after_never, "{verdict:?}");
             assert_eq!(Repeat::Unsent.allows(verdict), after_unsent, "{verdict:?}");
@@ -109,17 +161,42 @@ mod tests {
     }
 
     #[test]
-    fn r54_pushback_is_no_failure_of_the_endpoint() {
-        let busy = Verdict::Pushback {
-            retry_after: Some(Duration::from_secs(1)),
-        };
-        assert_eq!(busy.outcome(), Outcome::Ignored);
-        let alone = Outcome::failure_after(Duration::from_secs(1));
-        assert_eq!(busy.outcome_without_pool(), alone);
-        assert_eq!(Verdict::Final.outcome(), Outcome::Ignored);
-        assert_eq!(Verdict::Final.outcome_without_pool(), Outcome::Ignored);
-        assert_eq!(Verdict::NotSent.outcome(), Outcome::failure());
-        assert_eq!(Verdict::Sent.outcome(), Outcome::failure());
-        assert_eq!(Verdict::Success.outcome(), Outcome::Success);
+    fn r60_only_what_is_the_endpoints_own_doing_counts_against_it() {
+        let (failed, ignored) = (Outcome::failure_of, Outcome::Ignored);
+        let asked = Outcome::failure_after(Duration::from_secs(1));
+        let (limited, pushback) = (
+            Verdict::Limited { retry_after: BUSY },
+            Verdict::Pushback { retry_after: BUSY },
+        );
+        for (verdict, in_pool, alone, is_answer) in [
+            (Verdict::Ambiguous, ignored, ignored, false),
+            (Verdict::Final, ignored, ignored, true),
+            (limited, ignored, asked, true),
+            (
+                Verdict::NotSent,
+                failed(FailureKind::REFUSED),
+                failed(FailureKind::REFUSED),
+                false,
+            ),
+            (Verdict::OutOfResources, ignored, ignored, false),
+            (pushback, ignored, asked, true),
+            (
+                Verdict::Sent,
+                failed(FailureKind::BROKEN),
+                failed(FailureKind::BROKEN),
+                false,
+            ),
+            (
+                ERROR,
+                failed(FailureKind::named("500")),
+                failed(FailureKind::named("500")),
+                true,
+            ),
+            (Verdict::Success, Outcome::Success, Outcome::Success, true),
+        ] {
+            assert_eq!(verdict.outcome(), in_pool, "{verdict:?}");
+            assert_eq!(verdict.outcome_without_pool(), alone, "{verdict:?}");
+            assert_eq!(verdict.is_answer(), is_answer, "{verdict:?}");
+        }
     }
 }

@@ -2,18 +2,18 @@
 
 use std::time::{Duration, SystemTime};
 
-use breakerbox::{Repeat, Verdict};
+use breakerbox::{FailureKind, Repeat, Verdict};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 /// What the head of a response says about its server.
 ///
-/// - 429 is pushback, and so is 503 with `Retry-After`: busy, not broken.
+/// - 429 is about who asked, so it is [`Verdict::Final`]: the caller's answer. Where the
+///   server limits this process as a whole, use [`limited_verdict`].
+/// - 503 with `Retry-After` is pushback: busy, not broken.
 /// - 501 and 505 are the server's last word: another one would say the same.
 /// - Any other 5xx is a failure of a request that may have been carried out.
 /// - Everything else, 404 included, means that the server did its job.
-///
-/// Pushback without a time to come back at means "not here, not now".
 #[must_use]
 pub fn verdict(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Verdict {
     verdict_by(status, headers, || now)
@@ -26,17 +26,45 @@ pub(crate) fn verdict_by(
     now: impl FnOnce() -> SystemTime,
 ) -> Verdict {
     match status {
-        StatusCode::TOO_MANY_REQUESTS => Verdict::Pushback {
-            retry_after: retry_after_by(headers, now).or(Some(Duration::ZERO)),
-        },
+        StatusCode::NOT_IMPLEMENTED
+        | StatusCode::HTTP_VERSION_NOT_SUPPORTED
+        | StatusCode::TOO_MANY_REQUESTS => Verdict::Final,
         StatusCode::SERVICE_UNAVAILABLE => match retry_after_by(headers, now) {
-            None => Verdict::Sent,
+            None => Verdict::ServerError(kind(status)),
             retry_after => Verdict::Pushback { retry_after },
         },
-        StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED => Verdict::Final,
-        status if status.is_server_error() => Verdict::Sent,
+        status if status.is_server_error() => Verdict::ServerError(kind(status)),
         _ => Verdict::Success,
     }
+}
+
+/// What the head of a response says about a server that limits this process as a
+/// whole, or the key that a call belongs to, such as an API provider's.
+///
+/// It is [`verdict`], but that 429 is [`Verdict::Limited`], for as long as
+/// `Retry-After` says.
+#[must_use]
+pub fn limited_verdict(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Verdict {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => Verdict::Limited {
+            retry_after: retry_after(headers, now).or(Some(Duration::ZERO)),
+        },
+        _ => verdict(status, headers, now),
+    }
+}
+
+/// The kind of failure that a status is, under its number.
+const fn kind(status: StatusCode) -> FailureKind {
+    FailureKind::named(match status.as_u16() {
+        500 => "500",
+        502 => "502",
+        503 => "503",
+        504 => "504",
+        507 => "507",
+        508 => "508",
+        511 => "511",
+        _ => "5xx",
+    })
 }
 
 /// For how long `Retry-After` asks to be left alone: seconds or a date (RFC 9110,
@@ -96,30 +124,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r54_what_a_response_says_about_its_server() {
-        let later = |seconds| Verdict::Pushback {
+    fn r60_what_a_response_says_about_its_server() {
+        let advised = |seconds| Verdict::Pushback {
             retry_after: Some(Duration::from_secs(seconds)),
         };
-        for (status, advice, expected) in [
-            (200, None, Verdict::Success),
-            (304, None, Verdict::Success),
-            (404, None, Verdict::Success),
-            (429, None, later(0)),
-            (429, Some("7"), later(7)),
-            (500, None, Verdict::Sent),
-            (500, Some("7"), Verdict::Sent),
-            (501, None, Verdict::Final),
-            (502, None, Verdict::Sent),
-            (503, None, Verdict::Sent),
-            (503, Some("7"), later(7)),
-            (503, Some("soon"), Verdict::Sent),
-            (504, None, Verdict::Sent),
-            (505, None, Verdict::Final),
-        ] {
-            let status = StatusCode::from_u16(status).unwrap();
-            let headers = headers(advice);
-            let verdict = verdict(status, &headers, SystemTime::now());
-            assert_eq!(verdict, expected, "{status} {advice:?}");
+        let error = |kind| Verdict::ServerError(FailureKind::named(kind));
+        for status in 100..=599 {
+            for advice in [None, Some("7"), Some("soon")] {
+                let expected = match (status, advice) {
+                    (429 | 501 | 505, _) => Verdict::Final,
+                    (500, _) => error("500"),
+                    (502, _) => error("502"),
+                    (503, Some("7")) => advised(7),
+                    (503, _) => error("503"),
+                    (504, _) => error("504"),
+                    (507, _) => error("507"),
+                    (508, _) => error("508"),
+                    (511, _) => error("511"),
+                    (506.., _) => error("5xx"),
+                    _ => Verdict::Success,
+                };
+                let status = StatusCode::from_u16(status).unwrap();
+                let (headers, now) = (headers(advice), SystemTime::now());
+                let verdict = verdict(status, &headers, now);
+                assert_eq!(verdict, expected, "{status} {advice:?}");
+                if status != 429 {
+                    assert_eq!(limited_verdict(status, &headers, now), expected);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn r60_a_server_that_limits_this_process_says_for_how_long() {
+        for (advice, expected) in [(None, 0), (Some("7"), 7), (Some("soon"), 0)] {
+            let retry_after = Some(Duration::from_secs(expected));
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            let verdict = limited_verdict(status, &headers(advice), SystemTime::now());
+            assert_eq!(verdict, Verdict::Limited { retry_after }, "{advice:?}");
         }
     }
 

@@ -179,7 +179,11 @@ where
     /// and what one handed back, goes on to another one at once.
     fn pause(&self, verdict: Verdict, tried: &Tried) -> Duration {
         let has_another = || self.shared.has_another(self.wish(tried), &tried.endpoints);
-        if verdict != Verdict::Sent && has_another() {
+        let was_carried_out = matches!(
+            verdict,
+            Verdict::Ambiguous | Verdict::Sent | Verdict::ServerError(_)
+        );
+        if !was_carried_out && has_another() {
             return Duration::ZERO;
         }
         let nth = u32::try_from(tried.count()).unwrap_or(u32::MAX);

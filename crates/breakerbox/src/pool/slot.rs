@@ -162,12 +162,14 @@ impl<T: Send + Sync> Berth for Slot<T> {
 
     fn hear(&self, verdict: Verdict, took: Duration, now: Instant) {
         match verdict {
-            Verdict::Success | Verdict::Final => self.latency.observe(took, now),
-            Verdict::NotSent | Verdict::Sent => {
+            Verdict::Success => self.latency.observe(took, now),
+            Verdict::NotSent | Verdict::Sent | Verdict::ServerError(_) => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
                 self.latency.penalize(took.max(PENALTY), now);
             }
-            Verdict::Pushback { retry_after } => {
+            // Nothing that would tell this endpoint from its siblings.
+            Verdict::Ambiguous | Verdict::Final | Verdict::OutOfResources => return,
+            Verdict::Limited { retry_after } | Verdict::Pushback { retry_after } => {
                 match retry_after.filter(|asked| !asked.is_zero()) {
                     Some(asked) => self.back_off(asked, now),
                     None => self.latency.penalize(took.max(BUSY), now),
