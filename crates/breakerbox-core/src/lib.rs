@@ -51,9 +51,9 @@ pub use ramp::Ramp;
 pub use ratio::Ratio;
 pub use rejected::{RejectReason, Rejected, retry_after};
 pub use roster::{
-    Attempt, Budget, Check, CheckPlan, Duty, Ejection, EndpointId, EndpointSpec, EndpointStatus,
-    EndpointView, Failback, Health, Hedge, Load, Pick, PoolConfig, Roster, RosterChange, Rotation,
-    Selection, TierLoad, Tiering, Why, Wish,
+    Attempt, Blame, Breaks, Budget, Check, CheckPlan, Duty, Ejection, EndpointId, EndpointSpec,
+    EndpointStatus, EndpointView, Failback, Health, Hedge, Judged, LastResort, Load, Pick,
+    PoolConfig, Roster, RosterChange, Rotation, Selection, TierLoad, Tiering, Why, Wish,
 };
 pub use standing::{Admission, Beside, InFlight, Look, Orphaned, Standing, Wake};
 pub use state::{Generation, State};

@@ -14,6 +14,7 @@
 //!    available one.
 //! 4. What is said of an endpoint that was removed changes nothing.
 
+mod breaks;
 mod budget;
 mod checks;
 mod config;
@@ -21,6 +22,7 @@ mod ejection;
 mod endpoint;
 mod failback;
 mod hedge;
+mod last_resort;
 mod load;
 mod record;
 mod rotation;
@@ -30,6 +32,7 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
+pub use breaks::{Blame, Breaks, Judged};
 pub use budget::Budget;
 pub use checks::{Check, CheckPlan, Health};
 pub use config::{PoolConfig, Selection, Tiering};
@@ -37,6 +40,7 @@ pub use ejection::Ejection;
 pub use endpoint::{Duty, EndpointId, EndpointSpec, EndpointStatus, EndpointView};
 pub use failback::Failback;
 pub use hedge::Hedge;
+pub use last_resort::LastResort;
 pub use load::TierLoad;
 pub use rotation::{Attempt, Load, Pick, Rotation, Why, Wish};
 
@@ -262,6 +266,7 @@ impl Roster {
                 .collect(),
             seats: seats.into(),
             selection: self.config.selection,
+            tier_of: self.records.values().map(|it| it.spec.tier).collect(),
             tiers: tiers.collect(),
         }
     }

@@ -15,6 +15,7 @@
 //! 2. Retries and hedges in flight stay within the budget.
 //! 3. However a call ends, nothing of it stays in flight.
 
+mod answer_history;
 mod calling;
 mod checker;
 mod discovery;
@@ -27,6 +28,7 @@ mod flight;
 mod handle;
 mod health_check;
 mod latency;
+mod limits;
 mod lineup;
 mod log;
 mod membership;
@@ -35,7 +37,9 @@ mod peak;
 mod progress;
 mod quantile;
 mod round;
+mod search;
 mod shared;
+mod shortage;
 mod slot;
 mod snapshot;
 mod tried;
@@ -98,6 +102,7 @@ use shared::{Joins, Shared};
 /// ```
 pub struct Pool<T> {
     breakers: BreakerBox,
+    client: Option<u64>,
     key: Option<u64>,
     shared: SharedHandle<T>,
 }
@@ -153,6 +158,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     fn of(breakers: BreakerBox, shared: Arc<Shared<T>>) -> Self {
         Self {
             breakers,
+            client: None,
             key: None,
             shared: SharedHandle::new(shared),
         }
@@ -333,10 +339,22 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// proportion to the endpoints, unlike without a key.
     #[must_use]
     pub fn for_key(&self, key: impl Hash) -> Self {
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
         Self {
-            key: Some(hasher.finish()),
+            key: Some(hash(key)),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the same pool, for calls on behalf of one client, such as an address.
+    ///
+    /// An exchange that breaks off while its client has a part in it
+    /// ([`Verdict::Ambiguous`]) says nothing about the endpoint, unless clients that
+    /// have nothing to do with each other meet it one after the other. Who the client
+    /// is decides nothing else. Calls without one never count as such.
+    #[must_use]
+    pub fn for_client(&self, client: impl Hash) -> Self {
+        Self {
+            client: Some(hash(client)),
             ..self.clone()
         }
     }
@@ -393,6 +411,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         Calling {
             began: clock::now(),
             classify,
+            client: self.client,
             key: self.key,
             progress,
             shared: &self.shared,
@@ -418,6 +437,7 @@ impl<T> Clone for Pool<T> {
     fn clone(&self) -> Self {
         Self {
             breakers: self.breakers.clone(),
+            client: self.client,
             key: self.key,
             shared: self.shared.clone(),
         }
@@ -444,6 +464,12 @@ fn take_back<T: Clone + Send + Sync + 'static>(started: Result<Pool<T>, PoolStar
             drop(turn);
         });
     }
+}
+
+fn hash(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A classifier of answers that are complete.

@@ -34,6 +34,8 @@ pub struct Rotation {
     pub(super) returning: Vec<usize>,
     pub(super) seats: Arc<[EndpointId]>,
     pub(super) selection: Selection,
+    /// The tier of each seat.
+    pub(super) tier_of: Vec<u8>,
     pub(super) tiers: Vec<Tier>,
 }
 
@@ -48,6 +50,12 @@ impl Rotation {
     /// used: an operator, or a health check.
     pub fn returning(&self) -> impl Iterator<Item = usize> {
         self.returning.iter().copied()
+    }
+
+    /// Returns the tier of the endpoint at a seat.
+    #[must_use]
+    pub fn tier_of(&self, seat: usize) -> u8 {
+        self.tier_of[seat]
     }
 
     /// What each tier can carry and gets, the best one first.
@@ -202,6 +210,8 @@ pub enum Why {
     Better,
     /// The key of the call belongs to it.
     Key,
+    /// Every breaker rejected, by answers alone, and it was the one that answered last.
+    LastResort,
     /// Nobody else was left in its tier, or none was drawn.
     Only,
     /// Its breaker needs a call to learn whether it is up again.

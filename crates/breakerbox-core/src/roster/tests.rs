@@ -8,7 +8,7 @@ use crate::{Ramp, Ratio, Repeat};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn epoch() -> Instant {
+pub(super) fn epoch() -> Instant {
     // The one clock reading: any instant will do.
     static EPOCH: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     *EPOCH.get_or_init(now_from_the_outside)

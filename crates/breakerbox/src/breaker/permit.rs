@@ -308,6 +308,11 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// A decision that is not waited for: no breaker has anything to decide.
+    pub(crate) const fn made() -> Self {
+        Self { waiting: None }
+    }
+
     /// Resolves once the question with this number has an answer; resolves at once
     /// if the verdict left no question.
     fn of(shared: &Shared, question: Option<u64>) -> Self {

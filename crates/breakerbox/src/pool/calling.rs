@@ -17,7 +17,7 @@ use super::flight::Flight;
 use super::round::Round;
 use super::shared::Shared;
 use super::tried::Tried;
-use super::{PoolError, PoolPermit, Progress};
+use super::{PoolError, PoolPermit, Progress, Unavailable};
 use crate::clock;
 use attempt::Ended;
 
@@ -28,6 +28,7 @@ use attempt::Ended;
 pub(super) struct Calling<'a, T, C, P> {
     pub(super) began: Instant,
     pub(super) classify: C,
+    pub(super) client: Option<u64>,
     pub(super) key: Option<u64>,
     pub(super) progress: P,
     pub(super) shared: &'a Shared<T>,
@@ -48,8 +49,7 @@ where
         F: Future<Output = Result<A, E>>,
     {
         self.refuse_runtime_without_timers();
-        let flight = self.shared.board(self.wish(&Tried::default()), &[]);
-        let (flight, value) = flight.map_err(PoolError::Rejected)?;
+        let (flight, value) = self.board(&Tried::default()).map_err(PoolError::Rejected)?;
         let _active = self.shared.extras.enter(flight.since());
         let round = Round::new(&flight);
         let ended = self
@@ -66,8 +66,7 @@ where
     {
         self.refuse_runtime_without_timers();
         let mut tried = Tried::default();
-        let flight = self.shared.board(self.wish(&tried), &[]);
-        let mut flight = flight.map_err(PoolError::Rejected)?;
+        let mut flight = self.board(&tried).map_err(PoolError::Rejected)?;
         let mut extra = None;
         loop {
             let ended = self.play(flight, &mut tried, &make).await;
@@ -145,7 +144,7 @@ where
     }
 
     fn may_repeat(&self, verdict: Verdict, tried: &Tried) -> bool {
-        let left = tried.count() < self.shared.config().most_attempts() as usize;
+        let left = tried.allows_another(self.shared.config().most_attempts());
         let in_time = self.deadline().is_none_or(|at| clock::now() < at);
         self.repeat().allows(verdict) && left && in_time
     }
@@ -166,8 +165,7 @@ where
             if !self.repeat().allows(verdict) {
                 return None;
             }
-            let flight = self.shared.board(self.wish(tried), &tried.endpoints).ok()?;
-            Some((place, flight))
+            Some((place, self.board(tried).ok()?))
         };
         match self.deadline() {
             None => again.await,
@@ -179,11 +177,11 @@ where
     /// and what one handed back, goes on to another one at once.
     fn pause(&self, verdict: Verdict, tried: &Tried) -> Duration {
         let has_another = || self.shared.has_another(self.wish(tried), &tried.endpoints);
-        let was_carried_out = matches!(
+        let may_be_done = matches!(
             verdict,
             Verdict::Ambiguous | Verdict::Sent | Verdict::ServerError(_)
         );
-        if !was_carried_out && has_another() {
+        if !may_be_done && has_another() {
             return Duration::ZERO;
         }
         let nth = u32::try_from(tried.count()).unwrap_or(u32::MAX);
@@ -195,7 +193,7 @@ where
     fn hedge_after(&self, tried: &Tried) -> Option<Duration> {
         let config = self.shared.config();
         let hedge = config.hedging()?;
-        let left = tried.count() < config.most_attempts() as usize;
+        let left = tried.allows_another(config.most_attempts());
         let latency = self.shared.quantile.current()?;
         (left && self.repeat() == Repeat::Idempotent).then(|| hedge.delay(latency))
     }
@@ -209,10 +207,17 @@ where
         }
         let budget = self.shared.config().extra_budget();
         let place = self.shared.extras.try_take(budget)?;
-        let flight = self
+        let (mut flight, value) = self
             .shared
             .board_another(self.wish(tried), &tried.endpoints)?;
-        Some((place, flight))
+        flight.client = self.client;
+        Some((place, (flight, value)))
+    }
+
+    fn board(&self, tried: &Tried) -> Result<(Flight, T), Unavailable> {
+        let (mut flight, value) = self.shared.board(self.wish(tried), &tried.endpoints)?;
+        flight.client = self.client;
+        Ok((flight, value))
     }
 }
 

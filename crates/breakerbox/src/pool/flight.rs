@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use breakerbox_core::{EndpointId, Outcome, ProbeTime, Verdict};
 
-use super::lineup::Boarded;
+use super::lineup::{Boarded, Leave};
 use super::slot::{Berth, Slot};
 use crate::{Decision, Failure, Judgement, OwnedPermit, clock};
 
@@ -16,9 +16,11 @@ use crate::{Decision, Failure, Judgement, OwnedPermit, clock};
 /// flight less.
 pub(super) struct Flight {
     berth: Arc<dyn Berth>,
+    pub(super) client: Option<u64>,
     id: EndpointId,
+    key: Option<u64>,
     /// None once it is settled.
-    permit: Option<OwnedPermit>,
+    leave: Option<Leave>,
     since: Instant,
     tier: u8,
     /// None until there is an answer.
@@ -27,15 +29,17 @@ pub(super) struct Flight {
 
 impl Flight {
     /// The flight, and the value of its endpoint.
-    pub(super) fn new<T>(boarded: Boarded<T>, since: Instant) -> (Self, T)
+    pub(super) fn new<T>(boarded: Boarded<T>, key: Option<u64>, since: Instant) -> (Self, T)
     where
         T: Clone + Send + Sync + 'static,
     {
         let slot: Arc<Slot<T>> = boarded.slot;
         let flight = Self {
             berth: Arc::clone(&slot) as Arc<dyn Berth>,
+            client: None,
             id: boarded.id,
-            permit: Some(boarded.permit),
+            key,
+            leave: Some(boarded.leave),
             since,
             tier: boarded.tier,
             took: None,
@@ -66,17 +70,42 @@ impl Flight {
         self.since = at;
     }
 
+    /// Returns whether its endpoint's breaker did not admit it.
+    pub(super) const fn is_last_resort(&self) -> bool {
+        matches!(self.leave, Some(Leave::LastResort))
+    }
+
+    fn permit(&self) -> Option<&OwnedPermit> {
+        match &self.leave {
+            Some(Leave::Permit(permit)) => Some(permit),
+            Some(Leave::LastResort) | None => None,
+        }
+    }
+
+    fn permit_mut(&mut self) -> Option<&mut OwnedPermit> {
+        match &mut self.leave {
+            Some(Leave::Permit(permit)) => Some(permit),
+            Some(Leave::LastResort) | None => None,
+        }
+    }
+
+    fn is_probe(&self) -> bool {
+        self.permit().is_some_and(OwnedPermit::is_probe)
+    }
+
     /// It has an answer, whose end is still to come.
     pub(super) fn answered(&mut self) {
-        self.took = Some(self.until(clock::now()));
-        if let Some(permit) = &mut self.permit {
+        let now = clock::now();
+        self.took = Some(self.until(now));
+        self.berth.record_answer(now);
+        if let Some(permit) = self.permit_mut() {
             permit.note_answer();
         }
     }
 
     /// The time that it has, if it is a probe and that has a deadline.
     pub(super) fn probe_time(&self) -> Option<ProbeTime> {
-        self.permit.as_ref()?.probe_time()
+        self.permit()?.probe_time()
     }
 
     /// Makes a timer. A runtime without any is not the endpoint's failure.
@@ -89,7 +118,7 @@ impl Flight {
 
     /// It is a probe no more: how long it takes is up to its caller.
     pub(super) fn give_place_back(&mut self) {
-        if let Some(permit) = &mut self.permit {
+        if let Some(permit) = self.permit_mut() {
             permit.hand_back();
         }
     }
@@ -97,6 +126,10 @@ impl Flight {
     /// It ended like this. That is recorded at once; awaited, it means that the
     /// endpoint's breaker has decided.
     pub(super) fn settle(self, verdict: Verdict) -> Decision {
+        let verdict = match verdict {
+            Verdict::Ambiguous => self.berth.judge_break(self.id, self.client),
+            verdict => verdict,
+        };
         self.settle_as(verdict, verdict.outcome().into())
     }
 
@@ -106,30 +139,35 @@ impl Flight {
     }
 
     fn settle_as(mut self, verdict: Verdict, judgement: Judgement) -> Decision {
-        let now = clock::now();
-        self.berth.hear(verdict, self.until(now), now);
-        let permit = self.permit.take().expect("settling consumes the flight");
-        if judgement.outcome == Outcome::Ignored && permit.is_probe() {
-            self.berth.note_vain_probe(now);
+        let (now, is_probe) = (clock::now(), self.is_probe());
+        self.berth.record(verdict, self.key, self.until(now), now);
+        if is_probe && judgement.outcome == Outcome::Ignored {
+            self.berth.record_vain_probe(now);
         }
-        permit.settle(judgement)
+        match self.leave.take().expect("settling consumes the flight") {
+            Leave::LastResort => {
+                self.berth.record_last_resort(verdict);
+                Decision::made()
+            }
+            Leave::Permit(permit) => permit.settle(judgement),
+        }
     }
 
     /// It was given up for a reason that is not the endpoint's: another attempt
     /// won, or the call had no time left.
     pub(super) fn give_up(mut self) {
-        self.hear_no_end();
-        if let Some(permit) = self.permit.take() {
+        self.record_no_end();
+        if let Some(Leave::Permit(permit)) = self.leave.take() {
             permit.ignore();
         }
     }
 
     /// Before its permit is settled.
-    fn hear_no_end(&self) {
+    fn record_no_end(&self) {
         let now = clock::now();
-        self.berth.hear_no_end(self.until(now), now);
-        if self.permit.as_ref().is_some_and(OwnedPermit::is_probe) {
-            self.berth.note_vain_probe(now);
+        self.berth.record_no_end(self.until(now), now);
+        if self.is_probe() {
+            self.berth.record_vain_probe(now);
         }
     }
 
@@ -143,15 +181,19 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         self.berth.leave();
-        if self.permit.is_none() {
+        if self.leave.is_none() {
             return;
         }
         if thread::panicking() {
             let now = clock::now();
-            self.berth.hear(Verdict::Sent, self.until(now), now);
+            self.berth
+                .record(Verdict::Sent, self.key, self.until(now), now);
+            if self.is_last_resort() {
+                self.berth.record_last_resort(Verdict::Sent);
+            }
         } else {
             // Its caller is gone; the permit counts as abandoned.
-            self.hear_no_end();
+            self.record_no_end();
         }
     }
 }

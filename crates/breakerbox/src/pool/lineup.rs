@@ -1,9 +1,11 @@
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use breakerbox_core::{EndpointId, Load, Pick, Rotation, Why, Wish};
+use breakerbox_core::{EndpointId, Load, Pick, Rotation, Why};
 
+use super::search::Search;
 use super::slot::Slot;
 use crate::OwnedPermit;
 
@@ -14,15 +16,23 @@ pub(super) struct Lineup<T> {
     slots: Vec<Arc<Slot<T>>>,
 }
 
-/// A pick, and the leave of the endpoint's breaker.
+/// A pick, and what it may go by.
 pub(super) struct Boarded<T> {
     pub(super) id: EndpointId,
     pub(super) instead_of: Option<Arc<str>>,
+    pub(super) leave: Leave,
     pub(super) passed_over: usize,
-    pub(super) permit: OwnedPermit,
     pub(super) slot: Arc<Slot<T>>,
     pub(super) tier: u8,
     pub(super) why: Why,
+}
+
+/// What an attempt may go by.
+pub(super) enum Leave {
+    /// Nothing: every breaker rejected it, and it goes on all the same.
+    LastResort,
+    /// The permit of the endpoint's breaker.
+    Permit(OwnedPermit),
 }
 
 impl<T> Lineup<T> {
@@ -34,31 +44,31 @@ impl<T> Lineup<T> {
     /// over, and so is who was tried, as long as there is somebody else.
     pub(super) fn board(
         &self,
-        wish: Wish,
-        tried: &[EndpointId],
+        search: &Search<'_>,
         mut turn: impl FnMut() -> u64,
-        now: Instant,
     ) -> Option<Boarded<T>> {
-        let untried = self.board_without(wish, tried, &mut turn, now);
-        if untried.is_some() || tried.is_empty() {
+        let untried = self.board_another(search, &mut turn);
+        if untried.is_some() || search.tried.is_empty() {
             return untried;
         }
-        self.board_without(wish, &[], &mut turn, now)
+        let search = Search {
+            tried: &[],
+            ..*search
+        };
+        self.board_another(&search, &mut turn)
     }
 
-    /// As [`board`](Self::board), but only on somebody else.
-    pub(super) fn board_without(
+    /// As [`board`](Self::board), but never chooses one that was tried.
+    pub(super) fn board_another(
         &self,
-        wish: Wish,
-        without: &[EndpointId],
+        search: &Search<'_>,
         turn: &mut impl FnMut() -> u64,
-        now: Instant,
     ) -> Option<Boarded<T>> {
         // Each of them is asked once, however many there are.
         let mut rejecting = BTreeSet::new();
         loop {
-            let pick = self.rotation.pick(wish, &mut *turn, |seat| {
-                let load = self.look(seat, without, now);
+            let pick = self.rotation.pick(search.wish, &mut *turn, |seat| {
+                let load = self.look(seat, search);
                 let load = load.filter(|_| !rejecting.contains(&seat))?;
                 if self.slots[seat].rejects() {
                     rejecting.insert(seat);
@@ -69,7 +79,7 @@ impl<T> Lineup<T> {
             let pick = pick?;
             match self.slots[pick.seat].enter() {
                 Some(permit) => {
-                    let passed_over = without.len() + rejecting.len();
+                    let passed_over = search.tried.len() + rejecting.len();
                     return Some(self.boarded(&pick, permit, passed_over));
                 }
                 None => rejecting.insert(pick.seat),
@@ -77,25 +87,60 @@ impl<T> Lineup<T> {
         }
     }
 
-    /// Whether there is somebody else to board.
-    pub(super) fn has_another(
-        &self,
-        wish: Wish,
-        without: &[EndpointId],
-        turn: impl FnMut() -> u64,
-        now: Instant,
-    ) -> bool {
-        let pick = self.rotation.pick(wish, turn, |seat| {
-            let load = self.look(seat, without, now);
+    /// Returns whether there is another one to board.
+    pub(super) fn has_another(&self, search: &Search<'_>, turn: impl FnMut() -> u64) -> bool {
+        let pick = self.rotation.pick(search.wish, turn, |seat| {
+            let load = self.look(seat, search);
             load.filter(|_| !self.slots[seat].rejects())
         });
         pick.is_some()
     }
 
+    /// Returns whether all whose breakers admit calls have asked to be left alone, and
+    /// there is one.
+    pub(super) fn are_only_busy_left(&self, now: Instant) -> bool {
+        let returning = self.rotation.returning();
+        let mut admitting = returning.filter_map(|seat| self.slots[seat].is_only_busy(now));
+        admitting
+            .next()
+            .is_some_and(|first| first && admitting.all(|it| it))
+    }
+
+    /// Returns whether there is an endpoint for a call that every breaker rejects.
+    pub(super) fn has_last_resort(&self) -> bool {
+        self.last_resort().is_some()
+    }
+
+    /// Chooses the endpoint that answered last, without asking its breaker; of several
+    /// that are busy, the least busy one.
+    pub(super) fn board_last_resort(&self) -> Option<Boarded<T>> {
+        let seat = self.last_resort()?;
+        let slot = &self.slots[seat];
+        slot.enter_beside_breaker().then(|| Boarded {
+            id: self.id(seat),
+            instead_of: None,
+            leave: Leave::LastResort,
+            passed_over: self.slots.len() - 1,
+            slot: Arc::clone(slot),
+            tier: self.rotation.tier_of(seat),
+            why: Why::LastResort,
+        })
+    }
+
+    fn last_resort(&self) -> Option<usize> {
+        let returning = self.rotation.returning();
+        let answering = returning.filter_map(|seat| {
+            let slot = &self.slots[seat];
+            let answered_at = slot.answered_at()?;
+            Some(((slot.in_flight(), Reverse(answered_at)), seat))
+        });
+        answering.min().map(|(_, seat)| seat)
+    }
+
     /// How busy an endpoint is; None if it is excluded.
-    fn look(&self, seat: usize, without: &[EndpointId], now: Instant) -> Option<Load> {
-        let load = self.slots[seat].load(now);
-        load.filter(|_| !without.contains(&self.id(seat)))
+    fn look(&self, seat: usize, search: &Search<'_>) -> Option<Load> {
+        let load = self.slots[seat].load(search);
+        load.filter(|_| !search.tried.contains(&self.id(seat)))
     }
 
     fn boarded(&self, pick: &Pick, permit: OwnedPermit, passed_over: usize) -> Boarded<T> {
@@ -103,19 +148,19 @@ impl<T> Lineup<T> {
         Boarded {
             id: self.id(pick.seat),
             instead_of: pick.instead_of.map(name),
+            leave: Leave::Permit(permit),
             passed_over,
-            permit,
             slot: Arc::clone(&self.slots[pick.seat]),
             tier: pick.tier,
             why: pick.why,
         }
     }
 
-    /// The soonest that an endpoint is worth another try. None if that is not known
-    /// of one of them: it may be at any time.
-    pub(super) fn retry_at(&self, now: Instant) -> Option<Instant> {
+    /// Returns the soonest that an endpoint is worth another try. None if that is not
+    /// known of one of them: it may be at any time.
+    pub(super) fn retry_at(&self, search: &Search<'_>) -> Option<Instant> {
         let returning = self.rotation.returning();
-        let times = returning.map(|seat| self.slots[seat].retry_at(now));
+        let times = returning.map(|seat| self.slots[seat].retry_at(search));
         // None is the least.
         times.min().flatten()
     }

@@ -55,3 +55,15 @@ pub(super) fn not_updated(pool: &str, error: &str) {
         );
     });
 }
+
+/// Logs that this process is out of something that a call needed: files, ports, memory.
+pub(super) fn out_of_resources(pool: &str) {
+    logging::write(|| {
+        event!(
+            target: POOL,
+            Level::WARN,
+            pool.name = pool,
+            "out of local resources"
+        );
+    });
+}

@@ -204,7 +204,8 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
         let breaker = EndpointBreaker::new(Arc::clone(made.shared()));
         // Nobody has a handle on it, so that nobody is warned should it be taken back.
         drop(made);
-        let slot = Box::new(Slot::new(endpoint, breaker.clone()));
+        let pool = Arc::downgrade(&self.shared);
+        let slot = Box::new(Slot::new(endpoint, breaker.clone(), pool));
         let admitted = |reply| PoolMessage::Admit(slot, spec, joins, reply);
         let Some(id) = self.tell(admitted).await else {
             self.breakers.remove_this(&breaker).await;

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use breakerbox_core::{
-    Check, Duty, Ending, EndpointId, EndpointSpec, PoolConfig, Roster, RosterChange, Wish,
+    Blame, Breaks, Check, Duty, Ending, EndpointId, EndpointSpec, Judged, LastResort, PoolConfig,
+    Roster, RosterChange, Verdict, Wish,
 };
 use ractor::ActorRef;
 use tokio::sync::{Notify, broadcast};
@@ -19,6 +20,8 @@ use super::lineup::{Boarded, Lineup};
 use super::log;
 use super::owner::PoolMessage;
 use super::quantile::Quantile;
+use super::search::{Pushback, Search};
+use super::shortage::Shortage;
 use super::slot::Slot;
 use super::{EndpointSnapshot, PoolEvent, PoolSnapshot};
 use crate::breaker_box::{BoxContext, Kind, Leftover};
@@ -32,6 +35,7 @@ use crate::{breaker, clock, lock};
 /// changes it, and callers never wait for it.
 pub(super) struct Shared<T> {
     actor: Mutex<Option<ActorRef<PoolMessage<T>>>>,
+    breaks: Mutex<Breaks>,
     /// Held while a change is made.
     pub(super) changing: tokio::sync::Mutex<()>,
     config: ArcSwap<PoolConfig>,
@@ -44,6 +48,9 @@ pub(super) struct Shared<T> {
     handles: AtomicUsize,
     /// Whether it was closed, or is being so.
     pub(super) is_closed: AtomicBool,
+    last_resort: Mutex<LastResort>,
+    /// How many attempts were made though every breaker rejected.
+    last_resorts: AtomicU64,
     lineup: ArcSwap<Lineup<T>>,
     pub(super) memory: Memory,
     pub(super) name: Arc<str>,
@@ -52,6 +59,7 @@ pub(super) struct Shared<T> {
     pub(super) quantile: Quantile,
     /// Told of each new configuration.
     pub(super) reconfigured: Notify,
+    shortage: Shortage,
     turns: AtomicU64,
 }
 
@@ -66,6 +74,7 @@ impl<T> Shared<T> {
         let roster = Roster::new(config, fastrand::u64(..));
         Self {
             actor: Mutex::new(None),
+            breaks: Mutex::default(),
             changing: tokio::sync::Mutex::new(()),
             config: ArcSwap::from_pointee(config),
             events: Bus::new(),
@@ -73,6 +82,8 @@ impl<T> Shared<T> {
             follower: Mutex::new(None),
             handles: AtomicUsize::new(0),
             is_closed: AtomicBool::new(false),
+            last_resort: Mutex::new(LastResort::new(fastrand::u64(..))),
+            last_resorts: AtomicU64::new(0),
             lineup: ArcSwap::from_pointee(Lineup::new(roster.rotation(), Vec::new())),
             desk: Mutex::new(Desk {
                 roster,
@@ -83,6 +94,7 @@ impl<T> Shared<T> {
             owner: OnceLock::new(),
             quantile: Quantile::new(),
             reconfigured: Notify::new(),
+            shortage: Shortage::default(),
             turns: AtomicU64::new(0),
         }
     }
@@ -149,6 +161,7 @@ impl<T> Shared<T> {
                 .map(|view| EndpointSnapshot::new(&view, &desk.slots[&view.id], now))
                 .collect(),
             extra: self.extras.extra(),
+            last_resort: self.last_resorts.load(Ordering::Relaxed),
             name: Arc::clone(&self.name),
             tiers: desk.roster.loads().to_vec(),
         })
@@ -191,49 +204,128 @@ impl<T: Clone + Send + Sync + 'static> Shared<T> {
         tried: &[EndpointId],
     ) -> Result<(Flight, T), Unavailable> {
         let lineup = self.lineup.load();
-        let board = |now| lineup.board(wish, tried, || self.turn(), now);
-        let now = clock::now();
-        if let Some(boarded) = board(now) {
-            return Ok(self.depart(boarded, tried.len() + 1, now));
+        let search = search(wish, tried);
+        let boarded = lineup
+            .board(&search, || self.turn())
+            .or_else(|| self.board_in_need(&lineup, &search));
+        if let Some(boarded) = boarded {
+            return Ok(self.depart(boarded, &search));
         }
-        let retry_at = lineup.retry_at(now);
+        let retry_at = lineup.retry_at(&search);
         // Where nobody says when to come back, an endpoint may have come back since.
         let again = match retry_at {
             Some(_) => None,
-            None => board(now),
+            None => lineup.board(&search, || self.turn()),
         };
         let boarded = again.ok_or_else(|| Unavailable {
             pool: Arc::clone(&self.name),
             retry_at,
         })?;
-        Ok(self.depart(boarded, tried.len() + 1, now))
+        Ok(self.depart(boarded, &search))
+    }
+
+    /// Chooses an endpoint for a first attempt that would not be made otherwise: one
+    /// that is only busy, or else the last resort.
+    fn board_in_need(&self, lineup: &Lineup<T>, search: &Search<'_>) -> Option<Boarded<T>> {
+        if !search.tried.is_empty() {
+            return None;
+        }
+        if lineup.are_only_busy_left(search.now) {
+            let search = Search {
+                pushback: Pushback::Overruled,
+                ..*search
+            };
+            return lineup.board(&search, || self.turn());
+        }
+        let goes_on = lineup.has_last_resort()
+            && lock::with(&self.last_resort, |last_resort| {
+                last_resort.admit(search.now)
+            });
+        let boarded = goes_on.then(|| lineup.board_last_resort()).flatten()?;
+        self.last_resorts.fetch_add(1, Ordering::Relaxed);
+        Some(boarded)
     }
 
     /// Chooses an endpoint that was not tried, if there is one.
     pub(super) fn board_another(&self, wish: Wish, tried: &[EndpointId]) -> Option<(Flight, T)> {
-        let now = clock::now();
+        let search = search(wish, tried);
         let lineup = self.lineup.load();
-        let boarded = lineup.board_without(wish, tried, &mut || self.turn(), now)?;
-        Some(self.depart(boarded, tried.len() + 1, now))
+        let boarded = lineup.board_another(&search, &mut || self.turn())?;
+        Some(self.depart(boarded, &search))
     }
 
     /// Whether there is an endpoint that was not tried.
     pub(super) fn has_another(&self, wish: Wish, tried: &[EndpointId]) -> bool {
         let lineup = self.lineup.load();
-        lineup.has_another(wish, tried, || self.turn(), clock::now())
+        lineup.has_another(&search(wish, tried), || self.turn())
     }
 
-    fn depart(&self, boarded: Boarded<T>, attempt: usize, now: Instant) -> (Flight, T) {
+    fn depart(&self, boarded: Boarded<T>, search: &Search<'_>) -> (Flight, T) {
         self.memory.note(|| PickRecord {
-            at: now,
-            attempt,
+            at: search.now,
+            attempt: search.tried.len() + 1,
             endpoint: Arc::clone(&boarded.slot.name),
             instead_of: boarded.instead_of.clone(),
             passed_over: boarded.passed_over,
             tier: boarded.tier,
             why: boarded.why,
         });
-        Flight::new(boarded, now)
+        Flight::new(boarded, search.wish.key, search.now)
+    }
+}
+
+fn search(wish: Wish, tried: &[EndpointId]) -> Search<'_> {
+    Search {
+        now: clock::now(),
+        pushback: Pushback::Obeyed,
+        tried,
+        wish,
+    }
+}
+
+/// What attempts leave behind for those after them.
+impl<T> Shared<T> {
+    /// An attempt that no breaker admitted has ended like this.
+    pub(super) fn record_last_resort(&self, verdict: Verdict) {
+        lock::with(&self.last_resort, |last_resort| match verdict {
+            Verdict::NotSent | Verdict::Sent | Verdict::ServerError(_) => {
+                last_resort.record_failure();
+            }
+            Verdict::Final | Verdict::Success => last_resort.record_success(),
+            Verdict::Ambiguous
+            | Verdict::Limited { .. }
+            | Verdict::OutOfResources
+            | Verdict::Pushback { .. } => {}
+        });
+    }
+
+    /// Returns what an exchange counts as that broke off while its client had a part in
+    /// it.
+    pub(super) fn judge_break(&self, id: EndpointId, client: Option<u64>) -> Verdict {
+        let now = self.judged(id);
+        let blame = lock::with(&self.breaks, |breaks| breaks.record(id, client, now));
+        match blame {
+            Blame::Endpoint => Verdict::Sent,
+            Blame::Nobody => Verdict::Ambiguous,
+        }
+    }
+
+    fn judged(&self, id: EndpointId) -> Judged {
+        lock::with(&self.desk, |desk| {
+            let here = desk.slots.get(&id).map_or(0, |slot| slot.judged().0);
+            let others = desk.slots.iter().filter(|(other, _)| **other != id);
+            Judged {
+                here,
+                successes_elsewhere: others.map(|(_, slot)| slot.judged().1).sum(),
+            }
+        })
+    }
+
+    /// This process was out of something that a call needed.
+    pub(super) fn warn_of_shortage(&self, now: Instant) {
+        if self.shortage.is_new(now) {
+            log::out_of_resources(&self.name);
+        }
     }
 }
 

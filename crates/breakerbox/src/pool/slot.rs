@@ -1,10 +1,14 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use breakerbox_core::{Load, State, Verdict};
+use breakerbox_core::{EndpointId, Load, RejectReason, State, Verdict};
 
+use super::answer_history::AnswerHistory;
 use super::latency::Latency;
+use super::limits::{Deadline, Limits};
+use super::search::{Pushback, Search};
+use super::shared::Shared;
 use super::{Endpoint, HealthCheck};
 use crate::OwnedPermit;
 use crate::breaker::EndpointBreaker;
@@ -16,11 +20,14 @@ use crate::supervisor::ChildKey;
 /// All orderings are relaxed: nothing is published by these numbers, and none
 /// of them depends on another.
 pub(super) struct Slot<T> {
+    /// When it last answered; 0 for never.
+    answered_at: AtomicU64,
+    answers: AnswerHistory,
     /// Not a handle, which would keep the box alive from within.
     pub(super) breaker: EndpointBreaker,
-    /// Until when it asked to be left alone; 0 for never.
-    busy_until: AtomicU64,
-    /// Since the owner last looked.
+    /// Until when it asked to be left alone.
+    busy: Deadline,
+    /// How many calls were judged, ever.
     calls: AtomicU64,
     pub(super) check: Option<Arc<dyn HealthCheck<T>>>,
     /// The child that checks it, once there is one.
@@ -28,45 +35,84 @@ pub(super) struct Slot<T> {
     failures: AtomicU64,
     in_flight: AtomicU32,
     latency: Latency,
+    limits: Limits,
     max_in_flight: u32,
     pub(super) name: Arc<str>,
-    /// From when on it is probed also if there is somebody else; 0 for always.
-    no_probe_before: AtomicU64,
+    /// The instant from which it is probed even while others are available.
+    no_probe_before: Deadline,
+    pool: Weak<Shared<T>>,
+    /// The calls and failures that the owner knows.
+    score: [AtomicU64; 2],
     pub(super) value: T,
 }
 
 impl<T> Slot<T> {
-    pub(super) fn new(endpoint: Endpoint<T>, breaker: EndpointBreaker) -> Self {
+    pub(super) fn new(
+        endpoint: Endpoint<T>,
+        breaker: EndpointBreaker,
+        pool: Weak<Shared<T>>,
+    ) -> Self {
         Self {
+            answered_at: AtomicU64::new(0),
+            answers: AnswerHistory::default(),
             breaker,
-            busy_until: AtomicU64::new(0),
+            busy: Deadline::default(),
             calls: AtomicU64::new(0),
             check: endpoint.check,
             checker: OnceLock::new(),
             failures: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
             latency: Latency::default(),
+            limits: Limits::default(),
             max_in_flight: endpoint.max_in_flight,
             name: endpoint.name,
-            no_probe_before: AtomicU64::new(0),
+            no_probe_before: Deadline::default(),
+            pool,
+            score: Default::default(),
             value: endpoint.value,
         }
     }
 
-    /// How busy it is; None if it has all the calls that it may have, or has
-    /// asked to be left alone.
-    pub(super) fn load(&self, now: Instant) -> Option<Load> {
+    /// Returns how busy it is; None if it has all the calls that it may have, or wants
+    /// to be left alone.
+    pub(super) fn load(&self, search: &Search<'_>) -> Option<Load> {
         let in_flight = self.in_flight();
-        let may = in_flight < self.max_in_flight && until(&self.busy_until, now).is_none();
-        may.then(|| Load {
+        if in_flight >= self.max_in_flight || self.wants_none_before(search).is_some() {
+            return None;
+        }
+        let now = search.now;
+        Some(Load {
             in_flight,
             // One call at a time may find out anew.
             latency: match in_flight {
                 0 => self.latency.recent(now),
                 _ => self.latency.estimate(now),
             },
-            probed_in_vain: until(&self.no_probe_before, now).is_some(),
+            probed_in_vain: self.no_probe_before.at(now).is_some(),
         })
+    }
+
+    /// Returns until when it wants to be left alone, if it does.
+    fn wants_none_before(&self, search: &Search<'_>) -> Option<Instant> {
+        let limited = self.limits.until(search.wish.key, search.now);
+        match search.pushback {
+            Pushback::Obeyed => limited.max(self.busy.at(search.now)),
+            Pushback::Overruled => limited,
+        }
+    }
+
+    /// Returns whether it could be asked, but for having asked to be left alone; None
+    /// where its breaker rejects.
+    pub(super) fn is_only_busy(&self, now: Instant) -> Option<bool> {
+        (!self.rejects()).then(|| self.busy.at(now).is_some())
+    }
+
+    /// Returns when it last answered, if its breaker was opened by answers alone.
+    pub(super) fn answered_at(&self) -> Option<u64> {
+        let reason = self.breaker.rejection()?.reason();
+        let is_open = matches!(reason, RejectReason::HalfOpen | RejectReason::Open);
+        let fails_by_answers = is_open && self.answers.fails_by_answers();
+        fails_by_answers.then(|| self.answered_at.load(Ordering::Relaxed))
     }
 
     /// Whether its breaker rejects for sure.
@@ -87,18 +133,16 @@ impl<T> Slot<T> {
         self.latency.forget();
     }
 
-    /// From when on it is worth another try; None where nobody knows.
-    pub(super) fn retry_at(&self, now: Instant) -> Option<Instant> {
-        let busy = until(&self.busy_until, now);
-        busy.max(self.breaker.retry_at())
+    /// Returns the instant from which it is worth another try; None where nobody knows.
+    pub(super) fn retry_at(&self, search: &Search<'_>) -> Option<Instant> {
+        self.wants_none_before(search).max(self.breaker.retry_at())
     }
 
     /// Takes part in one call more, if it may and its breaker admits it.
     pub(super) fn enter(&self) -> Option<OwnedPermit> {
-        let one_more = |calls| (calls < self.max_in_flight).then(|| calls + 1);
-        self.in_flight
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
-            .ok()?;
+        if !self.enter_beside_breaker() {
+            return None;
+        }
         let permit = OwnedPermit::try_acquire(&self.breaker).ok();
         if permit.is_none() {
             self.in_flight.fetch_sub(1, Ordering::Relaxed);
@@ -106,14 +150,32 @@ impl<T> Slot<T> {
         permit
     }
 
-    /// Calls and failures since this was last asked.
+    /// Takes part in one call more, if it may, without asking its breaker. Returns
+    /// whether it does.
+    pub(super) fn enter_beside_breaker(&self) -> bool {
+        let one_more = |calls| (calls < self.max_in_flight).then(|| calls + 1);
+        let entered = self
+            .in_flight
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        entered.is_ok()
+    }
+
+    /// Returns the calls and the failures since this was last asked, which only the
+    /// owner does.
     pub(super) fn take_score(&self) -> (u64, u64) {
-        // A failure whose call is yet to be counted counts as one.
-        let failures = self.failures.swap(0, Ordering::Relaxed);
-        (
-            self.calls.swap(0, Ordering::Relaxed).max(failures),
-            failures,
-        )
+        // A failure whose call is yet to be counted counts as one the next time.
+        let now = [&self.failures, &self.calls].map(|number| number.load(Ordering::Relaxed));
+        let before = [0, 1].map(|which| self.score[which].swap(now[which], Ordering::Relaxed));
+        let [failures, calls] = [0, 1].map(|which| now[which] - before[which]);
+        (calls.max(failures), failures)
+    }
+
+    /// Returns how many calls were judged, ever, and how many of them succeeded.
+    pub(super) fn judged(&self) -> (u64, u64) {
+        // The failures first: each is counted before its call.
+        let failures = self.failures.load(Ordering::Relaxed);
+        let calls = self.calls.load(Ordering::Relaxed);
+        (calls, calls.saturating_sub(failures))
     }
 
     /// What its breaker does with calls, whoever says so.
@@ -121,36 +183,36 @@ impl<T> Slot<T> {
         self.breaker.effective_state()
     }
 
-    fn back_off(&self, asked: Duration, now: Instant) {
-        let until = now + asked.min(self.breaker.retry_after_cap());
-        put_off(&self.busy_until, until);
+    /// Returns until when it wants to be left alone that asks for so long.
+    fn back_at(&self, asked: Duration, now: Instant) -> Instant {
+        now + asked.min(self.breaker.retry_after_cap())
     }
-}
-
-/// The instant that a word holds, if it is still to come.
-fn until(word: &AtomicU64, now: Instant) -> Option<Instant> {
-    let until = Moment::from_bits(word.load(Ordering::Relaxed)).map(Moment::instant);
-    until.filter(|until| *until > now)
-}
-
-fn put_off(word: &AtomicU64, until: Instant) {
-    let bits = Moment::bits(Some(Moment::of(until)));
-    word.fetch_max(bits, Ordering::Relaxed);
 }
 
 /// An endpoint in the eyes of a call that is at it, whatever its value.
 pub(super) trait Berth: Send + Sync {
     fn name(&self) -> &str;
 
-    /// A call was answered after so long, and ended like this.
-    fn hear(&self, verdict: Verdict, took: Duration, now: Instant);
+    /// Records that the endpoint gave an answer, whose end may still be to come.
+    fn record_answer(&self, now: Instant);
 
-    /// A call was given up after so long, which is the least it would have taken.
-    fn hear_no_end(&self, took: Duration, now: Instant);
+    /// Records that a call of `key` was answered after so long, and ended like this.
+    fn record(&self, verdict: Verdict, key: Option<u64>, took: Duration, now: Instant);
 
-    /// It was probed and its breaker is none the wiser. The next call would be a
-    /// probe, too, and the one after that.
-    fn note_vain_probe(&self, now: Instant);
+    /// Records that a call was given up after so long, which is the least it would have
+    /// taken.
+    fn record_no_end(&self, took: Duration, now: Instant);
+
+    /// Records that it was probed and its breaker is none the wiser. The next call
+    /// would be a probe, too, and the one after that.
+    fn record_vain_probe(&self, now: Instant);
+
+    /// Records how an attempt ended that its breaker did not admit.
+    fn record_last_resort(&self, verdict: Verdict);
+
+    /// Returns what an exchange counts as that broke off while its client had a part in
+    /// it.
+    fn judge_break(&self, id: EndpointId, client: Option<u64>) -> Verdict;
 
     fn leave(&self);
 }
@@ -160,35 +222,78 @@ impl<T: Send + Sync> Berth for Slot<T> {
         &self.name
     }
 
-    fn hear(&self, verdict: Verdict, took: Duration, now: Instant) {
+    fn record_answer(&self, now: Instant) {
+        let bits = Moment::bits(Some(Moment::of(now)));
+        self.answered_at.fetch_max(bits, Ordering::Relaxed);
+    }
+
+    fn record(&self, verdict: Verdict, key: Option<u64>, took: Duration, now: Instant) {
+        if verdict.is_answer() {
+            self.record_answer(now);
+        }
         match verdict {
-            Verdict::Success => self.latency.observe(took, now),
-            Verdict::NotSent | Verdict::Sent | Verdict::ServerError(_) => {
-                self.failures.fetch_add(1, Ordering::Relaxed);
-                self.latency.penalize(took.max(PENALTY), now);
-            }
             // Nothing that would tell this endpoint from its siblings.
-            Verdict::Ambiguous | Verdict::Final | Verdict::OutOfResources => return,
-            Verdict::Limited { retry_after } | Verdict::Pushback { retry_after } => {
-                match retry_after.filter(|asked| !asked.is_zero()) {
-                    Some(asked) => self.back_off(asked, now),
-                    None => self.latency.penalize(took.max(BUSY), now),
+            Verdict::Ambiguous | Verdict::Final => return,
+            Verdict::OutOfResources => {
+                if let Some(pool) = self.pool.upgrade() {
+                    pool.warn_of_shortage(now);
                 }
+                return;
             }
+            Verdict::Success => {
+                self.answers.record_success();
+                self.latency.observe(took, now);
+            }
+            Verdict::NotSent | Verdict::Sent => {
+                self.answers.record_silence();
+                self.record_failure(took, now);
+            }
+            Verdict::ServerError(_) => {
+                self.answers.record_error();
+                self.record_failure(took, now);
+            }
+            Verdict::Limited { retry_after } => match retry_after {
+                Some(asked) if !asked.is_zero() => {
+                    self.limits.limit(key, self.back_at(asked, now), now);
+                }
+                _ => self.latency.penalize(took.max(BUSY), now),
+            },
+            Verdict::Pushback { retry_after } => match retry_after {
+                Some(asked) if !asked.is_zero() => self.busy.put_off(self.back_at(asked, now)),
+                _ => self.latency.penalize(took.max(BUSY), now),
+            },
         }
         self.calls.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn hear_no_end(&self, took: Duration, now: Instant) {
+    fn record_no_end(&self, took: Duration, now: Instant) {
         self.latency.at_least(took, now);
     }
 
-    fn note_vain_probe(&self, now: Instant) {
-        put_off(&self.no_probe_before, now + NEXT_PROBE_AFTER);
+    fn record_vain_probe(&self, now: Instant) {
+        self.no_probe_before.put_off(now + NEXT_PROBE_AFTER);
+    }
+
+    fn record_last_resort(&self, verdict: Verdict) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.record_last_resort(verdict);
+        }
+    }
+
+    fn judge_break(&self, id: EndpointId, client: Option<u64>) -> Verdict {
+        let pool = self.pool.upgrade();
+        pool.map_or(Verdict::Ambiguous, |pool| pool.judge_break(id, client))
     }
 
     fn leave(&self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl<T> Slot<T> {
+    fn record_failure(&self, took: Duration, now: Instant) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        self.latency.penalize(took.max(PENALTY), now);
     }
 }
 

@@ -16,6 +16,9 @@ pub struct PoolSnapshot {
     pub endpoints: Vec<EndpointSnapshot>,
     /// Retries and hedges in flight.
     pub extra: u64,
+    /// How many attempts were made, ever, though every breaker rejected: see
+    /// [`Why::LastResort`](breakerbox_core::Why::LastResort).
+    pub last_resort: u64,
     /// Its name.
     pub name: Arc<str>,
     /// Its tiers, the best one first.

@@ -6,6 +6,8 @@ use super::flight::Flight;
 #[derive(Debug, Default)]
 pub(super) struct Tried {
     pub(super) endpoints: Vec<EndpointId>,
+    /// Whether it has gone on though every breaker rejected it, and so makes one attempt.
+    is_last_resort: bool,
     tiers: Vec<u8>,
 }
 
@@ -13,6 +15,12 @@ impl Tried {
     pub(super) fn note(&mut self, flight: &Flight) {
         self.endpoints.push(flight.id());
         self.tiers.push(flight.tier());
+        self.is_last_resort |= flight.is_last_resort();
+    }
+
+    /// Returns whether the call may be sent to one more endpoint.
+    pub(super) const fn allows_another(&self, most: u32) -> bool {
+        !self.is_last_resort && self.count() < most as usize
     }
 
     pub(super) const fn count(&self) -> usize {

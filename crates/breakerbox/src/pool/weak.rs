@@ -10,6 +10,7 @@ use crate::WeakBreakerBox;
 /// Use it in children of the box's own tree; see [`WeakBreaker`](crate::WeakBreaker).
 pub struct WeakPool<T> {
     breakers: WeakBreakerBox,
+    client: Option<u64>,
     key: Option<u64>,
     shared: Weak<Shared<T>>,
 }
@@ -18,6 +19,7 @@ impl<T> WeakPool<T> {
     pub(super) fn new(pool: &Pool<T>) -> Self {
         Self {
             breakers: pool.breakers.downgrade(),
+            client: pool.client,
             key: pool.key,
             shared: Arc::downgrade(&pool.shared),
         }
@@ -29,6 +31,7 @@ impl<T> WeakPool<T> {
     pub fn upgrade(&self) -> Option<Pool<T>> {
         Some(Pool {
             breakers: self.breakers.upgrade()?,
+            client: self.client,
             key: self.key,
             shared: SharedHandle::new(self.shared.upgrade()?),
         })
@@ -39,6 +42,7 @@ impl<T> Clone for WeakPool<T> {
     fn clone(&self) -> Self {
         Self {
             breakers: self.breakers.clone(),
+            client: self.client,
             key: self.key,
             shared: Weak::clone(&self.shared),
         }

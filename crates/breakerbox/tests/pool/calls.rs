@@ -280,12 +280,12 @@ async fn r54_who_is_busy_and_does_not_say_for_how_long_does_not_look_fast() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r54_where_all_are_busy_a_call_is_told_when_to_come_back() {
+async fn r54_where_all_are_limited_a_call_is_told_when_to_come_back() {
     let (north, pool) = alone().await;
-    north.set(Answer::Busy(30 * SECOND));
+    north.set(Answer::Limits(30 * SECOND));
     let ask = || pool.call_idempotent_with(classify, Upstream::ask);
-    let busy = Answer::Busy(30 * SECOND);
-    assert_eq!(ask().await, Err(PoolError::Failed(busy)), "its own answer");
+    let limited = Answer::Limits(30 * SECOND);
+    assert_eq!(ask().await, Err(PoolError::Failed(limited)), "its answer");
     let Err(PoolError::Rejected(unavailable)) = ask().await else {
         panic!("it asked not to be asked");
     };

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use breakerbox::{Endpoint, Verdict};
+use breakerbox::{Endpoint, FailureKind, Verdict};
 
 /// A server that answers as it is told, and counts.
 #[derive(Clone)]
@@ -23,8 +23,16 @@ struct Inner {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Answer {
     BadRequest,
+    /// Breaks off while its client has a part in it.
+    BreaksOff,
     Busy(Duration),
+    /// Answers that it failed.
+    Errors,
     Fails,
+    /// Limits whoever asks.
+    Limits(Duration),
+    /// Nothing is sent: this process has no file left for a connection.
+    OutOfFiles,
     Panics,
     RefusesConnections,
     Works,
@@ -42,6 +50,10 @@ impl Upstream {
                 name,
             }),
         }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.inner.name
     }
 
     pub(crate) fn that(self, answer: Answer) -> Self {
@@ -109,9 +121,15 @@ pub(crate) fn classify<R>(result: &Result<R, Answer>) -> Verdict {
     match result {
         Ok(_) => Verdict::Success,
         Err(Answer::BadRequest) => Verdict::Final,
+        Err(Answer::BreaksOff) => Verdict::Ambiguous,
         Err(Answer::Busy(retry_after)) => Verdict::Pushback {
             retry_after: Some(*retry_after),
         },
+        Err(Answer::Errors) => Verdict::ServerError(FailureKind::named("500")),
+        Err(Answer::Limits(retry_after)) => Verdict::Limited {
+            retry_after: Some(*retry_after),
+        },
+        Err(Answer::OutOfFiles) => Verdict::OutOfResources,
         Err(Answer::RefusesConnections) => Verdict::NotSent,
         Err(_) => Verdict::Sent,
     }

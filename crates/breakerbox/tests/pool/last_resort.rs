@@ -1,0 +1,285 @@
+//! R62: answers that only say "this request fails" do not add up to an outage.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use breakerbox::{BreakerConfig, Pool, PoolConfig, PoolError, State, Verdict, Why};
+use tokio::task::LocalSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::upstream::{Answer, Upstream, classify};
+use crate::{CONFIG, breakers, settle};
+
+async fn ask(pool: &Pool<Upstream>) -> Result<&'static str, PoolError<Answer>> {
+    pool.call_idempotent_with(classify, Upstream::ask).await
+}
+
+/// North, south, and a pool of both, whose breakers each were opened in this way.
+async fn opened_by(answers: [Answer; 2]) -> ([Upstream; 2], Pool<Upstream>) {
+    let upstreams = ["north", "south"].map(Upstream::new);
+    let endpoints = upstreams.iter().map(Upstream::endpoint);
+    let pool = breakers().await.pool("prices", CONFIG, endpoints).await;
+    let pool = pool.unwrap();
+    for (upstream, answer) in upstreams.iter().zip(answers) {
+        upstream.set(answer);
+    }
+    while !upstreams.iter().all(|it| is_open(&pool, it)) {
+        assert!(ask(&pool).await.is_err());
+    }
+    settle().await;
+    (upstreams, pool)
+}
+
+fn is_open(pool: &Pool<Upstream>, upstream: &Upstream) -> bool {
+    let breaker = pool.breaker(upstream.name()).unwrap();
+    breaker.state() == State::Open
+}
+
+#[tokio::test(start_paused = true)]
+async fn r62_what_opened_the_breakers_decides_whether_calls_go_on() {
+    let silent = [Answer::Fails, Answer::RefusesConnections];
+    for one in [Answer::Errors, Answer::Fails, Answer::RefusesConnections] {
+        for other in [Answer::Errors, Answer::Fails, Answer::RefusesConnections] {
+            let (upstreams, pool) = opened_by([one, other]).await;
+            let asked = [0, 1].map(|which| upstreams[which].asked());
+            upstreams.iter().for_each(|it| it.set(Answer::Works));
+            let called = ask(&pool).await;
+            if silent.contains(&one) && silent.contains(&other) {
+                let is_rejected = matches!(called, Err(PoolError::Rejected(_)));
+                assert!(is_rejected, "{one:?}, {other:?}: {called:?}");
+                continue;
+            }
+            assert!(called.is_ok(), "{one:?}, {other:?}: {called:?}");
+            for (which, answer) in [one, other].into_iter().enumerate() {
+                let is_asked = upstreams[which].asked() > asked[which];
+                assert!(!is_asked || answer == Answer::Errors, "{answer:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r62_a_last_resort_is_one_attempt_beside_the_breaker() {
+    let (upstreams, pool) = opened_by([Answer::Errors; 2]).await;
+    let last = pool.explain().last().unwrap().endpoint.clone();
+    let before = counts(&pool).await;
+    let asked: u32 = upstreams.iter().map(Upstream::asked).sum();
+    assert_eq!(ask(&pool).await, Err(PoolError::Failed(Answer::Errors)));
+    assert_eq!(
+        upstreams.iter().map(Upstream::asked).sum::<u32>(),
+        asked + 1
+    );
+    upstreams.iter().for_each(|it| it.set(Answer::Works));
+    assert_eq!(ask(&pool).await.ok(), Some(&*last), "it answered last");
+    let picked = pool.explain().pop().unwrap();
+    assert_eq!((picked.why, picked.endpoint), (Why::LastResort, last));
+    assert_eq!(counts(&pool).await, before, "no breaker has heard of it");
+    assert_eq!(pool.snapshot().last_resort, 2);
+    assert_eq!(pool.snapshot().active, 0);
+}
+
+/// The counts and the generation of each breaker.
+async fn counts(pool: &Pool<Upstream>) -> Vec<String> {
+    let mut counts = Vec::new();
+    for endpoint in pool.endpoints() {
+        let it = pool.breaker(&endpoint).unwrap().snapshot().await;
+        counts.push(format!("{:?} {} {:?}", it.counts, it.late, it.generation));
+    }
+    counts
+}
+
+#[tokio::test(start_paused = true)]
+async fn r62_a_last_resort_takes_no_probes_place() {
+    let (upstreams, pool) = opened_by([Answer::Errors; 2]).await;
+    upstreams.iter().for_each(|it| {
+        it.set(Answer::Works);
+        it.takes(Duration::from_secs(1));
+    });
+    sleep(Duration::from_secs(10)).await;
+    let calls: Vec<_> = (0..10).map(|_| ask(&pool)).collect();
+    let answers = futures_util::future::join_all(calls).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    let picks = pool.explain();
+    let count = |why| {
+        picks
+            .iter()
+            .rev()
+            .take(10)
+            .filter(|it| it.why == why)
+            .count()
+    };
+    assert_eq!([count(Why::Probe), count(Why::LastResort)], [2, 8]);
+    assert!(
+        upstreams.iter().all(|it| it.asked() > 3),
+        "the less busy one is asked"
+    );
+    settle().await;
+    for upstream in &upstreams {
+        let breaker = pool.breaker(upstream.name()).unwrap();
+        assert_eq!(breaker.state(), State::Closed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r62_an_endpoint_that_stops_answering_is_no_last_resort_any_more() {
+    for silence in [Answer::Fails, Answer::RefusesConnections] {
+        let (upstreams, pool) = opened_by([Answer::Errors; 2]).await;
+        upstreams.iter().for_each(|it| it.set(silence));
+        let mut went_on = 0;
+        while matches!(ask(&pool).await, Err(PoolError::Failed(_))) {
+            went_on += 1;
+        }
+        assert!(went_on <= 6, "{went_on} calls found out");
+    }
+}
+
+/// How many seconds the calls go on, a thousand in each: a minute in the whole test.
+fn seconds() -> u64 {
+    match std::env::var("BREAKERBOX_FAIRNESS") {
+        Err(_) => 10,
+        Ok(whole) if whole == "whole" => 60,
+        Ok(other) => panic!("BREAKERBOX_FAIRNESS is {other:?}, and may be \"whole\""),
+    }
+}
+
+fn calls() -> u32 {
+    u32::try_from(1_000 * seconds()).unwrap()
+}
+
+/// A thousand calls a second to three endpoints that take 20 ms for each, and calls for
+/// a page that fails, at all or at some of them.
+struct Load {
+    bad: Box<dyn Fn(u32) -> bool>,
+    failing: &'static [&'static str],
+}
+
+/// What became of the calls.
+#[derive(Debug, Default)]
+struct Seen {
+    bad_calls: Cell<u32>,
+    /// Calls of the good pages that had no answer.
+    good_lost: Cell<u32>,
+    rejected: Cell<u32>,
+    reached: [Cell<u32>; 3],
+    /// Requests that reached an endpoint, by the second.
+    reached_in: RefCell<BTreeMap<u64, u32>>,
+}
+
+const NAMES: [&str; 3] = ["north", "south", "west"];
+const DEFAULTS: PoolConfig = PoolConfig::new().breaker(BreakerConfig::new());
+
+impl Load {
+    async fn play(self) -> Seen {
+        let breakers = breakers().await;
+        let endpoints = NAMES.map(|name| breakerbox::Endpoint::new(name, name));
+        let pool = breakers.pool("prices", DEFAULTS, endpoints);
+        let pool = pool.await.unwrap();
+        let (seen, this, local) = (Rc::new(Seen::default()), Rc::new(self), LocalSet::new());
+        let start = Instant::now();
+        local
+            .run_until(async {
+                let mut tasks = Vec::new();
+                for call in 0..calls() {
+                    sleep_until(start + Duration::from_millis(call.into())).await;
+                    let (pool, seen, this) = (pool.clone(), Rc::clone(&seen), Rc::clone(&this));
+                    tasks.push(tokio::task::spawn_local(async move {
+                        this.call(&pool, &seen, call, start).await;
+                    }));
+                }
+                for task in tasks {
+                    task.await.unwrap();
+                }
+            })
+            .await;
+        Rc::into_inner(seen).expect("all calls have ended")
+    }
+
+    async fn call(&self, pool: &Pool<&'static str>, seen: &Seen, call: u32, start: Instant) {
+        let is_bad = (self.bad)(call);
+        add(&seen.bad_calls, u32::from(is_bad));
+        let classify = |result: &Result<(), Answer>| match result {
+            Ok(()) => Verdict::Success,
+            Err(answer) => classify::<()>(&Err(*answer)),
+        };
+        let answer = pool.call_idempotent_with(classify, |name: &'static str| async move {
+            let which = NAMES.iter().position(|it| *it == name).unwrap();
+            add(&seen.reached[which], 1);
+            let second = start.elapsed().as_secs();
+            *seen.reached_in.borrow_mut().entry(second).or_default() += 1;
+            sleep(Duration::from_millis(20)).await;
+            match is_bad && self.failing.contains(&name) {
+                true => Err(Answer::Errors),
+                false => Ok(()),
+            }
+        });
+        match answer.await {
+            Ok(()) => {}
+            Err(PoolError::Rejected(_)) => {
+                add(&seen.rejected, 1);
+                add(&seen.good_lost, u32::from(!is_bad));
+            }
+            Err(_) => add(&seen.good_lost, u32::from(!is_bad)),
+        }
+    }
+}
+
+fn add(cell: &Cell<u32>, number: u32) {
+    cell.set(cell.get() + number);
+}
+
+/// So many of a hundred, in any order and in a rhythm.
+fn drawn(share: u32) -> Box<dyn Fn(u32) -> bool> {
+    let rng = RefCell::new(fastrand::Rng::with_seed(share.into()));
+    Box::new(move |_| rng.borrow_mut().u32(..100) < share)
+}
+
+fn in_bursts(share: u32) -> Box<dyn Fn(u32) -> bool> {
+    Box::new(move |call| call % 100 < share)
+}
+
+#[tokio::test(start_paused = true)]
+async fn r62_one_page_that_fails_costs_no_other_page_an_answer() {
+    for share in [1, 15, 45] {
+        for bad in [drawn(share), in_bursts(share)] {
+            let load = Load {
+                bad,
+                failing: &NAMES,
+            };
+            let seen = load.play().await;
+            assert_eq!(seen.good_lost.get(), 0, "{share} %: {seen:?}");
+            assert_eq!(seen.rejected.get(), 0, "{share} %: {seen:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r62_while_most_pages_fail_a_fifth_of_the_calls_reach_an_endpoint_evenly() {
+    for share in [60, 90, 100] {
+        for bad in [drawn(share), in_bursts(share)] {
+            let load = Load {
+                bad,
+                failing: &NAMES,
+            };
+            let seen = load.play().await;
+            let reached: u32 = seen.reached.iter().map(Cell::get).sum();
+            assert!(reached <= calls() / 5, "{share} %: {seen:?}");
+            for second in 2..seconds() {
+                let reached = seen.reached_in.borrow()[&second];
+                assert!((50..=300).contains(&reached), "{share} %: {seen:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r62_an_endpoint_that_fails_everything_gets_next_to_nothing() {
+    let load = Load {
+        bad: drawn(100),
+        failing: &NAMES[..1],
+    };
+    let seen = load.play().await;
+    assert_eq!(seen.good_lost.get() + seen.rejected.get(), 0, "{seen:?}");
+    assert!(seen.reached[0].get() <= 20 + calls() / 50, "{seen:?}");
+}
