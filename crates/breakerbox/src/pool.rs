@@ -413,6 +413,7 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
             classify,
             client: self.client,
             key: self.key,
+            limits: self.shared.limits(),
             progress,
             shared: &self.shared,
         }

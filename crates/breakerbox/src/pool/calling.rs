@@ -5,7 +5,9 @@
 //! one another until one has an answer or there may be no other.
 
 mod attempt;
+mod limits;
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -20,6 +22,7 @@ use super::tried::Tried;
 use super::{PoolError, PoolPermit, Progress, Unavailable};
 use crate::clock;
 use attempt::Ended;
+pub(super) use limits::CallLimits;
 
 /// What does not change from one attempt of a call to the next.
 ///
@@ -30,6 +33,7 @@ pub(super) struct Calling<'a, T, C, P> {
     pub(super) classify: C,
     pub(super) client: Option<u64>,
     pub(super) key: Option<u64>,
+    pub(super) limits: CallLimits,
     pub(super) progress: P,
     pub(super) shared: &'a Shared<T>,
 }
@@ -37,7 +41,7 @@ pub(super) struct Calling<'a, T, C, P> {
 /// What a call came to; with its permit, if the answer is still coming in.
 pub(super) type Called<A, E> = Result<(A, Option<PoolPermit>), PoolError<E>>;
 
-impl<T, C, P> Calling<'_, T, C, P>
+impl<'a, T, C, P> Calling<'a, T, C, P>
 where
     T: Clone + Send + Sync + 'static,
     P: Fn() -> Progress,
@@ -48,25 +52,26 @@ where
         C: Fn(&Result<A, E>) -> Option<Verdict>,
         F: Future<Output = Result<A, E>>,
     {
-        self.refuse_runtime_without_timers();
-        let (flight, value) = self.board(&Tried::default()).map_err(PoolError::Rejected)?;
+        self.limits.refuse_runtime_without_timers();
+        let first = self.board(&Tried::default(), self.began);
+        let (flight, value) = first.map_err(PoolError::Rejected)?;
         let _active = self.shared.extras.enter(flight.since());
         let round = Round::new(&flight);
-        let ended = self
-            .fly(round.enter(&self.progress, flight), 1, make(value))
-            .await;
-        ended.called
+        let contender = round.enter(&self.progress, flight);
+        let mut call = pin!(Some(make(value)));
+        self.fly(contender, 1, call.as_mut()).await.called
     }
 
     /// As many attempts as it takes and as there may be.
-    pub(super) async fn repeatedly<A, E, F>(self, make: impl Fn(T) -> F) -> Called<A, E>
+    pub(super) async fn repeatedly<A, E, F>(mut self, make: impl Fn(T) -> F) -> Called<A, E>
     where
         C: Fn(&Result<A, E>) -> Option<Verdict>,
         F: Future<Output = Result<A, E>>,
     {
-        self.refuse_runtime_without_timers();
+        self.limits.refuse_runtime_without_timers();
         let mut tried = Tried::default();
-        let mut flight = self.board(&tried).map_err(PoolError::Rejected)?;
+        let first = self.board(&tried, self.began);
+        let mut flight = first.map_err(PoolError::Rejected)?;
         let mut extra = None;
         loop {
             let ended = self.play(flight, &mut tried, &make).await;
@@ -75,18 +80,7 @@ where
                 return ended.called;
             };
             (extra, flight) = (Some(place), next);
-        }
-    }
-
-    /// Panics without timers where an attempt needs some, before any endpoint could be
-    /// blamed for it.
-    fn refuse_runtime_without_timers(&self) {
-        let config = self.shared.config();
-        let is_limited = config.limit_of_calls().is_some()
-            || config.of_breakers().limit_of_calls().is_some()
-            || config.hedging().is_some();
-        if is_limited {
-            drop(sleep(Duration::ZERO));
+            self.limits = self.shared.limits();
         }
     }
 
@@ -104,15 +98,30 @@ where
         tried.note(&flight);
         let _active = self.shared.extras.enter(flight.since());
         let round = Round::new(&flight);
-        let first = self.fly(
-            round.enter(&self.progress, flight),
-            tried.count(),
-            make(value),
-        );
-        let Some(delay) = self.hedge_after(tried) else {
-            return first.await;
-        };
-        let mut first = Box::pin(first);
+        let contender = round.enter(&self.progress, flight);
+        let mut call = pin!(Some(make(value)));
+        let first = self.fly(contender, tried.count(), call.as_mut());
+        match self.hedge_after(tried) {
+            None => first.await,
+            // Most calls are not hedged, and need no room for it.
+            Some(delay) => Box::pin(self.hedged(first, delay, &round, tried, make)).await,
+        }
+    }
+
+    /// The first attempt, and another one beside it once it has taken so long.
+    async fn hedged<A, E, F>(
+        &self,
+        first: impl Future<Output = Ended<A, E>>,
+        delay: Duration,
+        round: &Round,
+        tried: &mut Tried,
+        make: &impl Fn(T) -> F,
+    ) -> Ended<A, E>
+    where
+        C: Fn(&Result<A, E>) -> Option<Verdict>,
+        F: Future<Output = Result<A, E>>,
+    {
+        let mut first = pin!(first);
         tokio::select! {
             biased;
             ended = &mut first => return ended,
@@ -122,11 +131,9 @@ where
             return first.await;
         };
         tried.note(&hedge);
-        let second = Box::pin(self.fly(
-            round.enter(&self.progress, hedge),
-            tried.count(),
-            make(value),
-        ));
+        let contender = round.enter(&self.progress, hedge);
+        let mut call = pin!(Some(make(value)));
+        let second = pin!(self.fly(contender, tried.count(), call.as_mut()));
         better(first, second, &round.decided, self.repeat()).await
     }
 
@@ -151,21 +158,22 @@ where
 
     /// The next attempt, with its place in the budget, if there may be one and the
     /// deadline leaves time for both.
-    async fn try_again(&self, verdict: Verdict, tried: &Tried) -> Option<(Extra<'_>, (Flight, T))> {
+    async fn try_again(&self, verdict: Verdict, tried: &Tried) -> Option<(Extra<'a>, (Flight, T))> {
         if !self.may_repeat(verdict, tried) {
             return None;
         }
         let again = async {
             sleep(self.pause(verdict, tried)).await;
-            let budget = self.shared.config().extra_budget();
+            let shared = self.shared;
+            let budget = shared.config().extra_budget();
             let taken = clock::now().saturating_duration_since(self.began);
-            let place = self.shared.extras.take(budget, budget.patience(taken));
+            let place = shared.extras.take(budget, budget.patience(taken));
             let place = place.await?;
             // What it sends may have been used up meanwhile.
             if !self.repeat().allows(verdict) {
                 return None;
             }
-            Some((place, self.board(tried).ok()?))
+            Some((place, self.board(tried, clock::now()).ok()?))
         };
         match self.deadline() {
             None => again.await,
@@ -191,31 +199,29 @@ where
 
     /// How long to wait for the first answer before a hedge is sent, if at all.
     fn hedge_after(&self, tried: &Tried) -> Option<Duration> {
-        let config = self.shared.config();
-        let hedge = config.hedging()?;
-        let left = tried.allows_another(config.most_attempts());
+        let hedge = self.limits.hedge?;
+        let left = tried.allows_another(self.shared.config().most_attempts());
         let latency = self.shared.quantile.current()?;
         (left && self.repeat() == Repeat::Idempotent).then(|| hedge.delay(latency))
     }
 
     /// A second attempt at another endpoint, if there is one and the budget has
     /// room now.
-    fn hedge(&self, tried: &Tried) -> Option<(Extra<'_>, (Flight, T))> {
+    fn hedge(&self, tried: &Tried) -> Option<(Extra<'a>, (Flight, T))> {
         // What it sends may have been used up meanwhile.
         if self.repeat() != Repeat::Idempotent {
             return None;
         }
-        let budget = self.shared.config().extra_budget();
-        let place = self.shared.extras.try_take(budget)?;
-        let (mut flight, value) = self
-            .shared
-            .board_another(self.wish(tried), &tried.endpoints)?;
+        let shared = self.shared;
+        let place = shared.extras.try_take(shared.config().extra_budget())?;
+        let (mut flight, value) = shared.board_another(self.wish(tried), &tried.endpoints)?;
         flight.client = self.client;
         Some((place, (flight, value)))
     }
 
-    fn board(&self, tried: &Tried) -> Result<(Flight, T), Unavailable> {
-        let (mut flight, value) = self.shared.board(self.wish(tried), &tried.endpoints)?;
+    fn board(&self, tried: &Tried, now: Instant) -> Result<(Flight, T), Unavailable> {
+        let wish = self.wish(tried);
+        let (mut flight, value) = self.shared.board(wish, &tried.endpoints, now)?;
         flight.client = self.client;
         Ok((flight, value))
     }

@@ -94,8 +94,7 @@ impl Flight {
     }
 
     /// It has an answer, whose end is still to come.
-    pub(super) fn answered(&mut self) {
-        let now = clock::now();
+    pub(super) fn answered(&mut self, now: Instant) {
         self.took = Some(self.until(now));
         self.berth.record_answer(now);
         if let Some(permit) = self.permit_mut() {
@@ -125,21 +124,21 @@ impl Flight {
 
     /// It ended like this. That is recorded at once; awaited, it means that the
     /// endpoint's breaker has decided.
-    pub(super) fn settle(self, verdict: Verdict) -> Decision {
+    pub(super) fn settle(self, verdict: Verdict, now: Instant) -> Decision {
         let verdict = match verdict {
             Verdict::Ambiguous => self.berth.judge_break(self.id, self.client),
             verdict => verdict,
         };
-        self.settle_as(verdict, verdict.outcome().into())
+        self.settle_as(verdict, verdict.outcome().into(), now)
     }
 
     /// It took longer than it may.
-    pub(super) fn settle_timed_out(self, limit: Duration) -> Decision {
-        self.settle_as(Verdict::Sent, Failure::timed_out(limit).into())
+    pub(super) fn settle_timed_out(self, limit: Duration, now: Instant) -> Decision {
+        self.settle_as(Verdict::Sent, Failure::timed_out(limit).into(), now)
     }
 
-    fn settle_as(mut self, verdict: Verdict, judgement: Judgement) -> Decision {
-        let (now, is_probe) = (clock::now(), self.is_probe());
+    fn settle_as(mut self, verdict: Verdict, judgement: Judgement, now: Instant) -> Decision {
+        let is_probe = self.is_probe();
         self.berth.record(verdict, self.key, self.until(now), now);
         if is_probe && judgement.outcome == Outcome::Ignored {
             self.berth.record_vain_probe(now);
@@ -222,7 +221,7 @@ impl PoolPermit {
     /// The answer ended like this. It is recorded at once; await it to know that
     /// the endpoint's breaker has decided.
     pub fn settle(self, verdict: Verdict) -> Decision {
-        self.flight.settle(verdict)
+        self.flight.settle(verdict, clock::now())
     }
 }
 

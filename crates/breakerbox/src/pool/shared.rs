@@ -12,6 +12,7 @@ use breakerbox_core::{
 use ractor::ActorRef;
 use tokio::sync::{Notify, broadcast};
 
+use super::calling::CallLimits;
 use super::error::Unavailable;
 use super::explain::{Memory, PickRecord};
 use super::extras::Extras;
@@ -102,6 +103,11 @@ impl<T> Shared<T> {
     /// The configuration in force.
     pub(super) fn config(&self) -> impl Deref<Target = Arc<PoolConfig>> {
         self.config.load()
+    }
+
+    /// The limits of time that are in force.
+    pub(super) fn limits(&self) -> CallLimits {
+        CallLimits::of(&self.config.load())
     }
 
     fn turn(&self) -> u64 {
@@ -202,9 +208,10 @@ impl<T: Clone + Send + Sync + 'static> Shared<T> {
         &self,
         wish: Wish,
         tried: &[EndpointId],
+        now: Instant,
     ) -> Result<(Flight, T), Unavailable> {
         let lineup = self.lineup.load();
-        let search = search(wish, tried);
+        let search = search(wish, tried, now);
         let boarded = lineup
             .board(&search, || self.turn())
             .or_else(|| self.board_in_need(&lineup, &search));
@@ -248,7 +255,7 @@ impl<T: Clone + Send + Sync + 'static> Shared<T> {
 
     /// Chooses an endpoint that was not tried, if there is one.
     pub(super) fn board_another(&self, wish: Wish, tried: &[EndpointId]) -> Option<(Flight, T)> {
-        let search = search(wish, tried);
+        let search = search(wish, tried, clock::now());
         let lineup = self.lineup.load();
         let boarded = lineup.board_another(&search, &mut || self.turn())?;
         Some(self.depart(boarded, &search))
@@ -257,7 +264,7 @@ impl<T: Clone + Send + Sync + 'static> Shared<T> {
     /// Whether there is an endpoint that was not tried.
     pub(super) fn has_another(&self, wish: Wish, tried: &[EndpointId]) -> bool {
         let lineup = self.lineup.load();
-        lineup.has_another(&search(wish, tried), || self.turn())
+        lineup.has_another(&search(wish, tried, clock::now()), || self.turn())
     }
 
     fn depart(&self, boarded: Boarded<T>, search: &Search<'_>) -> (Flight, T) {
@@ -274,9 +281,9 @@ impl<T: Clone + Send + Sync + 'static> Shared<T> {
     }
 }
 
-fn search(wish: Wish, tried: &[EndpointId]) -> Search<'_> {
+fn search(wish: Wish, tried: &[EndpointId], now: Instant) -> Search<'_> {
     Search {
-        now: clock::now(),
+        now,
         pushback: Pushback::Obeyed,
         tried,
         wish,

@@ -1,11 +1,12 @@
 //! One attempt of a call: at one endpoint, within its limit, with its verdict.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use breakerbox_core::Verdict;
 use tokio::time::timeout_at;
-use tracing::Instrument;
+use tracing::Span;
 
 use super::super::flight::Flight;
 use super::super::round::{Contender, Round};
@@ -18,12 +19,13 @@ where
     T: Clone + Send + Sync + 'static,
     P: Fn() -> Progress,
 {
-    /// One attempt: the call, its limit, its verdict.
+    /// One attempt: the call, its limit, its verdict. The call is dropped before it is
+    /// judged, and held by the caller, so that it is moved no more.
     pub(super) async fn fly<A, E, F>(
         &self,
         mut contender: Contender<'_, P>,
         attempt: usize,
-        future: F,
+        call: Pin<&mut Option<F>>,
     ) -> Ended<A, E>
     where
         C: Fn(&Result<A, E>) -> Option<Verdict>,
@@ -36,7 +38,7 @@ where
             attempt
         );
         let (round, since) = (contender.round, contender.flight().since());
-        let ending = self.in_time(since, attempt, future.instrument(span));
+        let ending = self.in_time(since, attempt, InSpan { call, span });
         let ended = self.as_probe(contender.flight(), ending).await;
         let mut flight = contender.back();
         flight.counts_from((self.progress)().upload.sent_by(since));
@@ -49,10 +51,10 @@ where
     /// What the attempt comes to. A probe whose upload takes too long gives its
     /// place back.
     async fn as_probe<R>(&self, flight: &mut Flight, ending: impl Future<Output = R>) -> R {
+        let mut ending = pin!(ending);
         let Some(time) = flight.probe_time() else {
             return ending.await;
         };
-        let mut ending = pin!(ending);
         let due = time.upload_due_at();
         let in_time = flight.without_blame(|| timeout_at(due.into(), ending.as_mut()));
         if let Ok(ended) = in_time.await {
@@ -64,26 +66,28 @@ where
         ending.await
     }
 
-    /// What a future comes to, or the limit that it exceeded.
+    /// What a call comes to, or the limit that it exceeded; it is gone by then.
     async fn in_time<F: Future>(
         &self,
         since: Instant,
         attempt: usize,
-        future: F,
+        mut call: InSpan<'_, F>,
     ) -> Result<F::Output, Limit> {
-        let mut future = pin!(future);
         while let Some(limit) = self.limit(since, attempt) {
-            match timeout_at(limit.at.into(), future.as_mut()).await {
+            match timeout_at(limit.at.into(), &mut call).await {
                 Ok(output) => return Ok(output),
                 // An upload that went on has put the limit off.
                 Err(_)
                     if self
                         .limit(since, attempt)
                         .is_some_and(|it| it.at > limit.at) => {}
-                Err(_) => return Err(limit),
+                Err(_) => {
+                    call.end();
+                    return Err(limit);
+                }
             }
         }
-        Ok(future.await)
+        Ok(call.await)
     }
 
     /// The call has ended, or its answer has begun.
@@ -98,12 +102,13 @@ where
     {
         // If a hedge were timed by itself, the calls that are slow would count as
         // fast, and more and more would be hedged.
-        let took =
-            clock::now().saturating_duration_since((self.progress)().upload.sent_by(round.began));
+        let now = clock::now();
+        let began = (self.progress)().upload.sent_by(round.began);
+        let took = now.saturating_duration_since(began);
         match ((self.classify)(&result), result) {
             (None, Ok(answer)) => {
                 self.note_latency(Verdict::Success, took);
-                flight.answered();
+                flight.answered(now);
                 Ended {
                     called: Ok((answer, Some(PoolPermit::new(flight)))),
                     verdict: Verdict::Success,
@@ -112,7 +117,7 @@ where
             (verdict, result) => {
                 let verdict = verdict.unwrap_or(Verdict::Sent);
                 self.note_latency(verdict, took);
-                flight.settle(verdict).await;
+                flight.settle(verdict, now).await;
                 Ended {
                     called: result
                         .map(|answer| (answer, None))
@@ -126,8 +131,7 @@ where
     /// When an attempt is given up, and whether that is the endpoint's fault. It
     /// is not where the call had spent its time elsewhere.
     fn limit(&self, since: Instant, attempt: usize) -> Option<Limit> {
-        let config = self.shared.config();
-        let own = config.of_breakers().limit_of_calls().map(|limit| Limit {
+        let own = self.limits.attempt.map(|limit| Limit {
             at: self.counted_from(since) + limit,
             blames_endpoint: true,
         });
@@ -139,7 +143,7 @@ where
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let limit = self.shared.config().limit_of_calls()?;
+        let limit = self.limits.call?;
         Some(self.counted_from(self.began) + limit)
     }
 
@@ -149,7 +153,7 @@ where
     }
 
     fn note_latency(&self, verdict: Verdict, took: Duration) {
-        if let (Some(hedge), Verdict::Success) = (self.shared.config().hedging(), verdict) {
+        if let (Some(hedge), Verdict::Success) = (self.limits.hedge, verdict) {
             self.shared.quantile.record(took, hedge.quantile());
         }
     }
@@ -163,15 +167,49 @@ pub(super) struct Ended<A, E> {
 
 /// The attempt had no time left, which may be its endpoint's fault.
 async fn give_up<A, E>(flight: Flight, limit: Limit) -> Ended<A, E> {
-    let took = clock::now().saturating_duration_since(flight.since());
+    let now = clock::now();
+    let took = now.saturating_duration_since(flight.since());
     if limit.blames_endpoint {
-        flight.settle_timed_out(took).await;
+        flight.settle_timed_out(took, now).await;
     } else {
         flight.give_up();
     }
     Ended {
         called: Err(PoolError::TimedOut(took)),
         verdict: Verdict::Sent,
+    }
+}
+
+/// A call that runs in the span of its attempt, and is dropped in it when it has ended.
+struct InSpan<'a, F> {
+    /// None once it is gone.
+    call: Pin<&'a mut Option<F>>,
+    span: Span,
+}
+
+impl<F> InSpan<'_, F> {
+    fn end(&mut self) {
+        let _in_span = self.span.enter();
+        self.call.set(None);
+    }
+}
+
+impl<F: Future> Future for InSpan<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = &mut *self;
+        let _in_span = this.span.enter();
+        let call = this.call.as_mut().as_pin_mut();
+        let output = ready!(call.expect("it has not ended").poll(context));
+        this.call.set(None);
+        Poll::Ready(output)
+    }
+}
+
+impl<F> Drop for InSpan<'_, F> {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
