@@ -111,8 +111,8 @@ impl<T> Lineup<T> {
         self.last_resort().is_some()
     }
 
-    /// Chooses the endpoint that answered last, without asking its breaker; of several
-    /// that are busy, the least busy one.
+    /// Chooses the endpoint of the best tier that answered last, without asking its
+    /// breaker; of several that are busy, the least busy one.
     pub(super) fn board_last_resort(&self) -> Option<Boarded<T>> {
         let seat = self.last_resort()?;
         let slot = &self.slots[seat];
@@ -132,7 +132,8 @@ impl<T> Lineup<T> {
         let answering = returning.filter_map(|seat| {
             let slot = &self.slots[seat];
             let answered_at = slot.answered_at()?;
-            Some(((slot.in_flight(), Reverse(answered_at)), seat))
+            let rank = (self.rotation.tier_of(seat), slot.in_flight());
+            Some(((rank, Reverse(answered_at)), seat))
         });
         answering.min().map(|(_, seat)| seat)
     }

@@ -57,7 +57,7 @@ const TROUBLES: [(&str, Trouble); 14] = [
         Trouble::BothAreBusy,
     ),
     (
-        "answers of 500 have opened the breakers of both, south's last",
+        "answers of 500 have opened the breakers of both",
         Trouble::BothWereOpenedBy(Answer::Errors),
     ),
     (
