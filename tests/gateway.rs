@@ -5,13 +5,25 @@
 
 #[path = "gateway/answers.rs"]
 mod answers;
+#[path = "gateway/door.rs"]
+mod door;
 #[path = "gateway/drain.rs"]
 mod drain;
 mod example;
 #[path = "gateway/file.rs"]
 mod file;
+#[path = "gateway/forwarding.rs"]
+mod forwarding;
+#[path = "gateway/frames.rs"]
+mod frames;
+#[path = "gateway/framing.rs"]
+mod framing;
 #[path = "gateway/headers.rs"]
 mod headers;
+#[path = "gateway/mirror.rs"]
+mod mirror;
+#[path = "gateway/paths.rs"]
+mod paths;
 #[path = "gateway/process.rs"]
 mod process;
 #[path = "gateway/reload.rs"]

@@ -6,20 +6,21 @@ use std::time::Duration;
 
 use axum::body::Body;
 use breakerbox::{BreakerBox, PoolError, Readiness};
+use breakerbox_tower::ReplayError;
 use breakerbox_tower::http::unavailable;
-use breakerbox_tower::{PoolService, ReplayError};
 use http::{Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Mutex;
 use tower::ServiceExt;
 use tower_http::timeout::{TimeoutBody, TimeoutError};
 
-use crate::Failure;
-use crate::client::{Client, Server};
-use crate::config::{Config, Prefix};
-use crate::headers;
-use crate::judge::Judge;
+use crate::client::Client;
+use crate::config::Config;
+use crate::headers::{self, Way};
 use crate::pools::{Plan, Pools};
+use crate::refusal::{is_of_server, refusal};
+use crate::rules::{Routed, Rules};
+use crate::{Failure, path};
 
 /// Sends requests on to pools of servers, by their paths.
 pub(crate) struct Gateway {
@@ -28,20 +29,6 @@ pub(crate) struct Gateway {
     pools: Mutex<Pools>,
     readiness: Readiness,
     rules: RwLock<Rules>,
-}
-
-/// What requests go by.
-#[derive(Default)]
-struct Rules {
-    behind_proxy: bool,
-    /// Those with longer prefixes first.
-    routes: Vec<Routed>,
-}
-
-/// A route, and where it leads.
-struct Routed {
-    prefix: Prefix,
-    service: PoolService<Server, Judge>,
 }
 
 impl Gateway {
@@ -60,61 +47,60 @@ impl Gateway {
         let plan = Plan::new(config, &self.client)?;
         let mut pools = self.pools.lock().await;
         pools.apply(&self.breakers, plan).await?;
-        self.route(config, &pools);
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Rules::new(config, &pools);
         pools.retain(|name| config.pool.contains_key(name)).await;
         Ok(())
-    }
-
-    fn route(&self, config: &Config, pools: &Pools) {
-        let mut routes: Vec<_> = config
-            .route
-            .iter()
-            .filter_map(|route| {
-                let pool = pools.find(&route.pool)?.clone();
-                let idle_timeout = config.pool.get(&route.pool)?.idle_timeout();
-                Some(Routed {
-                    prefix: route.prefix.clone(),
-                    service: PoolService::new(pool, Judge { idle_timeout }),
-                })
-            })
-            .collect();
-        routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.length()));
-        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Rules {
-            behind_proxy: config.behind_proxy,
-            routes,
-        };
     }
 
     /// Answers a request: by itself, or with what a server of its route says.
     pub(crate) async fn answer(
         &self,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
         client: SocketAddr,
     ) -> Response<Body> {
-        if let Some(fault) = headers::fault(&request) {
-            return status(fault);
+        if let Some(refusal) = refusal(&request) {
+            return status(refusal);
+        }
+        if is_of_server(request.method(), request.uri()) {
+            return status(StatusCode::NO_CONTENT);
+        }
+        if path::normalize(request.uri_mut()).is_none() {
+            return status(StatusCode::BAD_REQUEST);
         }
         let client = client.ip().to_canonical();
-        match request.uri().path() {
+        match self.own_page(&request, client) {
+            Some(page) => page,
+            None => self.forward(request, client).await,
+        }
+    }
+
+    /// Returns what the gateway says of itself, where that is asked for.
+    fn own_page<B>(&self, request: &Request<B>, client: IpAddr) -> Option<Response<Body>> {
+        Some(match request.uri().path() {
             // Its servers are nobody's business outside.
-            "/.gateway/pools" if client.is_loopback() && !self.is_proxied(&request) => {
+            "/.gateway/pools" if client.is_loopback() && !self.is_proxied(request) => {
                 Response::new(self.pools().into())
             }
             "/.gateway/ready" => match self.readiness.is_ready() {
                 true => status(StatusCode::OK),
                 false => status(StatusCode::SERVICE_UNAVAILABLE),
             },
-            path if path.starts_with("/.gateway/") => status(StatusCode::NOT_FOUND),
-            _ => self.forward(request, client).await,
-        }
+            path if is_own_path(path) => status(StatusCode::NOT_FOUND),
+            _ => return None,
+        })
     }
 
     async fn forward(&self, mut request: Request<Incoming>, client: IpAddr) -> Response<Body> {
-        let Some((service, behind_proxy)) = self.find(request.uri().path()) else {
+        let Some((route, is_from_proxy)) = self.find(request.uri().path()) else {
             return status(StatusCode::NOT_FOUND);
         };
-        headers::of_request(&mut request, client, behind_proxy);
-        match service.oneshot(request.map(limited)).await {
+        let way = Way {
+            client,
+            is_from_proxy,
+            host: route.host,
+        };
+        headers::of_request(&mut request, way);
+        match route.service.oneshot(request.map(limited)).await {
             Ok(response) if headers::is_foreign(&response) => status(StatusCode::BAD_GATEWAY),
             Ok(mut response) => {
                 headers::of_response(&mut response);
@@ -129,12 +115,10 @@ impl Gateway {
         }
     }
 
-    /// The service for this path, and whether its clients are a proxy.
-    fn find(&self, path: &str) -> Option<(PoolService<Server, Judge>, bool)> {
+    /// The route of this path, and whether its clients are a proxy.
+    fn find(&self, path: &str) -> Option<(Routed, bool)> {
         let rules = self.rules();
-        let mut routes = rules.routes.iter();
-        let route = routes.find(|route| route.prefix.begins(path))?;
-        Some((route.service.clone(), rules.behind_proxy))
+        Some((rules.route(path)?.clone(), rules.behind_proxy))
     }
 
     /// Whether it comes from a proxy, be it one that the file does not know.
@@ -179,6 +163,11 @@ fn fault<E: Error + 'static>(error: &PoolError<E>) -> StatusCode {
     } else {
         StatusCode::BAD_REQUEST
     }
+}
+
+/// Whether no other server has this path.
+fn is_own_path(path: &str) -> bool {
+    path.starts_with("/.gateway/")
 }
 
 type UploadError = ReplayError<axum::Error>;

@@ -1,66 +1,91 @@
 //! What a gateway must not pass on, and what it adds (RFC 9110, 7.6).
 //!
-//! Where a client and a server understand the same message differently, a client
-//! can smuggle requests past the gateway. So what is ambiguous is refused, and
-//! what frames a message is never for a client to take out.
+//! What frames a message is never for a client to take out, and who asked whom for
+//! what is never for a client to say.
 
 use std::net::IpAddr;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Body;
 
-/// Why a request is not sent on, if it is not.
-pub(crate) fn fault<B>(request: &Request<B>) -> Option<StatusCode> {
-    let headers = request.headers();
-    let hosts = headers.get_all(header::HOST).iter().count();
-    let is_hostless = hosts == 0 && request.version() == Version::HTTP_11;
-    if hosts > 1 || is_hostless {
-        Some(StatusCode::BAD_REQUEST)
-    } else if request.method() == Method::CONNECT || is_coded(headers) {
-        // It has no tunnels at all, so 405 would promise too much.
-        Some(StatusCode::NOT_IMPLEMENTED)
-    } else {
-        None
-    }
+use crate::forwarding::{is_by_a_proxy, is_look_alike};
+
+/// How a request comes to the gateway, and how it goes on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    /// The address that the connection is from.
+    pub(crate) client: IpAddr,
+    /// Whether that is a proxy, whose word counts.
+    pub(crate) is_from_proxy: bool,
+    pub(crate) host: HostSent,
 }
 
-/// Whether a response is one that the client would not understand.
+/// The host that a server is told it was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum HostSent {
+    /// The address of the server.
+    Server,
+    /// What the client said.
+    Client,
+}
+
+/// Returns whether a response is one that the client would not understand.
 pub(crate) fn is_foreign<B>(response: &Response<B>) -> bool {
-    response.status() == StatusCode::SWITCHING_PROTOCOLS || is_coded(response.headers())
+    let headers = response.headers();
+    response.status() == StatusCode::SWITCHING_PROTOCOLS
+        || is_coded(headers)
+        || !has_readable_options(headers)
 }
 
-/// Whether somebody has passed the request on before us.
+/// Returns whether somebody has passed the request on before us.
 pub(crate) fn is_forwarded<B>(request: &Request<B>) -> bool {
-    let by = [header::FORWARDED, header::VIA, FORWARDED_FOR];
-    by.iter().any(|name| request.headers().contains_key(name))
+    let mut names = request.headers().keys();
+    names.any(|name| *name == header::VIA || is_by_a_proxy(name))
+}
+
+/// Returns whether `Connection` is a list of tokens.
+///
+/// It says which headers are not for the next server, and has to be obeyed (RFC 9110,
+/// 7.6.1). Of one that cannot be read nobody knows which headers those are, so the
+/// message is malformed: to pass on what was not meant for others can do harm, and
+/// no client has a reason to write such a line.
+pub(crate) fn has_readable_options(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::CONNECTION).iter();
+    let mut options = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    options.all(|option| {
+        let option = option.trim_ascii();
+        option.is_empty() || HeaderName::from_bytes(option).is_ok()
+    })
 }
 
 /// Makes a client's request one of the gateway's own.
 ///
 /// What it says about whom it comes from, and by which way, is anybody's to say, and
 /// links are made of it. So that goes, unless the client is a proxy that is known.
-pub(crate) fn of_request<B: Body>(request: &mut Request<B>, client: IpAddr, is_proxy: bool) {
+pub(crate) fn of_request<B: Body>(request: &mut Request<B>, way: Way) {
     let (body, via) = (request.body(), via(request.version()));
     let is_streamed = !body.is_end_stream() && body.size_hint().exact().is_none();
-    let target = request.uri().authority().and_then(|authority| {
-        let address = authority.as_str().rsplit('@').next()?;
-        HeaderValue::try_from(address).ok()
-    });
+    let target = request
+        .uri()
+        .authority()
+        .and_then(|authority| HeaderValue::try_from(authority.as_str()).ok());
     let headers = request.headers_mut();
     of_hop(headers);
-    if !is_proxy {
-        for name in &BY_A_PROXY {
-            headers.remove(name);
-        }
-    }
-    // The client of the upstream knows whom it talks to.
+    remove(headers, |name| {
+        let is_proxys = !way.is_from_proxy && is_by_a_proxy(name);
+        is_proxys || is_look_alike(name, is_gateways)
+    });
     let host = headers.remove(header::HOST);
     if let Some(host) = target.or(host) {
+        if let HostSent::Client = way.host {
+            headers.insert(header::HOST, host.clone());
+        }
+        // The client of the upstream knows whom it talks to.
         headers.entry(FORWARDED_HOST).or_insert(host);
     }
     headers.entry(FORWARDED_PROTO).or_insert(HTTP);
-    forwarded_for(headers, client);
+    forwarded_for(headers, way.client);
     join_cookies(headers);
     headers.append(header::VIA, via);
     if is_streamed {
@@ -86,9 +111,21 @@ pub(crate) fn of_response<B>(response: &mut Response<B>) {
 fn of_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = values(headers, header::CONNECTION)
         .filter_map(|name| name.parse().ok())
-        .filter(|name| !FOR_ALL.contains(name))
+        .filter(|name| !FOR_ALL.contains(name) && !is_by_a_proxy(name))
         .collect();
     for name in named.iter().chain(&HOP) {
+        headers.remove(name);
+    }
+}
+
+/// Returns whether a header of this name is only the gateway's to write.
+fn is_gateways(name: &str) -> bool {
+    FRAMES.iter().chain(&HOP).any(|own| own == name)
+}
+
+fn remove(headers: &mut HeaderMap, is_unwanted: impl Fn(&HeaderName) -> bool) {
+    let names = headers.keys().filter(|name| is_unwanted(name));
+    for name in names.cloned().collect::<Vec<_>>() {
         headers.remove(name);
     }
 }
@@ -112,8 +149,8 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether the body is coded otherwise than in chunks, which hyper takes off.
-fn is_coded(headers: &HeaderMap) -> bool {
+/// Returns whether the body is coded otherwise than in chunks, which hyper takes off.
+pub(crate) fn is_coded(headers: &HeaderMap) -> bool {
     let mut codings = values(headers, header::TRANSFER_ENCODING);
     let chunked = codings.next();
     let is_other = chunked.is_some_and(|coding| !coding.eq_ignore_ascii_case("chunked"));
@@ -138,36 +175,28 @@ const fn via(received: Version) -> HeaderValue {
     })
 }
 
-const BY_A_PROXY: [HeaderName; 6] = [
-    header::FORWARDED,
-    FORWARDED_FOR,
-    FORWARDED_HOST,
-    FORWARDED_PROTO,
-    HeaderName::from_static("x-forwarded-port"),
-    HeaderName::from_static("x-forwarded-prefix"),
-];
 const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// Meant for all on the way, whatever `Connection` says.
-const FOR_ALL: [HeaderName; 12] = [
+const FOR_ALL: [HeaderName; 8] = [
     header::AUTHORIZATION,
     header::CACHE_CONTROL,
     header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
     header::COOKIE,
-    header::FORWARDED,
     header::HOST,
     header::VIA,
-    FORWARDED_FOR,
-    FORWARDED_HOST,
-    FORWARDED_PROTO,
 ];
-const HOP: [HeaderName; 8] = [
+/// What says where a message goes and where it ends, beside what is in [`HOP`].
+const FRAMES: [HeaderName; 3] = [header::CONTENT_LENGTH, header::HOST, header::TRAILER];
+const HOP: [HeaderName; 9] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
+    // No header at all, but CGI makes HTTP_PROXY of it, which clients obey.
+    HeaderName::from_static("proxy"),
     header::PROXY_AUTHENTICATE,
     header::PROXY_AUTHORIZATION,
     HeaderName::from_static("proxy-connection"),

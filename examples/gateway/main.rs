@@ -6,6 +6,11 @@
 //! streamed both ways. On SIGHUP the file is read again, and what stays in it
 //! keeps its breakers; a file that is wrong changes nothing.
 //!
+//! What two servers could understand differently is refused: a host that is none, a
+//! path with an encoded slash, a `Connection` header that cannot be read. A path is
+//! normalized before a route is chosen by it. What only a proxy may say, such as
+//! `X-Forwarded-For`, is dropped unless `behind_proxy` is set.
+//!
 //! ```text
 //! cargo run --example gateway -- --demo                   # see a failover, 15 s
 //! ```
@@ -26,11 +31,16 @@
 mod client;
 mod config;
 mod demo;
+mod forwarding;
 mod gateway;
 mod headers;
+mod host;
 mod judge;
+mod path;
 mod pools;
+mod refusal;
 mod reloader;
+mod rules;
 mod server;
 mod upstream;
 

@@ -14,8 +14,12 @@ impl Wire {
         Self(TcpStream::connect(address).await.unwrap())
     }
 
-    pub(crate) async fn send(&mut self, text: &str) {
-        let sent = self.0.write_all(text.as_bytes());
+    pub(crate) const fn of(stream: TcpStream) -> Self {
+        Self(stream)
+    }
+
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        let sent = self.0.write_all(bytes.as_ref());
         within("a sending", sent).await.unwrap();
     }
 
@@ -34,9 +38,39 @@ impl Wire {
         read
     }
 
+    pub(crate) async fn read_exactly(&mut self, bytes: usize) -> Vec<u8> {
+        let mut read = vec![0; bytes];
+        let reading = within("some bytes", self.0.read_exact(&mut read)).await;
+        reading.unwrap();
+        read
+    }
+
+    /// The status and the body of a response that says how long it is.
+    pub(crate) async fn answer(&mut self) -> (u16, String) {
+        let head = self.head().await;
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        let length = length.map_or(0, |length| length.parse().unwrap());
+        let body = self.read_exactly(length).await;
+        (
+            head[9..12].parse().unwrap(),
+            String::from_utf8_lossy(&body).into_owned(),
+        )
+    }
+
     /// The head of a message.
     pub(crate) async fn head(&mut self) -> String {
         self.read_to("\r\n\r\n").await
+    }
+
+    /// The head of the next message, if another one comes.
+    pub(crate) async fn next_head(&mut self) -> Option<String> {
+        let mut read = Vec::new();
+        while !read.ends_with(b"\r\n\r\n") {
+            read.push(self.0.read_u8().await.ok()?);
+        }
+        Some(String::from_utf8_lossy(&read).into_owned())
     }
 
     /// Sends what the other side sends back meanwhile, of which so many bytes are
@@ -79,10 +113,14 @@ impl Front {
         Self::with(name, "behind_proxy = true").await
     }
 
-    async fn with(name: &str, line: &str) -> Self {
+    /// With this line above all others of the file.
+    pub(crate) async fn with(name: &str, line: &str) -> Self {
+        Self::changed(name, |text| format!("{line}\n{text}")).await
+    }
+
+    pub(crate) async fn changed(name: &str, change: impl FnOnce(String) -> String) -> Self {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let text = config(&[server.local_addr().unwrap()]);
-        let text = format!("{line}\n{text}");
+        let text = change(config(&[server.local_addr().unwrap()]));
         // The server answers when the test says so, which may be after a drain.
         let text = text
             .replace("\"2s\"", "\"1h\"")
@@ -110,7 +148,7 @@ impl Front {
     }
 
     /// What the server gets for this request, if it has no body.
-    pub(crate) async fn passes_on(&self, request: &str) -> String {
+    pub(crate) async fn passes_on(&self, request: impl AsRef<[u8]>) -> String {
         let mut client = self.client().await;
         client.send(request).await;
         let mut server = self.accept().await;
@@ -121,7 +159,7 @@ impl Front {
     }
 
     /// The head that a client gets for this response.
-    pub(crate) async fn hands_back(&self, request: &str, response: &str) -> String {
+    pub(crate) async fn hands_back(&self, request: &str, response: impl AsRef<[u8]>) -> String {
         let mut client = self.client().await;
         client.send(request).await;
         let mut server = self.accept().await;
@@ -131,7 +169,7 @@ impl Front {
     }
 
     /// The status line for a request that no server sees to its end.
-    pub(crate) async fn refuses(&self, request: &str) -> String {
+    pub(crate) async fn refuses(&self, request: impl AsRef<[u8]>) -> String {
         let mut client = self.client().await;
         client.send(request).await;
         let head = client.head().await;

@@ -50,7 +50,7 @@ fn one_upstream(url: &str) -> String {
     format!("pool.shop.upstream = [{{ name = \"a\", url = \"{url}\" }}]")
 }
 
-const WRONG_POOLS: [(&str, &str, &str); 19] = [
+const WRONG_POOLS: [(&str, &str, &str); 20] = [
     (
         "none",
         "pool.shop.upstream = []",
@@ -138,6 +138,11 @@ const WRONG_POOLS: [(&str, &str, &str); 19] = [
         "check_every needs a health_check",
     ),
     (
+        "host",
+        "ONE\npool.shop.preserve_host = \"yes\"",
+        "expected a boolean",
+    ),
+    (
         "path",
         "ONE\npool.shop.health_check = \"healthz\"",
         "expected a path such as",
@@ -148,10 +153,30 @@ const WRONG_POOLS: [(&str, &str, &str); 19] = [
         "more than 0s and at most 100 years",
     ),
 ];
-const WRONG_ROUTES: [(&str, &str, &str); 4] = [
+const WRONG_ROUTES: [(&str, &str, &str); 8] = [
     (
         "slash",
         r#"{ prefix = "api", pool = "shop" }"#,
+        "begins no path",
+    ),
+    (
+        "dots",
+        r#"{ prefix = "/a/../b", pool = "shop" }"#,
+        "without dot segments, double slashes, semicolons and encoded letters",
+    ),
+    (
+        "slashes",
+        r#"{ prefix = "//a", pool = "shop" }"#,
+        "begins no path",
+    ),
+    (
+        "semicolon",
+        r#"{ prefix = "/a;b", pool = "shop" }"#,
+        "begins no path",
+    ),
+    (
+        "encoded",
+        r#"{ prefix = "/%61", pool = "shop" }"#,
         "begins no path",
     ),
     (

@@ -10,6 +10,7 @@ use super::read;
 use super::span::Span;
 use super::upstream::Upstream;
 use crate::Failure;
+use crate::headers::HostSent;
 
 /// Upstreams that stand in for one another, and how they are called.
 #[derive(Clone, Debug, Deserialize)]
@@ -27,6 +28,8 @@ pub(crate) struct PoolSection {
     #[serde(default)]
     hedge: bool,
     idle_timeout: Option<Span>,
+    #[serde(default)]
+    preserve_host: bool,
     pub(crate) upstream: Vec<Upstream>,
 }
 
@@ -68,6 +71,14 @@ impl PoolSection {
     /// How long the body of a response may pause.
     pub(crate) fn idle_timeout(&self) -> Duration {
         self.idle_timeout.map_or(IDLE_TIMEOUT, |Span(idle)| idle)
+    }
+
+    /// Returns the host that upstreams are told they were asked for.
+    pub(crate) const fn host_sent(&self) -> HostSent {
+        match self.preserve_host {
+            true => HostSent::Client,
+            false => HostSent::Server,
+        }
     }
 
     /// How long an attempt may take, and all of them together. There is always a

@@ -4,6 +4,7 @@ use http::uri::PathAndQuery;
 use serde::Deserialize;
 
 use super::Name;
+use crate::path;
 
 /// Which requests go to which pool.
 #[derive(Clone, Debug, Deserialize)]
@@ -14,14 +15,17 @@ pub(crate) struct Route {
 }
 
 /// The beginning of paths: `/api` is one of `/api` and `/api/1`, not of `/apiary`.
+///
+/// It is compared with the names of segments, as servers do that know parameters of
+/// segments: `/api` also begins `/api;version=1/1`.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
 #[serde(try_from = "String")]
 pub(crate) struct Prefix(String);
 
 impl Prefix {
     pub(crate) fn begins(&self, path: &str) -> bool {
-        let rest = path.strip_prefix(&self.0);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let mut names = path.split('/').map(path::name);
+        self.0.split('/').all(|name| names.next() == Some(name))
     }
 
     pub(crate) const fn length(&self) -> usize {
@@ -34,10 +38,12 @@ impl TryFrom<String> for Prefix {
 
     fn try_from(prefix: String) -> Result<Self, String> {
         let path = prefix.parse::<PathAndQuery>();
-        match prefix.starts_with('/') && path.is_ok_and(|path| path.path() == prefix) {
+        let is_path = prefix.starts_with('/') && path.is_ok_and(|path| path.path() == prefix);
+        match is_path && path::is_normal(&prefix) && !prefix.contains(';') {
             true => Ok(Self(prefix.trim_end_matches('/').to_owned())),
             false => Err(format!(
-                "{prefix:?} begins no path, expected a prefix such as \"/\" or \"/api\""
+                "{prefix:?} begins no path, expected a prefix such as \"/\" or \"/api\", \
+                 without dot segments, double slashes, semicolons and encoded letters"
             )),
         }
     }
