@@ -20,6 +20,8 @@ mod frames;
 mod framing;
 #[path = "gateway/headers.rs"]
 mod headers;
+#[path = "gateway/limits.rs"]
+mod limits;
 #[path = "gateway/mirror.rs"]
 mod mirror;
 #[path = "gateway/paths.rs"]

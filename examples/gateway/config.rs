@@ -4,6 +4,7 @@
 //! gateway works. So all that can be wrong with one is found here, before any of
 //! it is used: each value where it stands, and then what they say together.
 
+mod limits;
 mod name;
 mod pool;
 mod read;
@@ -18,6 +19,7 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer};
 
 use crate::Failure;
+pub(crate) use limits::Limits;
 pub(crate) use name::Name;
 pub(crate) use pool::PoolSection;
 pub(crate) use route::{Prefix, Route};
@@ -29,6 +31,8 @@ pub(crate) use upstream::Upstream;
 pub(crate) struct Config {
     #[serde(default)]
     pub(crate) behind_proxy: bool,
+    #[serde(default)]
+    pub(crate) limits: Limits,
     #[serde(deserialize_with = "address")]
     pub(crate) listen: SocketAddr,
     pub(crate) pool: BTreeMap<Name, PoolSection>,

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
@@ -8,18 +8,19 @@ use axum::body::Body;
 use breakerbox::{BreakerBox, PoolError, Readiness};
 use breakerbox_tower::ReplayError;
 use breakerbox_tower::http::unavailable;
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Mutex;
 use tower::ServiceExt;
 use tower_http::timeout::{TimeoutBody, TimeoutError};
 
 use crate::client::Client;
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::headers::{self, Way};
 use crate::pools::{Plan, Pools};
 use crate::refusal::{is_of_server, refusal};
 use crate::rules::{Routed, Rules};
+use crate::upload::{TooLarge, Upload};
 use crate::{Failure, path};
 
 /// Sends requests on to pools of servers, by their paths.
@@ -52,12 +53,18 @@ impl Gateway {
         Ok(())
     }
 
+    /// Returns what clients may take at present.
+    pub(crate) fn limits(&self) -> Limits {
+        self.rules().limits
+    }
+
     /// Answers a request: by itself, or with what a server of its route says.
     pub(crate) async fn answer(
         &self,
-        mut request: Request<Incoming>,
-        client: SocketAddr,
+        request: Request<Incoming>,
+        client: IpAddr,
     ) -> Response<Body> {
+        let mut request = Upload::limited(request, self.limits().body_bytes);
         if let Some(refusal) = refusal(&request) {
             return status(refusal);
         }
@@ -67,11 +74,29 @@ impl Gateway {
         if path::normalize(request.uri_mut()).is_none() {
             return status(StatusCode::BAD_REQUEST);
         }
-        let client = client.ip().to_canonical();
         match self.own_page(&request, client) {
             Some(page) => page,
             None => self.forward(request, client).await,
         }
+    }
+
+    /// Answers a request of a client that is one too many: a probe as ever.
+    pub(crate) async fn turn_away(
+        &self,
+        request: Request<Incoming>,
+        client: IpAddr,
+    ) -> Response<Body> {
+        let mut response = match is_own_path(request.uri().path()) {
+            true => self.answer(request, client).await,
+            false => {
+                // The rest of its upload is read for a while.
+                drop(Upload::limited(request, 0));
+                unavailable(Some(COME_BACK_AFTER))
+            }
+        };
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+        response
     }
 
     /// Returns what the gateway says of itself, where that is asked for.
@@ -90,10 +115,13 @@ impl Gateway {
         })
     }
 
-    async fn forward(&self, mut request: Request<Incoming>, client: IpAddr) -> Response<Body> {
+    async fn forward(&self, mut request: Request<Upload>, client: IpAddr) -> Response<Body> {
         let Some((route, is_from_proxy)) = self.find(request.uri().path()) else {
             return status(StatusCode::NOT_FOUND);
         };
+        if request.body().is_too_large() {
+            return status(StatusCode::PAYLOAD_TOO_LARGE);
+        }
         let way = Way {
             client,
             is_from_proxy,
@@ -143,7 +171,7 @@ impl Gateway {
 }
 
 /// An upload that may pause, but not for long.
-fn limited(body: Incoming) -> Body {
+fn limited(body: Upload) -> Body {
     match body.is_end_stream() {
         true => Body::empty(),
         // It does not say any more whether there is anything in it.
@@ -158,10 +186,20 @@ fn fault<E: Error + 'static>(error: &PoolError<E>) -> StatusCode {
         StatusCode::GATEWAY_TIMEOUT
     } else if !causes.any(|cause| matches!(cause.downcast_ref(), Some(UploadError::Body(_)))) {
         StatusCode::BAD_GATEWAY
-    } else if causes.any(<dyn Error>::is::<TimeoutError>) {
-        StatusCode::REQUEST_TIMEOUT
     } else {
-        StatusCode::BAD_REQUEST
+        causes
+            .find_map(of_upload)
+            .unwrap_or(StatusCode::BAD_REQUEST)
+    }
+}
+
+fn of_upload(cause: &(dyn Error + 'static)) -> Option<StatusCode> {
+    if cause.is::<TimeoutError>() {
+        Some(StatusCode::REQUEST_TIMEOUT)
+    } else {
+        cause
+            .is::<TooLarge>()
+            .then_some(StatusCode::PAYLOAD_TOO_LARGE)
     }
 }
 
@@ -178,4 +216,6 @@ fn status(status: StatusCode) -> Response<Body> {
     response
 }
 
+/// For a client that is one too many.
+const COME_BACK_AFTER: Duration = Duration::from_secs(1);
 const UPLOAD_IDLE: Duration = Duration::from_secs(30);

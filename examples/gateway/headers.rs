@@ -107,6 +107,15 @@ pub(crate) fn of_response<B>(response: &mut Response<B>) {
     headers.append(header::VIA, via);
 }
 
+/// Takes out of the trailers of a request what may only be in its head, or not at
+/// all: some servers add trailers to the headers.
+pub(crate) fn of_trailers(trailers: &mut HeaderMap) {
+    remove(trailers, |name| {
+        let is_known = is_gateways(name.as_str()) || is_by_a_proxy(name);
+        is_known || is_look_alike(name, is_gateways)
+    });
+}
+
 /// Takes out what is meant for one connection only.
 fn of_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = values(headers, header::CONNECTION)

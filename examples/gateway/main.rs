@@ -29,7 +29,9 @@
 //! ```
 
 mod client;
+mod clients;
 mod config;
+mod connection;
 mod demo;
 mod forwarding;
 mod gateway;
@@ -42,6 +44,7 @@ mod refusal;
 mod reloader;
 mod rules;
 mod server;
+mod upload;
 mod upstream;
 
 use std::error::Error;

@@ -3,7 +3,7 @@ use std::cmp::Reverse;
 use breakerbox_tower::PoolService;
 
 use crate::client::Server;
-use crate::config::{Config, Prefix};
+use crate::config::{Config, Limits, Prefix};
 use crate::headers::HostSent;
 use crate::judge::Judge;
 use crate::pools::Pools;
@@ -12,6 +12,7 @@ use crate::pools::Pools;
 #[derive(Default)]
 pub(crate) struct Rules {
     pub(crate) behind_proxy: bool,
+    pub(crate) limits: Limits,
     /// Those with longer prefixes first.
     pub(crate) routes: Vec<Routed>,
 }
@@ -40,6 +41,7 @@ impl Rules {
         routes.sort_by_key(|route| Reverse(route.prefix.length()));
         Self {
             behind_proxy: config.behind_proxy,
+            limits: config.limits,
             routes,
         }
     }

@@ -2,28 +2,28 @@
 //!
 //! One that asks for nothing is hung up on, and so is one that stops in the middle
 //! of a head or an upload; but hyper has no limit on writes, so a client that stops
-//! reading its answer keeps its connection until it goes away or a drain ends.
+//! reading its answer keeps its connection until it goes away or a drain ends. It
+//! counts among those that there may be at once.
 
-use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
-use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::TcpListener as StdListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use breakerbox::{Backoff, CancellationToken, ChildSpec, Shutdown};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::net::TcpListener;
+use tokio::time::sleep;
 
+use crate::clients::Clients;
+use crate::connection::Connection;
 use crate::gateway::Gateway;
 
 /// Takes connections and hands their requests to a gateway.
 pub(crate) struct Server {
+    clients: Clients,
     gateway: Arc<Gateway>,
     protocol: Builder<TokioExecutor>,
     /// Listens beyond a crash of the task that accepts from it: clients wait for
@@ -35,15 +35,13 @@ impl Server {
     pub(crate) fn new(socket: StdListener, gateway: Arc<Gateway>) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let mut protocol = Builder::new(TokioExecutor::new());
-        protocol
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_WITHIN);
+        protocol.http1().timer(TokioTimer::new());
         protocol
             .http2()
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_EVERY);
         Ok(Self {
+            clients: Clients::default(),
             gateway,
             protocol,
             socket: Mutex::new(Some(socket)),
@@ -70,15 +68,19 @@ impl Server {
             return Ok(());
         };
         let connections = GracefulShutdown::new();
-        while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+        let mut last = Ok(());
+        while let Some(accepted) = stop.run_until_cancelled(self.accept(&listener)).await {
             match accepted {
-                Ok((stream, client)) => {
-                    let connection = self.serve(stream, client, connections.watcher());
-                    tokio::spawn(connection);
+                Ok(accepted) => {
+                    last = Ok(());
+                    self.serve(accepted, connections.watcher());
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
                     // Most likely there are too many of them, for a while.
+                    if last.is_ok() {
+                        tracing::warn!(%error, "cannot accept a connection");
+                    }
+                    last = Err(error);
                     sleep(ACCEPT_AGAIN).await;
                 }
             }
@@ -100,36 +102,27 @@ impl Server {
         *socket = None;
     }
 
-    fn serve(
-        &self,
-        stream: TcpStream,
-        client: SocketAddr,
-        watcher: Watcher,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        let (gateway, protocol) = (Arc::clone(&self.gateway), self.protocol.clone());
-        let has_asked = Arc::new(AtomicBool::new(false));
-        let asks = Arc::clone(&has_asked);
-        let service = service_fn(move |request| {
-            asks.store(true, Ordering::Relaxed);
-            let gateway = Arc::clone(&gateway);
-            async move { Ok::<_, Infallible>(gateway.answer(request, client).await) }
-        });
-        async move {
-            // Without it, small answers are slower, and no less right.
-            let _slower = stream.set_nodelay(true);
-            let connection = protocol.serve_connection(TokioIo::new(stream), service);
-            let mut connection = pin!(watcher.watch(connection));
-            // Hyper has no limit until it knows which HTTP it is, and none for the
-            // first request of HTTP/2.
-            let ended = match timeout(HEAD_WITHIN, connection.as_mut()).await {
-                Ok(ended) => ended,
-                Err(_) if has_asked.load(Ordering::Relaxed) => connection.await,
-                Err(_) => return,
-            };
-            if let Err(error) = ended {
-                tracing::debug!(error, "a connection ended early");
-            }
-        }
+    /// Takes a connection, once there is a place for it.
+    async fn accept(&self, listener: &TcpListener) -> io::Result<Connection> {
+        let (stream, client) = listener.accept().await?;
+        let most = self.gateway.limits().connections;
+        Ok(Connection {
+            client,
+            gateway: Arc::clone(&self.gateway),
+            place: self.clients.enter(most).await,
+            stream,
+        })
+    }
+
+    fn serve(&self, connection: Connection, watcher: Watcher) {
+        let limits = self.gateway.limits();
+        let mut protocol = self.protocol.clone();
+        protocol
+            .http1()
+            .header_read_timeout(limits.head_timeout())
+            .max_buf_size(limits.head_bytes as usize);
+        protocol.http2().max_header_list_size(limits.head_bytes);
+        tokio::spawn(connection.serve(protocol, limits.head_timeout(), watcher));
     }
 }
 
@@ -137,6 +130,4 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 const AGAIN: Backoff = Backoff::exponential(Duration::from_millis(10), Duration::from_secs(1));
 /// With the drain delay of the lifecycle it is less than the 30 s of Kubernetes.
 const DRAIN_WITHIN: Duration = Duration::from_secs(20);
-/// For the head of a request, and so for the pause between two of them.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
 const PING_EVERY: Duration = Duration::from_secs(20);

@@ -71,6 +71,32 @@ async fn a_proxy_variable_of_cgi_is_not_for_clients_to_set() {
 }
 
 #[tokio::test]
+async fn what_may_not_be_in_a_head_is_not_in_the_trailers_either() {
+    let front = crate::wire::Front::open("trailers").await;
+    let mut client = front.client().await;
+    let trailers = [
+        "Content-Length",
+        "Host",
+        "X_Forwarded_For",
+        "X-Forwarded-For",
+        "X-Real-IP",
+        "X-Sum",
+    ];
+    let lines = trailers.map(|name| format!("{name}: forged\r\n")).concat();
+    let names = trailers.join(", ");
+    client
+        .send(format!(
+            "POST / HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n\
+             Trailer: {names}\r\n\r\n0\r\n{lines}\r\n"
+        ))
+        .await;
+    let mut server = front.accept().await;
+    server.head().await;
+    let seen = server.read_to("\r\n\r\n").await;
+    assert_eq!(seen, "0\r\nx-sum: forged\r\n\r\n");
+}
+
+#[tokio::test]
 async fn the_pools_are_shown_to_nobody_whom_a_proxy_speaks_for() {
     let gateway = Mirrored::open("spoken-for").await;
     for (line, expected) in [

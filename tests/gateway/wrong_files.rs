@@ -32,11 +32,20 @@ fn wrong_files() -> impl Iterator<Item = (&'static str, String, &'static str)> {
         let pool = one_upstream("http://a");
         (name, format!("{pool}\nroute = [{routes}]"), complaint)
     });
+    let limits = WRONG_LIMITS.map(|(name, limits, complaint)| {
+        let pool = one_upstream("http://a");
+        let route = "route = [{ prefix = \"/\", pool = \"shop\" }]";
+        (
+            name,
+            format!("limits = {{ {limits} }}\n{pool}\n{route}"),
+            complaint,
+        )
+    });
     let urls = WRONG_URLS.map(|(name, url, complaint)| {
         let text = format!("{}\nroute = []", one_upstream(url));
         (name, text, complaint)
     });
-    let rest = pools.into_iter().chain(routes).chain(urls);
+    let rest = pools.into_iter().chain(routes).chain(limits).chain(urls);
     let rest = rest.map(|(name, text, complaint)| {
         let text = format!("listen = \"127.0.0.1:0\"\n{text}\n");
         (name, text, complaint)
@@ -50,6 +59,49 @@ fn one_upstream(url: &str) -> String {
     format!("pool.shop.upstream = [{{ name = \"a\", url = \"{url}\" }}]")
 }
 
+const WRONG_LIMITS: [(&str, &str, &str); 9] = [
+    (
+        "no-body",
+        "body_bytes = 0",
+        "expected a whole number from 1 to 9223372036854775807",
+    ),
+    (
+        "body-text",
+        "body_bytes = \"1m\"",
+        "expected a whole number from 1 to 9223372036854775807",
+    ),
+    (
+        "no-client",
+        "connections = 0",
+        "expected a whole number from 1 to 1000000",
+    ),
+    (
+        "clients",
+        "connections = -1",
+        "expected a whole number from 1 to 1000000",
+    ),
+    (
+        "small-head",
+        "head_bytes = 8191",
+        "expected a whole number from 8192 to 1048576",
+    ),
+    (
+        "large-head",
+        "head_bytes = 1048577",
+        "expected a whole number from 8192 to 1048576",
+    ),
+    (
+        "no-time",
+        "head_timeout = \"0s\"",
+        "expected a duration of more than 0s and at most 100 years",
+    ),
+    (
+        "time",
+        "head_timeout = 10",
+        "expected a duration of more than 0s and at most 100 years",
+    ),
+    ("limit", "requests = 1", "unknown field `requests`"),
+];
 const WRONG_POOLS: [(&str, &str, &str); 20] = [
     (
         "none",
