@@ -22,6 +22,8 @@ mod framing;
 mod headers;
 #[path = "gateway/limits.rs"]
 mod limits;
+#[path = "gateway/logs.rs"]
+mod logs;
 #[path = "gateway/mirror.rs"]
 mod mirror;
 #[path = "gateway/paths.rs"]

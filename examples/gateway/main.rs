@@ -11,6 +11,8 @@
 //! normalized before a route is chosen by it. What only a proxy may say, such as
 //! `X-Forwarded-For`, is dropped unless `behind_proxy` is set.
 //!
+//! A breaker that opens has a line in the log that says why; `--json` makes JSON of it.
+//!
 //! ```text
 //! cargo run --example gateway -- --demo                   # see a failover, 15 s
 //! ```
@@ -38,6 +40,7 @@ mod gateway;
 mod headers;
 mod host;
 mod judge;
+mod logging;
 mod path;
 mod pools;
 mod refusal;
@@ -55,10 +58,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use breakerbox::{BreakerBox, Lifecycle, Strategy, SupervisorSpec};
-use tracing_subscriber::EnvFilter;
 
 use config::Config;
 use gateway::Gateway;
+use logging::Format;
 use reloader::Reloader;
 use server::Server;
 use upstream::Upstream;
@@ -68,15 +71,14 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
-        .with_writer(io::stderr)
-        // It would complain of a closed stderr there, and panic.
-        .log_internal_errors(false)
-        .init();
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let ended = match arguments[..] {
+    let (format, arguments) = match &arguments[..] {
+        ["--json", rest @ ..] => (Format::Json, rest),
+        all => (Format::Text, all),
+    };
+    logging::start(format);
+    let ended = match *arguments {
         ["--demo"] => demo::run().await.map(|()| ExitCode::SUCCESS),
         ["--upstream", name, port] => try_out(name, port).await,
         [file] if !file.starts_with('-') => run(Path::new(file)).await,
@@ -154,7 +156,7 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 }
 
 const USAGE: &str = "\
-usage: gateway FILE.toml              serve as the file says
+usage: gateway [--json] FILE.toml     serve as the file says; --json: log JSON lines
        gateway --demo                 see a failover, which takes 15 s
        gateway --upstream NAME PORT   be a server to try it with, until stdin ends
 ";

@@ -18,9 +18,14 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) async fn start(arguments: &[&str]) -> Self {
+        Self::logging(arguments, "off").await
+    }
+
+    /// With `RUST_LOG` set to this.
+    pub(crate) async fn logging(arguments: &[&str], filter: &str) -> Self {
         let mut child = Command::new(example::path("gateway"))
             .args(arguments)
-            .env("RUST_LOG", "off")
+            .env("RUST_LOG", filter)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -58,6 +63,16 @@ impl Process {
     pub(crate) async fn complains(&mut self) -> String {
         let line = within("a complaint", self.complaints.next_line()).await;
         line.unwrap().expect("it complains")
+    }
+
+    /// What it complains of next that has all of these in it.
+    pub(crate) async fn complains_of(&mut self, texts: &[&str]) -> String {
+        loop {
+            let line = self.complains().await;
+            if texts.iter().all(|text| line.contains(text)) {
+                return line;
+            }
+        }
     }
 
     /// Its exit code, once it has ended.
