@@ -5,6 +5,8 @@
 
 #[path = "gateway/answers.rs"]
 mod answers;
+#[path = "gateway/check.rs"]
+mod check;
 #[path = "gateway/door.rs"]
 mod door;
 #[path = "gateway/drain.rs"]

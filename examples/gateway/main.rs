@@ -4,7 +4,8 @@
 //! hangs or breaks its responses is noticed by the requests themselves and by
 //! health checks; what may be sent twice is sent to another one. Bodies are
 //! streamed both ways. On SIGHUP the file is read again, and what stays in it
-//! keeps its breakers; a file that is wrong changes nothing.
+//! keeps its breakers; a file that is wrong changes nothing, and `--check` finds that
+//! out beforehand.
 //!
 //! What two servers could understand differently is refused: a host that is none, a
 //! path with an encoded slash, a `Connection` header that cannot be read. A path is
@@ -79,6 +80,7 @@ async fn main() -> ExitCode {
     };
     logging::start(format);
     let ended = match *arguments {
+        ["--check", file] => check(Path::new(file)),
         ["--demo"] => demo::run().await.map(|()| ExitCode::SUCCESS),
         ["--upstream", name, port] => try_out(name, port).await,
         [file] if !file.starts_with('-') => run(Path::new(file)).await,
@@ -104,6 +106,13 @@ async fn try_out(name: &str, port: &str) -> Result<ExitCode, Failure> {
             .map_err(|_| format!("{port:?} is not a port"))?,
     };
     upstream.run().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says whether the gateway would start with this file, and starts nothing.
+fn check(file: &Path) -> Result<ExitCode, Failure> {
+    Config::read(file)?;
+    say("ok");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -157,6 +166,7 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 
 const USAGE: &str = "\
 usage: gateway [--json] FILE.toml     serve as the file says; --json: log JSON lines
+       gateway --check FILE.toml      say \"ok\", or what is wrong with the file, and exit
        gateway --demo                 see a failover, which takes 15 s
        gateway --upstream NAME PORT   be a server to try it with, until stdin ends
 ";

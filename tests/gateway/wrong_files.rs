@@ -1,25 +1,23 @@
 //! Files that a gateway does not start with.
 
-use tokio::process::Command;
-
-use crate::example;
+use crate::check::run;
 use crate::file::File;
-use crate::process::within;
 
 #[tokio::test]
 async fn a_wrong_file_is_refused_with_what_would_be_right() {
     for (name, text, complaint) in wrong_files() {
         let file = File::new(&format!("wrong-{name}"), &text);
-        let mut run = Command::new(example::path("gateway"));
-        let run = within("a refusal", run.arg(file.path()).output())
-            .await
-            .unwrap();
-        let said = String::from_utf8_lossy(&run.stderr);
         // A refusal quotes the line and names the file, whatever is wrong with it.
         let quoted = [file.path(), &text];
         assert!(!quoted.iter().any(|it| it.contains(complaint)), "{name}");
-        assert_eq!(run.status.code(), Some(1), "{name}: {said}");
-        assert!(said.contains(complaint), "{name}: {said}");
+        for arguments in [&[file.path()][..], &["--check", file.path()]] {
+            let run = run(arguments).await;
+            let said = String::from_utf8_lossy(&run.stderr);
+            assert_eq!(run.status.code(), Some(1), "{name}: {said}");
+            assert!(said.contains(complaint), "{name}: {said}");
+            assert!(said.contains(file.path()), "{name}: {said}");
+            assert!(run.stdout.is_empty(), "{name}: {:?}", run.stdout);
+        }
     }
 }
 
@@ -55,7 +53,7 @@ fn wrong_files() -> impl Iterator<Item = (&'static str, String, &'static str)> {
     rest.chain([("listen", listen, complaint)])
 }
 
-fn one_upstream(url: &str) -> String {
+pub(crate) fn one_upstream(url: &str) -> String {
     format!("pool.shop.upstream = [{{ name = \"a\", url = \"{url}\" }}]")
 }
 
