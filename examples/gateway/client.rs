@@ -10,9 +10,11 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower::Layer;
 
 use crate::config::{PoolSection, Upstream};
+use crate::trail::Traced;
 
 /// A server that requests are sent to.
-pub(crate) type Server = GatherService<Origin<HyperClient<HttpConnector, ReplayBody<Body>>>>;
+pub(crate) type Server =
+    GatherService<Traced<Origin<HyperClient<HttpConnector, ReplayBody<Body>>>>>;
 
 /// The gateway as the client of its servers, with the connections to all of them.
 pub(crate) struct Client {
@@ -49,8 +51,9 @@ impl Client {
         check: Option<&PathAndQuery>,
     ) -> Result<Endpoint<Server>, InvalidOrigin> {
         let origin = Origin::new(self.connections.clone(), &upstream.url)?;
-        let server = Gather::up_to(GATHER_UP_TO).layer(origin);
-        let endpoint = Endpoint::new(upstream.endpoint(check), server)
+        let name = upstream.endpoint(check);
+        let server = Gather::up_to(GATHER_UP_TO).layer(Traced::new(&name, origin));
+        let endpoint = Endpoint::new(name, server)
             .tier(upstream.tier)
             .weight(upstream.weight);
         Ok(match check {

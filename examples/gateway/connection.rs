@@ -15,6 +15,7 @@ use hyper_util::server::graceful::Watcher;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::access;
 use crate::clients::{Kind, Place};
 use crate::gateway::Gateway;
 
@@ -70,10 +71,11 @@ async fn answer(
     kind: Kind,
 ) -> Response<Body> {
     let address = client.ip().to_canonical();
-    match kind {
+    access::logged(request, address, async |request| match kind {
         Kind::Served => gateway.answer(request, address).await,
         Kind::TurnedAway => gateway.turn_away(request, address).await,
-    }
+    })
+    .await
 }
 
 /// A probe sends its request at once, and others wait for its place.

@@ -20,6 +20,7 @@ use crate::headers::{self, Way};
 use crate::pools::{Plan, Pools};
 use crate::refusal::{is_of_server, refusal};
 use crate::rules::{Routed, Rules};
+use crate::trail::Trail;
 use crate::upload::{TooLarge, Upload};
 use crate::{Failure, path};
 
@@ -119,6 +120,9 @@ impl Gateway {
         let Some((route, is_from_proxy)) = self.find(request.uri().path()) else {
             return status(StatusCode::NOT_FOUND);
         };
+        if let Some(trail) = Trail::of(&request) {
+            trail.enter_pool(route.service.pool().name());
+        }
         if request.body().is_too_large() {
             return status(StatusCode::PAYLOAD_TOO_LARGE);
         }

@@ -12,7 +12,9 @@
 //! normalized before a route is chosen by it. What only a proxy may say, such as
 //! `X-Forwarded-For`, is dropped unless `behind_proxy` is set.
 //!
-//! A breaker that opens has a line in the log that says why; `--json` makes JSON of it.
+//! Each request has a line in the log, with the target `gateway::access`, and a breaker
+//! that opens has one that says why. `RUST_LOG=info,gateway::access=off` leaves out the
+//! former, and `--json` makes JSON of all of them.
 //!
 //! ```text
 //! cargo run --example gateway -- --demo                   # see a failover, 15 s
@@ -31,6 +33,7 @@
 //! curl localhost:8080/.gateway/ready                      # 503 before it ends
 //! ```
 
+mod access;
 mod client;
 mod clients;
 mod config;
@@ -48,6 +51,7 @@ mod refusal;
 mod reloader;
 mod rules;
 mod server;
+mod trail;
 mod upload;
 mod upstream;
 
