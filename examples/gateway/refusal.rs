@@ -38,6 +38,7 @@ fn has_one_host(version: Version, headers: &HeaderMap, uri: &Uri) -> bool {
         (Version::HTTP_11, host, _) => host.is_some(),
         // Before, the target overrules the header; here they have to be the same.
         (Version::HTTP_2, Some(host), Some(target)) => host.eq_ignore_ascii_case(target),
+        (Version::HTTP_2, None, None) => false,
         _ => true,
     };
     let mut named = host.into_iter().chain(target);

@@ -54,7 +54,7 @@ async fn a_target_with_a_host_that_is_none_is_a_bad_request() {
 }
 
 #[tokio::test]
-async fn a_request_by_http_2_for_two_hosts_is_a_bad_request() {
+async fn a_request_by_http_2_for_two_hosts_or_none_is_a_bad_request() {
     let gateway = Mirrored::open("two-hosts").await;
     for (headers, expected) in [
         (&[(":authority", &b"shop"[..]), ("host", b"shop")][..], 200),
@@ -63,6 +63,7 @@ async fn a_request_by_http_2_for_two_hosts_is_a_bad_request() {
         (&[(":authority", b"shop"), ("host", b"other")], 400),
         (&[(":authority", b"shop"), ("host", b"a b")], 400),
         (&[("host", b"a@b")], 400),
+        (&[], 400),
         (&[("host", b"a"), ("host", b"a")], 400),
     ] {
         let answer = by_http_2(&gateway, headers).await;
