@@ -38,7 +38,7 @@ async fn a_head_that_is_too_large_is_refused() {
 async fn a_body_that_is_too_large_is_refused_and_is_nobodys_failure() {
     let front = Front::with("body-size", "limits = { body_bytes = 10 }").await;
     let head = "POST / HTTP/1.1\r\nHost: shop\r\n";
-    // Who says so beforehand does not reach a server.
+    // A client that says so beforehand does not reach a server.
     let known = format!("{head}Content-Length: 11\r\n\r\n");
     assert_eq!(front.refuses(known).await, TOO_LARGE);
     let waits = format!("{head}Content-Length: 11\r\nExpect: 100-continue\r\n\r\n");
