@@ -36,6 +36,7 @@ mod owner;
 mod peak;
 mod progress;
 mod quantile;
+mod renewal;
 mod round;
 mod search;
 mod shared;

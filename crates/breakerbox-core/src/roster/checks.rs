@@ -95,6 +95,12 @@ impl CheckPlan {
         Duration::from_nanos(dice.up_to(nanos(self.edge)))
     }
 
+    /// How many checks in a row must fail to make an endpoint unhealthy.
+    #[must_use]
+    pub const fn failures_to_fall(&self) -> u32 {
+        self.fall
+    }
+
     /// How long a check may take.
     #[must_use]
     pub const fn limit(&self) -> Duration {

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::thread::panicking;
 use std::time::Duration;
 
-use breakerbox_core::{Outcome, ProbeTime};
+use breakerbox_core::{Generation, Outcome, ProbeTime};
 use tokio::time::timeout;
 
 use super::Shared;
@@ -248,6 +248,14 @@ impl OwnedPermit {
             Held::Alone(packed) => packed.as_ref().is_some_and(|it| it.probe_since().is_some()),
             Held::Streaming(probe) => probe.is_undecided(),
         }
+    }
+
+    /// Returns the generation that it is a probe of, if it is one.
+    pub(crate) fn probe_generation(&self) -> Option<Generation> {
+        let Held::Alone(Some(packed)) = &self.ticket else {
+            return None;
+        };
+        packed.is_probe().then(|| packed.generation())
     }
 
     /// The time that it has, if it is a probe's and that has a deadline.

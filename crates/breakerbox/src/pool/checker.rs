@@ -21,6 +21,7 @@ pub(super) async fn run<T: Clone + Send + Sync + 'static>(
 ) -> Result<(), std::convert::Infallible> {
     let rounds = async {
         let mut is_first = true;
+        let mut failures: u32 = 0;
         while let Some(slot) = shared.slot(id) {
             let (plan, reconfigured) =
                 (shared.config().check_plan(), shared.reconfigured.notified());
@@ -28,7 +29,12 @@ pub(super) async fn run<T: Clone + Send + Sync + 'static>(
                 // All endpoints are checked from now on, but not all at once.
                 sleep(plan.first_wait(&mut Dice::seeded(fastrand::u64(..)))).await;
             }
-            let check = ask(&slot, plan.limit()).await;
+            let is_down = failures >= plan.failures_to_fall();
+            let check = ask(&slot, plan.limit(), is_down).await;
+            failures = match check {
+                Check::Failed => failures.saturating_add(1),
+                Check::Passed => 0,
+            };
             let told = |reply| PoolMessage::Checked(id, check, reply);
             let wait = match tell(&shared, told).await {
                 Some(Some(wait)) => wait,
@@ -44,11 +50,22 @@ pub(super) async fn run<T: Clone + Send + Sync + 'static>(
 }
 
 /// Runs one check, which has failed if it does anything but pass.
-async fn ask<T: Clone + Send + 'static>(slot: &Slot<T>, limit: Duration) -> Check {
+///
+/// One of an endpoint that is down uses a new connection: if the old one died in
+/// silence, every check would fail, and without calls nothing else would notice.
+async fn ask<T>(slot: &Slot<T>, limit: Duration, is_down: bool) -> Check
+where
+    T: Clone + Send + Sync + 'static,
+{
     let Some(check) = &slot.check else {
         return Check::Passed;
     };
-    let asked = AssertUnwindSafe(async { check.check(slot.value.clone()).await });
+    let asked = AssertUnwindSafe(async {
+        if let Some(renewal) = slot.renewal.as_ref().filter(|_| is_down) {
+            renewal.before_check(&slot.value);
+        }
+        check.check(slot.value.clone()).await
+    });
     match timeout(limit, asked.catch_unwind()).await {
         Ok(Ok(Ok(()))) => Check::Passed,
         Ok(Ok(Err(error))) => {

@@ -44,7 +44,10 @@ impl Flight {
             tier: boarded.tier,
             took: None,
         };
-        // Which may panic, and then the flight has ended.
+        // Both are the user's and may panic, and then the flight has ended.
+        if let Some(permit) = flight.permit() {
+            slot.renew_for(permit);
+        }
         let value = slot.value.clone();
         (flight, value)
     }

@@ -7,6 +7,7 @@ use breakerbox_core::{EndpointId, Load, RejectReason, State, Verdict};
 use super::answer_history::AnswerHistory;
 use super::latency::Latency;
 use super::limits::{Deadline, Limits};
+use super::renewal::Renewal;
 use super::search::{Pushback, Search};
 use super::shared::Shared;
 use super::{Endpoint, HealthCheck};
@@ -41,6 +42,7 @@ pub(super) struct Slot<T> {
     /// The instant from which it is probed even while others are available.
     no_probe_before: Deadline,
     pool: Weak<Shared<T>>,
+    pub(super) renewal: Option<Renewal<T>>,
     /// The calls and failures that the owner knows.
     score: [AtomicU64; 2],
     pub(super) value: T,
@@ -68,6 +70,7 @@ impl<T> Slot<T> {
             name: endpoint.name,
             no_probe_before: Deadline::default(),
             pool,
+            renewal: endpoint.renew.map(Renewal::new),
             score: Default::default(),
             value: endpoint.value,
         }
@@ -158,6 +161,16 @@ impl<T> Slot<T> {
             .in_flight
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
         entered.is_ok()
+    }
+
+    /// Lets go of the connections that opened the breaker, if this call is a probe of
+    /// it and no other has done so.
+    pub(super) fn renew_for(&self, permit: &OwnedPermit) {
+        if let Some(renewal) = &self.renewal
+            && let Some(generation) = permit.probe_generation()
+        {
+            renewal.before_probe(generation, &self.value);
+        }
     }
 
     /// Returns the calls and the failures since this was last asked, which only the

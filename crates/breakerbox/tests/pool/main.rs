@@ -11,6 +11,7 @@ mod hedges;
 mod last_resort;
 mod membership;
 mod outage;
+mod renewal;
 mod streaming;
 mod upstream;
 
