@@ -19,6 +19,7 @@ mod answer_history;
 mod calling;
 mod checker;
 mod discovery;
+mod dns;
 mod endpoint;
 mod error;
 mod event;
@@ -53,7 +54,7 @@ use std::time::Duration;
 
 use breakerbox_core::{PoolConfig, Repeat, Verdict};
 
-pub use discovery::dns;
+pub use dns::dns;
 pub use endpoint::Endpoint;
 pub use error::{PoolError, PoolStartError, Unavailable};
 pub use event::{PoolEvent, PoolEvents};

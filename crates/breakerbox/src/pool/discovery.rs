@@ -1,15 +1,11 @@
-use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt;
-use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
 use breakerbox_core::{Backoff, Ratio};
-use futures_util::{Stream, StreamExt, stream};
-use tokio::net::lookup_host;
-use tokio::time::{sleep, sleep_until};
+use futures_util::{Stream, StreamExt};
+use tokio::time::sleep_until;
 
 use super::{Endpoint, Pool, PoolStartError, WeakPool, log};
 use crate::{CancellationToken, ChildSpec, clock, lock};
@@ -60,47 +56,6 @@ pub(super) fn discovery_name(pool: &str) -> String {
     format!("{pool}/discovery")
 }
 
-/// The endpoints that a host name stands for, looked up again and again.
-///
-/// For [`Pool::follow`]. Each address becomes what `make` says, in the order of
-/// the addresses; `host` has a port, such as `ledger.internal:8080`. The system's
-/// resolver is asked, which does not tell how long an answer is good for: every
-/// 30 s is what most clients do, and once a second is the most.
-///
-/// # Examples
-///
-/// ```
-/// # use std::time::Duration;
-/// # use breakerbox::{Endpoint, Pool, PoolStartError, dns};
-/// # use std::net::SocketAddr;
-/// # async fn example(ledger: Pool<SocketAddr>) -> Result<(), PoolStartError> {
-/// ledger
-///     .follow(|| {
-///         dns("ledger.internal:8080", Duration::from_secs(30), |address| {
-///             Endpoint::new(address.to_string(), address)
-///         })
-///     })
-///     .await
-/// # }
-/// ```
-pub fn dns<T>(
-    host: impl Into<String>,
-    every: Duration,
-    make: impl Fn(SocketAddr) -> Endpoint<T>,
-) -> impl Stream<Item = io::Result<Vec<Endpoint<T>>>> {
-    let (host, every) = (host.into(), every.max(AT_MOST_EVERY));
-    let rounds = stream::unfold((host, Duration::ZERO), move |(host, wait)| async move {
-        sleep(wait).await;
-        let found = look_up(&host).await;
-        Some((found, (host, every)))
-    });
-    rounds.map(move |found| Ok(found?.into_iter().map(&make).collect()))
-}
-
-async fn look_up(host: &str) -> io::Result<BTreeSet<SocketAddr>> {
-    Ok(lookup_host(host).await?.collect())
-}
-
 /// Follows one stream to its end, which is an error.
 async fn run<T, S, E>(
     pool: WeakPool<T>,
@@ -143,7 +98,7 @@ where
 }
 
 /// How often an update may be refused, and a host name be looked up.
-const AT_MOST_EVERY: Duration = Duration::from_secs(1);
+pub(super) const AT_MOST_EVERY: Duration = Duration::from_secs(1);
 
 const AGAIN: Backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60))
     .jitter(Ratio::percent(20));

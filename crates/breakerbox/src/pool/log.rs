@@ -6,6 +6,7 @@ use std::error::Error;
 use breakerbox_core::EndpointStatus;
 use tracing::{Level, event};
 
+use super::dns::Family;
 use crate::logging::{self, POOL};
 
 /// Logs a change of an endpoint; a warning if the endpoint has got worse by itself.
@@ -64,6 +65,32 @@ pub(super) fn out_of_resources(pool: &str) {
             Level::WARN,
             pool.name = pool,
             "out of local resources"
+        );
+    });
+}
+
+/// Logs that addresses of a host are left out, because there is no route to them.
+pub(super) fn addresses_left_out(host: &str, family: Family) {
+    logging::write(|| {
+        event!(
+            target: POOL,
+            Level::WARN,
+            dns.host = host,
+            dns.family = %family,
+            "no route to addresses"
+        );
+    });
+}
+
+/// Logs that no address of a host is left out any more.
+pub(super) fn addresses_back(host: &str, family: Family) {
+    logging::write(|| {
+        event!(
+            target: POOL,
+            Level::INFO,
+            dns.host = host,
+            dns.family = %family,
+            "addresses are back"
         );
     });
 }

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use breakerbox::{
@@ -204,7 +205,7 @@ async fn added(events: &mut breakerbox::PoolEvents, name: &str) {
 
 #[tokio::test]
 async fn r58_a_host_name_becomes_endpoints() {
-    let make = |address: std::net::SocketAddr| Endpoint::new(address.to_string(), address);
+    let make = |address: SocketAddr| Some(Endpoint::new(address.to_string(), address));
     let mut found = Box::pin(dns("127.0.0.1:80", Duration::from_secs(30), make));
     let endpoints = found.next().await.unwrap().unwrap();
     assert_eq!(endpoints.len(), 1);
@@ -217,7 +218,7 @@ async fn r58_a_host_name_becomes_endpoints() {
 
 #[tokio::test(start_paused = true)]
 async fn r58_a_host_name_is_looked_up_once_a_second_at_most() {
-    let make = |address: std::net::SocketAddr| Endpoint::new(address.to_string(), address);
+    let make = |address: SocketAddr| Some(Endpoint::new(address.to_string(), address));
     let mut found = Box::pin(dns("127.0.0.1:80", Duration::ZERO, make));
     let begun = Instant::now();
     for _ in 0..4 {
