@@ -3,10 +3,12 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::runtime::Handle;
 use tower_service::Service;
 
+use crate::kept::{Kept, Made, Place};
 use crate::ready::ready;
 
 /// A service that a make-service makes when it is first called, and again when it
@@ -15,20 +17,43 @@ use crate::ready::ready;
 /// For endpoints of a pool that are connections rather than clients: an HTTP/2
 /// connection, say, of which all calls share one. Whoever calls first makes it,
 /// the others wait for it. Each call has a clone of its own and waits until that
-/// is ready; if it is not ready any more, the service is made anew, once in a call.
+/// is ready; if it is not ready any more, the service is made again, once in a call.
 /// A service that cannot be made, or is not ready even so, is an endpoint to which
 /// nothing was sent.
 ///
 /// It is always ready: making is a part of the call, and so within its limit.
+///
+/// A connection that dies in silence is not lost: packets vanish, and nobody says
+/// so. [`renew`](Self::renew) lets go of it; give it to
+/// [`Endpoint::renew`](breakerbox::Endpoint::renew), and it is called when the
+/// endpoint's breaker has opened. Keep-alive pings notice the same without any call:
+/// hyper's and tonic's `http2_keep_alive_interval` bounds how long a dead connection
+/// is taken for a good one. Not less than 10 s, or servers answer with a `GOAWAY` of
+/// `ENHANCE_YOUR_CALM`.
 ///
 /// # Cancel safety
 ///
 /// A call that is dropped while it waits until the service is ready leaves the
 /// service to the others. One that is dropped while it makes the service leaves
 /// the making to the next.
+///
+/// # Examples
+///
+/// ```
+/// # use std::time::Duration;
+/// # use breakerbox::Endpoint;
+/// # use breakerbox_tower::Lazy;
+/// # use tower::service_fn;
+/// # #[derive(Clone)] struct Connection;
+/// # let connect = service_fn(|_host: &'static str| async { Ok::<_, std::io::Error>(Connection) });
+/// let north = Lazy::new(connect, "north.internal:8080").max_age(Duration::from_secs(300));
+/// let north = Endpoint::new("north", north).renew(Lazy::renew);
+/// # drop(north);
+/// ```
 pub struct Lazy<M, T, S> {
+    kept: Arc<Kept<S>>,
     make: M,
-    made: Arc<Mutex<Made<S>>>,
+    max_age: Option<Duration>,
     target: T,
 }
 
@@ -36,15 +61,33 @@ impl<M, T, S> Lazy<M, T, S> {
     /// What `make` makes of `target`; nothing is made yet.
     #[must_use]
     pub fn new(make: M, target: T) -> Self {
-        let nothing = Made {
-            generation: 0,
-            service: None,
-        };
         Self {
+            kept: Arc::new(Kept::new()),
             make,
-            made: Arc::new(Mutex::new(nothing)),
+            max_age: None,
             target,
         }
+    }
+
+    /// How old a service becomes, give or take a tenth at random; any age unless set.
+    ///
+    /// A connection that is always busy never looks its host name up again, so it
+    /// stays where the name pointed once. With a maximum age it follows. The first
+    /// call after that has another service made beside it; until that is ready, and
+    /// if it cannot be made, calls go on with the old one. Then another is made ten
+    /// seconds later at the soonest. Calls under way are not disturbed.
+    #[must_use]
+    pub const fn max_age(mut self, max_age: Duration) -> Self {
+        self.max_age = Some(max_age);
+        self
+    }
+
+    /// Lets go of the service, for all clones: the next call makes another one.
+    ///
+    /// Calls under way keep the clones that they have. A call that waits for a
+    /// service that is being made goes on waiting for that; the next call does not.
+    pub fn renew(&self) {
+        self.kept.clear();
     }
 }
 
@@ -54,7 +97,7 @@ where
     M::Error: Into<Box<dyn Error + Send + Sync>>,
     M::Future: Send,
     T: Clone + Send + 'static,
-    S: Service<Request> + Clone + Send + 'static,
+    S: Service<Request> + Clone + Send + Sync + 'static,
     S::Error: Into<Box<dyn Error + Send + Sync>> + Send,
     S::Future: Send,
     Request: Send + 'static,
@@ -68,102 +111,111 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let (make, target) = (self.make.clone(), self.target.clone());
-        let made = Arc::clone(&self.made);
+        let lazy = self.clone();
         Box::pin(async move {
-            let obtained = obtain(&made, make, target).await;
-            let mut service = obtained.map_err(LazyError::NotMade)?;
+            let mut service = lazy.obtain().await.map_err(LazyError::NotMade)?;
             service.call(request).await.map_err(LazyError::Failed)
         })
     }
 }
 
-/// A clone of the service that is ready for a request.
-async fn obtain<M, T, S, Request>(made: &Mutex<Made<S>>, make: M, target: T) -> Result<S, NotMade>
+impl<M, T, S> Lazy<M, T, S>
 where
-    M: Service<T, Response = S> + Clone,
+    M: Service<T, Response = S> + Clone + Send + 'static,
     M::Error: Into<Box<dyn Error + Send + Sync>>,
-    T: Clone,
-    S: Service<Request> + Clone,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    M::Future: Send,
+    T: Clone + Send + 'static,
 {
-    let found = find(made, make.clone(), target.clone()).await?;
-    match (found.age, readied(made, found).await) {
-        // It was lost since.
-        (Age::Kept, Err(_)) => readied(made, find(made, make, target).await?).await,
-        (_, readied) => readied,
+    /// Returns a clone of the service that is ready for a request.
+    async fn obtain<Request>(self) -> Result<S, NotMade>
+    where
+        S: Service<Request> + Clone + Send + Sync + 'static,
+        S::Error: Into<Box<dyn Error + Send + Sync>> + Send,
+        Request: 'static,
+    {
+        let place = self.kept.place();
+        let was_there = place.get().is_some();
+        if place
+            .get()
+            .is_some_and(|made| made.age.is_mine_to_replace())
+        {
+            self.clone().replace::<Request>(&place);
+        }
+        match self.ready_at(place).await {
+            // It was lost since.
+            Err(_) if was_there => self.ready_at(self.kept.place()).await,
+            readied => readied,
+        }
     }
-}
 
-/// What all clones share.
-struct Made<S> {
-    /// How many services there were. Who finds one that is lost must not throw away
-    /// the next one.
-    generation: u64,
-    service: Option<S>,
-}
-
-/// A clone of the service that is there.
-struct Found<S> {
-    age: Age,
-    generation: u64,
-    service: S,
-}
-
-#[derive(Clone, Copy)]
-enum Age {
-    /// It was there before.
-    Kept,
-    /// It was made for this call.
-    New,
-}
-
-/// The service; made, if there is none, while all others wait for it.
-async fn find<M, T, S>(made: &Mutex<Made<S>>, make: M, target: T) -> Result<Found<S>, NotMade>
-where
-    M: Service<T, Response = S>,
-    M::Error: Into<Box<dyn Error + Send + Sync>>,
-    S: Clone,
-{
-    let mut made = made.lock().await;
-    let (age, service) = match &made.service {
-        Some(service) => (Age::Kept, service.clone()),
-        None => (Age::New, self::make(make, target).await?),
-    };
-    if let Age::New = age {
-        made.generation += 1;
-        made.service = Some(service.clone());
+    /// Returns the service of a place once it is ready. If it is lost, it is not there
+    /// for others either.
+    fn ready_at<Request>(
+        &self,
+        place: Arc<Place<S>>,
+    ) -> impl Future<Output = Result<S, NotMade>> + use<M, T, S, Request>
+    where
+        S: Service<Request> + Clone,
+        S::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let kept = Arc::clone(&self.kept);
+        let making = self.make_unless_there(&place);
+        async move {
+            let service = match making {
+                None => place.get().map(|made| made.service.clone()),
+                Some(making) => Some(place.get_or_make(making).await?.service.clone()),
+            };
+            let service = service.expect("what has been made stays at its place");
+            ready(service).await.map_err(|error| {
+                kept.let_go_of(&place);
+                NotMade::new(error)
+            })
+        }
     }
-    Ok(Found {
-        age,
-        generation: made.generation,
-        service,
-    })
-}
 
-async fn make<M, T>(make: M, target: T) -> Result<M::Response, NotMade>
-where
-    M: Service<T>,
-    M::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    let mut make = ready(make).await.map_err(NotMade::new)?;
-    make.call(target).await.map_err(NotMade::new)
-}
+    /// Returns the making of a service for a place that has none.
+    fn make_unless_there(
+        &self,
+        place: &Place<S>,
+    ) -> Option<impl Future<Output = Result<Made<S>, NotMade>> + use<M, T, S>> {
+        place.get().is_none().then(|| self.clone().make())
+    }
 
-/// The service once it is ready. If it is lost, it is not there for others either.
-async fn readied<S, Request>(made: &Mutex<Made<S>>, found: Found<S>) -> Result<S, NotMade>
-where
-    S: Service<Request>,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    match ready(found.service).await {
-        Ok(service) => Ok(service),
-        Err(error) => {
-            let mut made = made.lock().await;
-            if made.generation == found.generation {
-                made.service = None;
+    async fn make(self) -> Result<Made<S>, NotMade> {
+        let mut make = ready(self.make).await.map_err(NotMade::new)?;
+        let service = make.call(self.target).await.map_err(NotMade::new)?;
+        Ok(Made::new(service, self.max_age))
+    }
+
+    /// Makes another service beside the one that is old.
+    fn replace<Request>(self, old: &Arc<Place<S>>)
+    where
+        S: Service<Request> + Clone + Send + Sync + 'static,
+        S::Error: Into<Box<dyn Error + Send + Sync>> + Send,
+        Request: 'static,
+    {
+        let Ok(runtime) = Handle::try_current() else {
+            // Nothing can be done beside this call.
+            return self.kept.let_go_of(old);
+        };
+        let (kept, replacing) = (Arc::clone(&self.kept), Replacing(Arc::clone(old)));
+        runtime.spawn(async move {
+            if let Ok(made) = self.make().await
+                && ready(made.service.clone()).await.is_ok()
+            {
+                kept.replace(&replacing.0, Place::of(made));
             }
-            Err(NotMade::new(error))
+        });
+    }
+}
+
+/// The making of another service. However it ends, the old one can be replaced again.
+struct Replacing<S>(Arc<Place<S>>);
+
+impl<S> Drop for Replacing<S> {
+    fn drop(&mut self) {
+        if let Some(made) = self.0.get() {
+            made.age.put_off();
         }
     }
 }
@@ -171,8 +223,9 @@ where
 impl<M: Clone, T: Clone, S> Clone for Lazy<M, T, S> {
     fn clone(&self) -> Self {
         Self {
+            kept: Arc::clone(&self.kept),
             make: self.make.clone(),
-            made: Arc::clone(&self.made),
+            max_age: self.max_age,
             target: self.target.clone(),
         }
     }

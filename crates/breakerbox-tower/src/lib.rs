@@ -11,7 +11,8 @@
 //! - [`Http`] and [`Grpc`] judge answers; [`http`], [`grpc`] and [`error_verdict`]
 //!   have the rules as plain functions, for use without tower.
 //! - [`Origin`] and [`Lazy`] make endpoints of a pool: of a client and the server
-//!   it shall call, or of a make-service.
+//!   it shall call, or of a make-service. [`Lazy`] and [`Renewable`] are left for a
+//!   new service when the endpoint's breaker opens, or when they are old.
 //! - [`Gather`] reads small bodies before their response is handed on, so that a
 //!   broken one can be asked for again.
 //! - [`HttpCheck`] and [`GrpcCheck`] check the health of a pool's endpoints.
@@ -40,6 +41,7 @@
 //! # }
 //! ```
 
+mod age;
 mod body;
 mod breaker;
 mod classify;
@@ -49,11 +51,13 @@ pub mod grpc;
 mod grpc_check;
 pub mod http;
 mod http_check;
+mod kept;
 mod lazy;
 mod lock;
 mod origin;
 mod pool;
 mod ready;
+mod renewable;
 mod replay;
 mod unsettled;
 
@@ -67,5 +71,6 @@ pub use http_check::HttpCheck;
 pub use lazy::{Lazy, LazyError, NotMade};
 pub use origin::{InvalidOrigin, Origin};
 pub use pool::PoolService;
+pub use renewable::Renewable;
 pub use replay::{ReplayBody, ReplayError};
 pub use unsettled::Unsettled;

@@ -6,13 +6,16 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::future::{Ready, pending, ready};
 use std::io;
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use breakerbox::Verdict;
 use breakerbox_tower::{Lazy, error_verdict};
 use futures_util::future::join_all;
+use tokio::time::advance;
 use tokio_test::{assert_pending, task};
 use tower::limit::ConcurrencyLimit;
 use tower::{Service, ServiceExt, service_fn};
@@ -158,3 +161,166 @@ async fn r53_to_a_service_that_cannot_be_made_nothing_was_sent() {
     let error = lazy.oneshot(()).await.unwrap_err();
     assert_eq!(error_verdict(&error), Verdict::NotSent);
 }
+
+/// A make-service that has made so many connections, and can be told to fail or hang.
+#[derive(Clone, Default)]
+struct Dialer {
+    inner: Arc<Dials>,
+}
+
+#[derive(Default)]
+struct Dials {
+    dialled: AtomicU32,
+    mode: Mutex<Dial>,
+}
+
+#[derive(Clone, Copy, Default)]
+enum Dial {
+    Fails,
+    Hangs,
+    #[default]
+    Works,
+}
+
+impl Dialer {
+    fn now(&self, mode: Dial) {
+        *self.inner.mode.lock().unwrap() = mode;
+    }
+
+    fn dialled(&self) -> u32 {
+        self.inner.dialled.load(Ordering::SeqCst)
+    }
+}
+
+impl Service<&'static str> for Dialer {
+    type Response = Connection;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Connection>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _address: &'static str) -> Self::Future {
+        let number = self.inner.dialled.fetch_add(1, Ordering::SeqCst) + 1;
+        let mode = *self.inner.mode.lock().unwrap();
+        Box::pin(async move {
+            match mode {
+                Dial::Fails => return Err(io::ErrorKind::ConnectionRefused.into()),
+                Dial::Hangs => pending().await,
+                Dial::Works => tokio::task::yield_now().await,
+            }
+            Ok(Connection {
+                left: Arc::new(AtomicU32::new(100)),
+                number,
+                was_asked: false,
+            })
+        })
+    }
+}
+
+type Line = Lazy<Dialer, &'static str, Connection>;
+
+async fn ask(lazy: &Line) -> u32 {
+    lazy.clone().oneshot(()).await.unwrap()
+}
+
+/// Lets what goes on beside a test go on.
+async fn settle() {
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn r64_the_next_call_after_a_renewal_uses_a_new_service() {
+    let lazy = Lazy::new(Dialer::default(), "north");
+    assert_eq!((ask(&lazy).await, ask(&lazy).await), (1, 1));
+    lazy.clone().renew();
+    assert_eq!((ask(&lazy).await, ask(&lazy).await), (2, 2));
+}
+
+#[tokio::test]
+async fn r64_no_call_after_a_renewal_waits_for_a_service_that_is_never_made() {
+    let dialer = Dialer::default();
+    dialer.now(Dial::Hangs);
+    let lazy = Lazy::new(dialer.clone(), "north");
+    let mut waits = task::spawn(lazy.clone().oneshot(()));
+    assert_pending!(waits.poll());
+    dialer.now(Dial::Works);
+    let mut waits_too = task::spawn(lazy.clone().oneshot(()));
+    assert_pending!(waits_too.poll());
+    lazy.renew();
+    assert_eq!(ask(&lazy).await, 2);
+    assert_pending!(waits.poll());
+    assert_pending!(waits_too.poll());
+}
+
+#[tokio::test]
+async fn r64_a_service_that_was_made_before_a_renewal_does_not_come_back() {
+    let lazy = Lazy::new(Dialer::default(), "north");
+    let mut makes = task::spawn(lazy.clone().oneshot(()));
+    assert_pending!(makes.poll());
+    lazy.renew();
+    assert_eq!(ask(&lazy).await, 2);
+    assert_eq!(makes.await.unwrap(), 1, "a call under way is not disturbed");
+    assert_eq!(ask(&lazy).await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r64_a_service_is_replaced_at_its_maximum_age_and_no_call_waits() {
+    let dialer = Dialer::default();
+    let lazy = Lazy::new(dialer.clone(), "north").max_age(HOUR);
+    assert_eq!(ask(&lazy).await, 1);
+    advance(HOUR * 8 / 10).await;
+    assert_eq!(ask(&lazy).await, 1);
+    advance(HOUR * 3 / 10).await;
+    assert_eq!(ask(&lazy).await, 1, "until the new one is ready");
+    settle().await;
+    assert_eq!((ask(&lazy).await, dialer.dialled()), (2, 2));
+    advance(HOUR * 11 / 10).await;
+    ask(&lazy).await;
+    settle().await;
+    assert_eq!((ask(&lazy).await, dialer.dialled()), (3, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r64_a_service_stays_beyond_its_maximum_age_while_there_is_no_other() {
+    for mode in [Dial::Fails, Dial::Hangs] {
+        let dialer = Dialer::default();
+        let lazy = Lazy::new(dialer.clone(), "north").max_age(HOUR);
+        assert_eq!(ask(&lazy).await, 1);
+        dialer.now(mode);
+        advance(HOUR * 11 / 10).await;
+        for _ in 0..10 {
+            assert_eq!(ask(&lazy).await, 1);
+            settle().await;
+        }
+        assert_eq!(dialer.dialled(), 2, "not with each call");
+        dialer.now(Dial::Works);
+        advance(Duration::from_secs(10)).await;
+        assert_eq!(ask(&lazy).await, 1);
+        settle().await;
+        let expected = match mode {
+            // That one is still being made.
+            Dial::Hangs => 1,
+            _ => 3,
+        };
+        assert_eq!(ask(&lazy).await, expected);
+        // A renewal does not wait for it.
+        lazy.renew();
+        assert_eq!(ask(&lazy).await, dialer.dialled());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r64_without_a_maximum_age_a_service_becomes_any_age() {
+    let lazy = Lazy::new(Dialer::default(), "north");
+    for _ in 0..100 {
+        assert_eq!(ask(&lazy).await, 1);
+        settle().await;
+        advance(HOUR).await;
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);

@@ -2,7 +2,9 @@
 
 #![cfg(test)]
 
+mod relay;
 mod server;
+mod silence;
 
 use std::io;
 use std::time::Duration;
