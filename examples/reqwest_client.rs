@@ -43,6 +43,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .no_proxy()
         // The breaker's limit is for the head; a body that stalls fails by this one.
         .read_timeout(Duration::from_secs(2))
+        // Of connections that died in silence, probes would take one after the other.
+        // As an endpoint of a pool the client could be made again: see `Renewable`.
+        .pool_idle_timeout(Duration::from_secs(4))
         .build()?;
     let mut client = ServiceBuilder::new()
         .layer(BreakerLayer::new(catalogue.clone(), Http))

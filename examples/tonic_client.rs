@@ -13,7 +13,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use breakerbox::{Backoff, BreakerBox, BreakerConfig, Endpoint, PoolConfig};
-use breakerbox_tower::{Grpc, GrpcCheck, PoolService, ReplayBody};
+use breakerbox_tower::{Grpc, GrpcCheck, PoolService, Renewable, ReplayBody};
 use http::Request;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -39,12 +39,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let breakers = BreakerBox::start("shop").await?;
     let endpoints = [("north", north, 0), ("south", south, 1)].map(|(name, address, tier)| {
-        let channel = Channel::builder(format!("http://{address}").parse().expect("it is a URI"));
-        let channel = ServiceBuilder::new()
+        let channel = channel(address);
+        let server = ServiceBuilder::new()
             .map_request(|request: Request<ReplayBody<Body>>| request.map(Body::new))
-            .service(channel.connect_lazy());
-        Endpoint::new(name, channel)
+            .service(channel.clone());
+        Endpoint::new(name, server)
             .check(GrpcCheck::new(""))
+            // A probe on a connection that died in silence would only time out, too.
+            .renew(move |_server| channel.renew())
             .tier(tier)
     });
     let pool = breakers.pool("health", HEALTH, endpoints).await?;
@@ -66,6 +68,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// The connection to a server.
+///
+/// If the server's host loses power, nothing says so: calls time out until the system
+/// gives the connection up, which takes a quarter of an hour. Two things end that
+/// earlier. The endpoint's breaker opens, and then its connection is left; and an
+/// answer to a ping is missing, which is noticed without any call.
+fn channel(address: SocketAddr) -> Renewable<Channel> {
+    let uri = format!("http://{address}").parse().expect("it is a URI");
+    let channel = Channel::builder(uri)
+        .connect_timeout(Duration::from_millis(500))
+        .http2_keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(Duration::from_secs(5))
+        .keep_alive_while_idle(true);
+    Renewable::new(move || channel.connect_lazy()).max_age(Duration::from_secs(300))
+}
+
 /// A server that is well, until the sender is dropped.
 async fn start_server() -> Result<(SocketAddr, oneshot::Sender<()>), Box<dyn Error>> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -81,3 +99,8 @@ async fn start_server() -> Result<(SocketAddr, oneshot::Sender<()>), Box<dyn Err
     );
     Ok((address, end))
 }
+
+/// Servers take more than a ping in ten seconds for an attack, and say so with a
+/// GOAWAY of ENHANCE_YOUR_CALM. gRPC's own allow one in five minutes, unless they are
+/// told otherwise.
+const PING_EVERY: Duration = Duration::from_secs(20);

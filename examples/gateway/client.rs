@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use axum::body::Body;
 use breakerbox::Endpoint;
-use breakerbox_tower::{Gather, GatherService, HttpCheck, InvalidOrigin, Origin, ReplayBody};
+use breakerbox_tower::{
+    Gather, GatherService, HttpCheck, InvalidOrigin, Origin, Renewable, ReplayBody,
+};
 use http::uri::PathAndQuery;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{self, Client as HyperClient};
@@ -13,12 +15,17 @@ use crate::config::{PoolSection, Upstream};
 use crate::trail::Traced;
 
 /// A server that requests are sent to.
-pub(crate) type Server =
-    GatherService<Traced<Origin<HyperClient<HttpConnector, ReplayBody<Body>>>>>;
+pub(crate) type Server = GatherService<Traced<Origin<Renewable<Connections>>>>;
 
-/// The gateway as the client of its servers, with the connections to all of them.
+/// The connections to one server.
+type Connections = HyperClient<HttpConnector, ReplayBody<Body>>;
+
+/// The gateway as the client of its servers.
+///
+/// Each server has connections of its own, so that those to one that has died in
+/// silence are left without a loss for the others.
 pub(crate) struct Client {
-    connections: HyperClient<HttpConnector, ReplayBody<Body>>,
+    connector: HttpConnector,
 }
 
 impl Client {
@@ -26,11 +33,7 @@ impl Client {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_WITHIN));
         connector.set_nodelay(true);
-        let connections = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .build(connector);
-        Self { connections }
+        Self { connector }
     }
 
     /// The endpoints of a pool.
@@ -50,10 +53,12 @@ impl Client {
         upstream: &Upstream,
         check: Option<&PathAndQuery>,
     ) -> Result<Endpoint<Server>, InvalidOrigin> {
-        let origin = Origin::new(self.connections.clone(), &upstream.url)?;
+        let connections = self.connections();
+        let origin = Origin::new(connections.clone(), &upstream.url)?;
         let name = upstream.endpoint(check);
         let server = Gather::up_to(GATHER_UP_TO).layer(Traced::new(&name, origin));
         let endpoint = Endpoint::new(name, server)
+            .renew(move |_server| connections.renew())
             .tier(upstream.tier)
             .weight(upstream.weight);
         Ok(match check {
@@ -61,8 +66,21 @@ impl Client {
             None => endpoint,
         })
     }
+
+    fn connections(&self) -> Renewable<Connections> {
+        let connector = self.connector.clone();
+        let connections = move || {
+            legacy::Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(IDLE)
+                .build(connector.clone())
+        };
+        Renewable::new(connections).max_age(CONNECTIONS_UP_TO)
+    }
 }
 
+/// A busy server's host name is looked up again at least so often.
+const CONNECTIONS_UP_TO: Duration = Duration::from_secs(300);
 const CONNECT_WITHIN: Duration = Duration::from_millis(500);
 /// Bodies up to this are read before their response is handed on.
 const GATHER_UP_TO: u64 = 64 * 1_024;

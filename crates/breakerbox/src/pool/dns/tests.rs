@@ -6,6 +6,16 @@ use std::sync::Mutex;
 use super::*;
 use crate::{BreakerBox, PoolConfig};
 
+#[allow(
+    clippy::duplicate_mod,
+    dead_code,
+    reason = "other tests use the rest of it"
+)]
+#[path = "../../supervisor/tests/captured.rs"]
+mod captured;
+
+use captured::Captured;
+
 const A1: &str = "192.0.2.1:80";
 const A2: &str = "192.0.2.2:80";
 const B1: &str = "[2001:db8::1]:80";
@@ -124,4 +134,31 @@ async fn r58_a_pool_that_follows_a_name_uses_no_address_without_a_route() {
     assert_eq!(pool.endpoints()[..], [A2.into()]);
     let snapshot = pool.snapshot();
     assert_eq!(snapshot.tiers[0].load, 100, "nothing goes to a standby");
+}
+
+#[tokio::test(start_paused = true)]
+async fn r58_a_family_that_is_left_out_is_logged_once() {
+    let captured = Captured::up_to(tracing::Level::INFO);
+    let sets = [&[A1][..], &[A1, B1], &[A1, A2, B1], &[A1], &[A1, B1]];
+    let answers = sets.map(addresses).into_iter().collect();
+    let mut found = found(answers, is_v4, |at| Some(endpoint(at)));
+    let mut lines = Vec::new();
+    for nth in 1..=5 {
+        next(&mut found).await.unwrap();
+        for line in captured.take() {
+            assert_eq!(line.field("dns.host"), "ledger.internal:8080");
+            assert_eq!(line.field("dns.family"), "IPv6");
+            lines.push((nth, line.level, line.message().to_owned()));
+        }
+    }
+    let (warn, info) = (tracing::Level::WARN, tracing::Level::INFO);
+    let expected = [
+        (2, warn, "no route to addresses"),
+        (4, info, "addresses are back"),
+        (5, warn, "no route to addresses"),
+    ];
+    assert_eq!(
+        lines,
+        expected.map(|(nth, level, text)| (nth, level, text.to_owned()))
+    );
 }
