@@ -34,6 +34,8 @@ mod paths;
 mod process;
 #[path = "gateway/reload.rs"]
 mod reload;
+#[path = "gateway/silence.rs"]
+mod silence;
 #[path = "gateway/wire.rs"]
 mod wire;
 #[path = "gateway/wrong_files.rs"]

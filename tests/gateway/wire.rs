@@ -118,13 +118,21 @@ impl Front {
         Self::changed(name, |text| format!("{line}\n{text}")).await
     }
 
+    /// By a changed configuration, and patient: the server answers when the test says
+    /// so, which may be after a drain.
     pub(crate) async fn changed(name: &str, change: impl FnOnce(String) -> String) -> Self {
+        let patient = |text| {
+            change(text)
+                .replace("\"2s\"", "\"1h\"")
+                .replace("\"10s\"", "\"1h\"")
+        };
+        Self::by(name, patient).await
+    }
+
+    /// By a changed configuration.
+    pub(crate) async fn by(name: &str, change: impl FnOnce(String) -> String) -> Self {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let text = change(config(&[server.local_addr().unwrap()]));
-        // The server answers when the test says so, which may be after a drain.
-        let text = text
-            .replace("\"2s\"", "\"1h\"")
-            .replace("\"10s\"", "\"1h\"");
         let file = File::new(name, &text);
         Self {
             gateway: Process::start(&[file.path()]).await,
