@@ -55,6 +55,8 @@ fn r64_of_two_probes_side_by_side_none_goes_on_before_it_is_done() {
         count.fetch_add(1, Ordering::SeqCst);
     }));
     thread::scope(|scope| {
+        // Dropped if this fails, and then the other thread stops waiting.
+        let go_on = go_on;
         scope.spawn(|| renewal.before_probe(Generation::new(2), &true));
         has_begun.recv().unwrap();
         renewal.before_probe(Generation::new(2), &false);
