@@ -46,7 +46,8 @@ use crate::ready::ready;
 /// # use tower::service_fn;
 /// # #[derive(Clone)] struct Connection;
 /// # let connect = service_fn(|_host: &'static str| async { Ok::<_, std::io::Error>(Connection) });
-/// let north = Lazy::new(connect, "north.internal:8080").max_age(Duration::from_secs(300));
+/// let north: Lazy<_, _, Connection> = Lazy::new(connect, "north.internal:8080");
+/// let north = north.max_age(Duration::from_secs(300));
 /// let north = Endpoint::new("north", north).renew(Lazy::renew);
 /// # drop(north);
 /// ```
