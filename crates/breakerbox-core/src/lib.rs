@@ -52,8 +52,8 @@ pub use ratio::Ratio;
 pub use rejected::{RejectReason, Rejected, retry_after};
 pub use roster::{
     Attempt, Blame, Breaks, Budget, Check, CheckPlan, Duty, Ejection, EndpointId, EndpointSpec,
-    EndpointStatus, EndpointView, Failback, Health, Hedge, Judged, LastResort, Load, Pick,
-    PoolConfig, Roster, RosterChange, Rotation, Selection, TierLoad, Tiering, Why, Wish,
+    EndpointStatus, EndpointView, Failback, FailureRate, Health, Hedge, Judged, LastResort, Load,
+    Pick, PoolConfig, Roster, RosterChange, Rotation, Selection, TierLoad, Tiering, Why, Wish,
 };
 pub use standing::{Admission, Beside, InFlight, Look, Orphaned, Standing, Wake};
 pub use state::{Generation, State};

@@ -25,6 +25,7 @@ mod error;
 mod event;
 mod explain;
 mod extras;
+mod failure_rate;
 mod flight;
 mod handle;
 mod health_check;

@@ -1,8 +1,10 @@
 use std::hint::black_box;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
-use breakerbox_core::{Attempt, EndpointSpec, Load, PoolConfig, Repeat, Roster, Rotation, Wish};
+use breakerbox_core::{
+    Attempt, EndpointSpec, FailureRate, Load, PoolConfig, Repeat, Roster, Rotation, Wish,
+};
 
 use super::{From, Row};
 use crate::guards::{Guard, InPool};
@@ -36,6 +38,7 @@ pub(super) fn add(rows: &mut Vec<Row>) {
 /// The choice alone, as a pool's calls make it: with numbers that others write.
 struct Picks {
     in_flight: Vec<AtomicU32>,
+    last_picks: Vec<AtomicU64>,
     rotation: Rotation,
 }
 
@@ -48,6 +51,7 @@ impl Picks {
         }
         Self {
             in_flight: (0..endpoints).map(|_| AtomicU32::new(0)).collect(),
+            last_picks: (0..endpoints as u64).map(AtomicU64::new).collect(),
             rotation: roster.rotation(),
         }
     }
@@ -63,11 +67,13 @@ impl Guard for Picks {
         };
         let look = |seat: usize| {
             let in_flight = self.in_flight[seat].load(Ordering::Relaxed);
-            let latency = Some(1_000_000);
+            let last_pick = self.last_picks[seat].load(Ordering::Relaxed);
             Some(Load {
+                failure_rate: FailureRate::of(0, 512),
                 in_flight,
-                latency,
+                latency: Some(1_000_000),
                 probed_in_vain: false,
+                since_pick: Some(1_000_000 - last_pick),
             })
         };
         black_box(self.rotation.pick(wish, || 0, look)).is_some()

@@ -15,13 +15,14 @@
 //! 4. It is one that is ejected or unhealthy only where its tier panics.
 //! 5. While `look` gives a load for somebody who may be picked, there is a pick.
 
+mod candidate;
 mod stride;
 mod tier;
 mod weighted;
 
 use std::sync::Arc;
 
-use super::{EndpointId, Selection, TierLoad};
+use super::{EndpointId, FailureRate, Selection, TierLoad};
 use crate::{Dice, Repeat};
 pub(super) use tier::{Member, Tier};
 
@@ -179,6 +180,8 @@ pub enum Attempt {
 /// How busy an endpoint is.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
+    /// How many of its recent calls failed.
+    pub failure_rate: FailureRate,
     /// Calls in flight.
     pub in_flight: u32,
     /// How long its calls take of late, in nanoseconds; None where nobody knows.
@@ -186,6 +189,8 @@ pub struct Load {
     /// Whether it was probed a moment ago and its breaker is none the wiser. Then
     /// it is not probed as long as there is somebody else.
     pub probed_in_vain: bool,
+    /// How long ago it was last picked, in nanoseconds; None if it never was.
+    pub since_pick: Option<u64>,
 }
 
 /// An endpoint that was chosen.
@@ -206,7 +211,7 @@ pub struct Pick {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Why {
-    /// It was the less busy of two that were drawn.
+    /// It was the less busy of two that were drawn, or had waited longer.
     Better,
     /// The key of the call belongs to it.
     Key,

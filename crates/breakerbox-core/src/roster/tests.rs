@@ -1,5 +1,6 @@
 mod histories;
 mod model;
+mod sharing;
 
 use std::collections::BTreeMap;
 
@@ -27,9 +28,11 @@ fn loads(roster: &Roster) -> Vec<u8> {
 }
 
 const IDLE: Load = Load {
+    failure_rate: FailureRate::UNKNOWN,
     in_flight: 0,
     latency: Some(1_000),
     probed_in_vain: false,
+    since_pick: None,
 };
 
 /// Who is picked how often, of ten thousand picks, by their order of adding.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use breakerbox_core::{EndpointId, Load, RejectReason, State, Verdict};
 
 use super::answer_history::AnswerHistory;
+use super::failure_rate::RecentFailures;
 use super::latency::Latency;
 use super::limits::{Deadline, Limits};
 use super::renewal::Renewal;
@@ -35,6 +36,8 @@ pub(super) struct Slot<T> {
     pub(super) checker: OnceLock<ChildKey>,
     failures: AtomicU64,
     in_flight: AtomicU32,
+    /// When it was last picked; 0 for never.
+    last_pick: AtomicU64,
     latency: Latency,
     limits: Limits,
     max_in_flight: u32,
@@ -42,6 +45,7 @@ pub(super) struct Slot<T> {
     /// The instant from which it is probed even while others are available.
     no_probe_before: Deadline,
     pool: Weak<Shared<T>>,
+    recent_failures: RecentFailures,
     pub(super) renewal: Option<Renewal<T>>,
     /// The calls and failures that the owner knows.
     score: [AtomicU64; 2],
@@ -64,12 +68,14 @@ impl<T> Slot<T> {
             checker: OnceLock::new(),
             failures: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
+            last_pick: AtomicU64::new(0),
             latency: Latency::default(),
             limits: Limits::default(),
             max_in_flight: endpoint.max_in_flight,
             name: endpoint.name,
             no_probe_before: Deadline::default(),
             pool,
+            recent_failures: RecentFailures::default(),
             renewal: endpoint.renew.map(Renewal::new),
             score: Default::default(),
             value: endpoint.value,
@@ -85,6 +91,7 @@ impl<T> Slot<T> {
         }
         let now = search.now;
         Some(Load {
+            failure_rate: self.recent_failures.rate(now),
             in_flight,
             // One call at a time may find out anew.
             latency: match in_flight {
@@ -92,6 +99,7 @@ impl<T> Slot<T> {
                 _ => self.latency.estimate(now),
             },
             probed_in_vain: self.no_probe_before.at(now).is_some(),
+            since_pick: self.since_pick(now),
         })
     }
 
@@ -134,6 +142,7 @@ impl<T> Slot<T> {
     /// It may be used again: how it did before it fell says nothing any more.
     pub(super) fn begin_anew(&self) {
         self.latency.forget();
+        self.recent_failures.forget();
     }
 
     /// Returns the instant from which it is worth another try; None where nobody knows.
@@ -141,13 +150,22 @@ impl<T> Slot<T> {
         self.wants_none_before(search).max(self.breaker.retry_at())
     }
 
+    /// In nanoseconds; None if it never was picked.
+    fn since_pick(&self, now: Instant) -> Option<u64> {
+        let last = Moment::from_bits(self.last_pick.load(Ordering::Relaxed))?;
+        Some(Moment::of(now).number().saturating_sub(last.number()))
+    }
+
     /// Takes part in one call more, if it may and its breaker admits it.
-    pub(super) fn enter(&self) -> Option<OwnedPermit> {
+    pub(super) fn enter(&self, now: Instant) -> Option<OwnedPermit> {
         if !self.enter_beside_breaker() {
             return None;
         }
         let permit = OwnedPermit::try_acquire(&self.breaker).ok();
-        if permit.is_none() {
+        if permit.is_some() {
+            let bits = Moment::bits(Some(Moment::of(now)));
+            self.last_pick.store(bits, Ordering::Relaxed);
+        } else {
             self.in_flight.fetch_sub(1, Ordering::Relaxed);
         }
         permit
@@ -237,7 +255,7 @@ impl<T: Send + Sync> Berth for Slot<T> {
 
     fn record_answer(&self, now: Instant) {
         let bits = Moment::bits(Some(Moment::of(now)));
-        self.answered_at.fetch_max(bits, Ordering::Relaxed);
+        self.answered_at.store(bits, Ordering::Relaxed);
     }
 
     fn record(&self, verdict: Verdict, key: Option<u64>, took: Duration, now: Instant) {
@@ -256,14 +274,15 @@ impl<T: Send + Sync> Berth for Slot<T> {
             Verdict::Success => {
                 self.answers.record_success();
                 self.latency.observe(took, now);
+                self.recent_failures.record_success(now);
             }
             Verdict::NotSent | Verdict::Sent => {
                 self.answers.record_silence();
-                self.record_failure(took, now);
+                self.record_failure(now);
             }
             Verdict::ServerError(_) => {
                 self.answers.record_error();
-                self.record_failure(took, now);
+                self.record_failure(now);
             }
             Verdict::Limited { retry_after } => match retry_after {
                 Some(asked) if !asked.is_zero() => {
@@ -304,18 +323,14 @@ impl<T: Send + Sync> Berth for Slot<T> {
 }
 
 impl<T> Slot<T> {
-    fn record_failure(&self, took: Duration, now: Instant) {
+    fn record_failure(&self, now: Instant) {
         self.failures.fetch_add(1, Ordering::Relaxed);
-        self.latency.penalize(took.max(PENALTY), now);
+        self.recent_failures.record_failure(now);
     }
 }
 
-/// What a failure counts for, however fast it came: an endpoint that fails fast
-/// must not look like the best one (linkerd's load biaser has such a penalty).
-const PENALTY: Duration = Duration::from_secs(1);
-
 /// What pushback counts for from an endpoint that does not say how long it is busy:
-/// no breaker opens by it (linkerd's penalty, of five seconds, is for both).
+/// no breaker opens by it. It is what an endpoint counts for that always fails.
 const BUSY: Duration = Duration::from_secs(5);
 
 /// How long after a probe in vain there is another one.

@@ -1,3 +1,6 @@
+use std::cmp::Ordering;
+
+use super::candidate::Candidate;
 use super::stride::Stride;
 use super::weighted::Weighted;
 use super::{Load, Pick, Why, below, spread};
@@ -55,25 +58,30 @@ impl Tier {
         }
     }
 
-    /// The first draw gives each its share. The second one takes its place if it
-    /// is clearly less busy, but one of less weight only as often as that weight
+    /// The draws give each its share. Of two that are alike, the one that has waited
+    /// longer takes the call. Otherwise the second one takes the place of the first if
+    /// it is clearly less busy, but one of less weight only as often as that weight
     /// says, or a fast endpoint that has just come back would get everything.
     pub(super) fn better_of_two(
         &self,
         dice: &mut Dice,
         look: &mut impl FnMut(usize) -> Option<Load>,
     ) -> Option<Pick> {
-        let (first, load) = self.draw(dice, None, look)?;
-        let Some((second, other)) = self.draw(dice, Some(first), look) else {
-            return Some(self.pick(first, Why::Only, None));
+        let first = self.draw(dice, None, look)?;
+        let Some(second) = self.draw(dice, Some(first.place), look) else {
+            return Some(self.pick(first.place, Why::Only, None));
         };
-        let [weight, its_weight] = [first, second].map(|place| self.members[place].weight);
-        let may_win = its_weight >= weight || dice.up_to(weight - 1) < its_weight;
-        let wins = may_win && self.is_less_busy((second, other), (first, load));
-        let (winner, loser) = if wins {
-            (second, first)
+        let second_wins = match second.compare(&first, self.mean) {
+            Ordering::Less => {
+                second.weight >= first.weight || dice.up_to(first.weight - 1) < second.weight
+            }
+            Ordering::Equal => second.has_waited_longer(&first),
+            Ordering::Greater => false,
+        };
+        let (winner, loser) = if second_wins {
+            (second.place, first.place)
         } else {
-            (first, second)
+            (first.place, second.place)
         };
         Some(self.pick(winner, Why::Better, Some(self.members[loser].seat)))
     }
@@ -85,7 +93,7 @@ impl Tier {
         dice: &mut Dice,
         without: Option<usize>,
         look: &mut impl FnMut(usize) -> Option<Load>,
-    ) -> Option<(usize, Load)> {
+    ) -> Option<Candidate> {
         if self.members.len() <= usize::from(without.is_some()) {
             return None;
         }
@@ -93,7 +101,12 @@ impl Tier {
             if Some(place) == without {
                 return None;
             }
-            look(self.members[place].seat).map(|load| (place, load))
+            let Member { seat, weight, .. } = self.members[place];
+            look(seat).map(|load| Candidate {
+                load,
+                place,
+                weight: weight.max(1),
+            })
         };
         for _ in 0..DRAWS {
             if let Some(drawn) = look_at(self.weighted.at(dice.draw())) {
@@ -137,29 +150,6 @@ impl Tier {
                 return Some(self.pick(best, Why::Key, None));
             }
         }
-    }
-
-    /// Whether one is clearly less busy than the other. Where the latency of one is
-    /// not known, it counts for neither.
-    ///
-    /// Small differences come and go. If they decided, of two endpoints that are
-    /// alike one would get everything, and then the other.
-    fn is_less_busy(&self, one: (usize, Load), other: (usize, Load)) -> bool {
-        let [own, others] = match (one.1.latency, other.1.latency) {
-            (Some(own), Some(others)) => [own, others],
-            _ => [1, 1],
-        };
-        let [weight, its] = [one.0, other.0].map(|place| self.members[place].weight.max(1));
-        let cost = self.cost(one.1.in_flight, weight, own) * u128::from(its);
-        let others = self.cost(other.1.in_flight, its, others) * u128::from(weight);
-        4 * cost < 3 * others
-    }
-
-    /// Latency times calls in flight by weight, itself times the weight: a division
-    /// would take longer than all the rest.
-    fn cost(&self, in_flight: u32, weight: u64, latency: u64) -> u128 {
-        let calls = u128::from(in_flight) * u128::from(self.mean) + u128::from(weight);
-        u128::from(latency.max(1)) * calls
     }
 
     /// All places, from one on.

@@ -200,9 +200,12 @@ impl Both {
             turn
         };
         let load = |seat| Load {
+            failure_rate: FailureRate::of((bits >> 8) as u16 % 4, 3 + (bits >> 16) as u16 % 99)
+                .in_a_row((bits >> 24) as u16 % 9),
             in_flight: (bits >> seat) as u32 % 4,
             latency: Some(1_000),
             probed_in_vain: was_probed_in_vain(seat),
+            since_pick: (seat % 3 > 0).then_some(bits >> seat),
         };
         let pick = rotation.pick(wish, next, |seat| (!is_excluded(seat)).then(|| load(seat)));
         let [plain, probes, open] = self.model.candidates();
