@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use breakerbox::{
-    BreakerBox, BreakerConfig, Endpoint, EndpointStatus, Pool, PoolConfig, Selection,
+    BreakerBox, BreakerConfig, Endpoint, EndpointStatus, FailureKind, Pool, PoolConfig, PoolError,
+    Selection, Verdict,
 };
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -143,6 +144,69 @@ async fn r53_a_thundering_herd_is_not_amplified() {
     world.is_quiet().await;
 }
 
+/// Each endpoint fails now and then, some pages fail everywhere, and some clients are
+/// turned away: whoever asks for another page gets it, at the best tier, and no endpoint
+/// has much more to do than its siblings (R60, R62, R63).
+#[tokio::test(start_paused = true)]
+async fn r62_bad_pages_and_greedy_clients_cost_nobody_else_an_answer() {
+    let world = World::new(CONFIG).await;
+    for server in &world.servers {
+        server.fails_now_and_then(fastrand::u64(..10));
+    }
+    for bad_pages in [0, 2, 40] {
+        let request = |_| match fastrand::u32(..100) {
+            draw if draw < bad_pages => Request::BadPage,
+            draw if draw >= 90 => Request::OfGreedyClient,
+            _ => Request::Fair,
+        };
+        let well = |_, _| Health::Well;
+        world.run_requests(5, 1_000, well, request).await;
+        let before = world.asked_each(0);
+        let seen = world.run_requests(10, 1_000, well, request).await;
+        assert_eq!(seen.rejected, 0, "{bad_pages} % bad: {seen:?}");
+        // The last resort is not retried, and each endpoint fails now and then.
+        assert!(
+            seen.failed * 200 < seen.calls,
+            "{bad_pages} % bad: {seen:?}"
+        );
+        let elsewhere = seen.by_tier[1] + seen.by_tier[2];
+        assert!(
+            elsewhere * 4 < seen.by_tier[0],
+            "{bad_pages} % bad: {seen:?}"
+        );
+        let asked = world.asked_each(0).into_iter().zip(before);
+        let asked: Vec<_> = asked.map(|(after, before)| after - before).collect();
+        let fair = asked.iter().sum::<u64>() / ENDPOINTS as u64;
+        let most = *asked.iter().max().unwrap();
+        // A bad page opens breakers, and what comes back begins with a tenth.
+        let is_fair = most * 100 <= fair * 115;
+        assert!(bad_pages > 0 || is_fair, "{bad_pages} % bad: {asked:?}");
+    }
+}
+
+/// An endpoint answers nothing but errors, and another one nothing at all: they get next
+/// to nothing, and cost no call.
+#[tokio::test(start_paused = true)]
+async fn r63_endpoints_that_fail_get_next_to_nothing() {
+    let world = World::new(CONFIG).await;
+    let bad = |tier, nth| match (tier, nth) {
+        (0, 0) => Health::Errs,
+        (0, 1) => Health::Hangs,
+        _ => Health::Well,
+    };
+    world.run(10, 1_000, bad).await;
+    let before = world.asked_each(0);
+    let seen = world.run(30, 1_000, bad).await;
+    assert_eq!(seen.failed, 0, "{seen:?}");
+    let after = world.asked_each(0);
+    for nth in [0, 1] {
+        assert!(
+            after[nth] - before[nth] < 30,
+            "{nth}: {before:?}, {after:?}"
+        );
+    }
+}
+
 const CONFIG: PoolConfig =
     PoolConfig::new().breaker(BreakerConfig::new().call_timeout(Duration::from_millis(250)));
 
@@ -152,14 +216,45 @@ enum Health {
     /// It fails every third call.
     Brown,
     Down,
+    /// It answers that it fails.
+    Errs,
     Hangs,
     Well,
+}
+
+/// What a call asks for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Request {
+    /// A page that fails everywhere.
+    BadPage,
+    Fair,
+    /// Of a client that is turned away everywhere.
+    OfGreedyClient,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Trouble {
+    Broken,
+    ServerError,
+    TooManyRequests,
+}
+
+fn classify<T>(result: &Result<T, Trouble>) -> Verdict {
+    match result {
+        Ok(_) => Verdict::Success,
+        Err(Trouble::Broken) => Verdict::Sent,
+        Err(Trouble::ServerError) => Verdict::ServerError(FailureKind::named("500")),
+        Err(Trouble::TooManyRequests) => Verdict::Final,
+    }
 }
 
 /// An endpoint: its tier, its number there, and how it does.
 #[derive(Clone)]
 struct Server {
     asked: Arc<AtomicU64>,
+    /// Of a thousand calls.
+    failing: Arc<AtomicU64>,
     health: Arc<AtomicU64>,
     nth: usize,
     tier: u8,
@@ -169,6 +264,7 @@ impl Server {
     fn new(tier: u8, nth: usize) -> Self {
         Self {
             asked: Arc::default(),
+            failing: Arc::default(),
             health: Arc::default(),
             nth,
             tier,
@@ -179,20 +275,28 @@ impl Server {
         self.health.store(health as u64, Ordering::Relaxed);
     }
 
-    async fn ask(self) -> Result<u8, &'static str> {
+    fn fails_now_and_then(&self, of_a_thousand: u64) {
+        self.failing.store(of_a_thousand, Ordering::Relaxed);
+    }
+
+    async fn ask(self, request: Request) -> Result<u8, Trouble> {
         let asked = self.asked.fetch_add(1, Ordering::Relaxed);
         let is = |health: Health| self.health.load(Ordering::Relaxed) == health as u64;
         if is(Health::Down) {
-            return Err("connection refused");
+            return Err(Trouble::Broken);
         }
         if is(Health::Hangs) {
             std::future::pending::<()>().await;
         }
         sleep(LATENCY).await;
-        if is(Health::Brown) && asked.is_multiple_of(3) {
-            return Err("internal error");
+        let fails = fastrand::u64(..1_000) < self.failing.load(Ordering::Relaxed);
+        match request {
+            _ if fails || is(Health::Brown) && asked.is_multiple_of(3) => Err(Trouble::Broken),
+            Request::BadPage => Err(Trouble::ServerError),
+            _ if is(Health::Errs) => Err(Trouble::ServerError),
+            Request::OfGreedyClient => Err(Trouble::TooManyRequests),
+            Request::Fair => Ok(self.tier),
         }
-        Ok(self.tier)
     }
 }
 
@@ -209,11 +313,16 @@ struct Seen {
     asked: u64,
     by_tier: [u64; 3],
     calls: u64,
+    /// Fair calls without their answer, and rejected ones.
     failed: u64,
     /// When each tier first answered a call.
     first_by_tier: [Option<Duration>; 3],
     most_active: u64,
     most_extra: u64,
+    /// Other calls that had the answer that they deserve.
+    refused: u64,
+    /// Calls that no endpoint was asked for.
+    rejected: u64,
 }
 
 impl Seen {
@@ -257,6 +366,17 @@ impl World {
 
     /// So many calls a second for so many seconds, while endpoints do like this.
     async fn run(&self, seconds: u32, rate: u32, health: impl Fn(u8, usize) -> Health) -> Seen {
+        let fair = |_| Request::Fair;
+        self.run_requests(seconds, rate, health, fair).await
+    }
+
+    async fn run_requests(
+        &self,
+        seconds: u32,
+        rate: u32,
+        health: impl Fn(u8, usize) -> Health,
+        request: impl Fn(u32) -> Request,
+    ) -> Seen {
         for server in &self.servers {
             server.set(health(server.tier, server.nth));
         }
@@ -265,10 +385,11 @@ impl World {
         let mut calls = JoinSet::new();
         for nth in 0..seconds * rate {
             tokio::time::sleep_until(begun + nth * SECOND / rate).await;
-            let pool = self.pool.clone();
+            let (pool, request) = (self.pool.clone(), request(nth));
             calls.spawn(async move {
-                let called = pool.call_idempotent(Server::ask).await;
-                (called, begun.elapsed())
+                let ask = |server: Server| server.ask(request);
+                let called = pool.call_idempotent_with(classify, ask).await;
+                (request, called, begun.elapsed())
             });
             if nth % 16 == 0 {
                 let now = self.pool.snapshot();
@@ -279,8 +400,13 @@ impl World {
         while let Some(ended) = calls.join_next().await {
             seen.calls += 1;
             match ended.unwrap() {
-                (Ok(tier), at) => seen.note(usize::from(tier), at),
-                (Err(_), _) => seen.failed += 1,
+                (_, Ok(tier), at) => seen.note(usize::from(tier), at),
+                (_, Err(PoolError::Rejected(_)), _) => {
+                    seen.rejected += 1;
+                    seen.failed += 1;
+                }
+                (Request::Fair, Err(_), _) => seen.failed += 1,
+                (_, Err(_), _) => seen.refused += 1,
             }
         }
         seen.asked = self.asked(|_| true) - before;
@@ -309,6 +435,13 @@ impl World {
             .iter()
             .filter(|it| wanted(it.status))
             .count()
+    }
+
+    /// How often each endpoint of a tier was asked.
+    fn asked_each(&self, tier: u8) -> Vec<u64> {
+        let of_tier = self.servers.iter().filter(|server| server.tier == tier);
+        let asked = of_tier.map(|server| server.asked.load(Ordering::Relaxed));
+        asked.collect()
     }
 
     fn asked(&self, of: impl Fn(&Server) -> bool) -> u64 {
