@@ -14,6 +14,10 @@ use crate::{Classify, Unsettled};
 /// All services that one layer makes, and all their clones, share the breaker: a
 /// router that applies its layers to each route, or again for each connection,
 /// has one all the same.
+///
+/// It does not see how much of a request was sent: an exchange that breaks during an
+/// upload is a failure here, while a [`PoolService`](crate::PoolService) judges nobody
+/// by it.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied"]
 pub struct BreakerLayer<C> {

@@ -61,7 +61,8 @@ where
 
 /// Judges HTTP: by [`http::verdict`], [`error_verdict`], and the end of the body.
 ///
-/// A body that breaks is a failure, and one that its reader drops is abandoned.
+/// A body that breaks is a failure, unless its reader had stalled (see
+/// [`WatchedBody`]), and one that its reader drops is abandoned.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Http;
 

@@ -1,3 +1,5 @@
+mod shortage;
+
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
@@ -6,7 +8,8 @@ use http::Uri;
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 use tower_service::Service;
 
-use crate::{BrokenBody, NotMade};
+use crate::{BrokenBody, IdleTimeout, NotMade};
+use shortage::is_shortage;
 
 /// What an error of a client says about the server that was called.
 ///
@@ -16,6 +19,11 @@ use crate::{BrokenBody, NotMade};
 /// 8.7), and where a breaker further down rejected. An error of the request
 /// itself, such as an upload that broke, is [`Verdict::Final`]. Whatever else it
 /// is, the request may have arrived: [`Verdict::Sent`].
+///
+/// Where this process is out of files, ports or memory, nothing was sent, and no
+/// server is to blame: [`Verdict::OutOfResources`]. If that happens to a connection
+/// that exists, a part of the request may have left: [`Verdict::Ambiguous`]. A name
+/// that cannot be looked up for want of a file does not always say so.
 ///
 /// It knows the errors of hyper and of hyper-util's client, and so those of
 /// reqwest and tonic, which are built on them. One exception is known: a TLS
@@ -30,9 +38,47 @@ use crate::{BrokenBody, NotMade};
 /// about the tries before.
 #[must_use]
 pub fn error_verdict(error: &(dyn Error + 'static)) -> Verdict {
-    std::iter::successors(Some(error), |&error| error.source())
-        .find_map(telling)
-        .unwrap_or(Verdict::Sent)
+    let said = causes(error).find_map(telling);
+    let is_short = matches!(said, None | Some(Verdict::NotSent | Verdict::Sent))
+        && causes(error).any(is_shortage);
+    match said {
+        Some(Verdict::Sent) if is_short => Verdict::Ambiguous,
+        _ if is_short => Verdict::OutOfResources,
+        _ => said.unwrap_or(Verdict::Sent),
+    }
+}
+
+/// What an error says about a server whose response it has broken.
+///
+/// A server that breaks off has failed: [`Verdict::Sent`]. But where a stream without a
+/// length pauses for longer than an [`IdleTimeoutBody`](crate::IdleTimeoutBody) allows,
+/// it may have had nothing to say, and where this process is out of memory, that is no
+/// server's doing: [`Verdict::Ambiguous`].
+#[must_use]
+pub fn body_verdict(error: &(dyn Error + 'static)) -> Verdict {
+    let is_pause = |cause: &(dyn Error + 'static)| {
+        let timeout = cause.downcast_ref::<IdleTimeout>();
+        timeout.is_some_and(|timeout| timeout.missing().is_none())
+    };
+    match causes(error).any(|cause| is_pause(cause) || is_shortage(cause)) {
+        true => Verdict::Ambiguous,
+        false => Verdict::Sent,
+    }
+}
+
+/// An error and all that led to it.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| cause(error))
+}
+
+/// What led to an error. An [`io::Error`] that was made of another error passes over
+/// that one where it is asked for its source, and h2 names none.
+fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let within = error.downcast_ref().and_then(io::Error::get_ref);
+    let within = within.map(|error| error as &(dyn Error + 'static));
+    let io = error.downcast_ref().and_then(h2::Error::get_io);
+    let io = io.map(|error| error as &(dyn Error + 'static));
+    within.or(io).or_else(|| error.source())
 }
 
 /// What this one error says, whatever its causes. Those of hyper's and h2's errors
@@ -105,7 +151,7 @@ type ConnectError = <HttpConnector as Service<Uri>>::Error;
 const fn is_of_connecting(kind: ErrorKind) -> bool {
     matches!(
         kind,
-        ErrorKind::AddrNotAvailable | ErrorKind::ConnectionRefused
+        ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable | ErrorKind::ConnectionRefused
     )
 }
 

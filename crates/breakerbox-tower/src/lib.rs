@@ -15,6 +15,8 @@
 //!   new service when the endpoint's breaker opens, or when they are old.
 //! - [`Gather`] reads small bodies before their response is handed on, so that a
 //!   broken one can be asked for again.
+//! - [`EarlyAnswer`] and [`IdleTimeoutBody`] keep clients that stall, and uploads that
+//!   are refused, from looking like servers that fail.
 //! - [`HttpCheck`] and [`GrpcCheck`] check the health of a pool's endpoints.
 //!
 //! # Examples
@@ -45,12 +47,14 @@ mod age;
 mod body;
 mod breaker;
 mod classify;
+mod early_answer;
 mod error;
 mod gather;
 pub mod grpc;
 mod grpc_check;
 pub mod http;
 mod http_check;
+mod idle_timeout;
 mod kept;
 mod lazy;
 mod lock;
@@ -64,10 +68,12 @@ mod unsettled;
 pub use body::WatchedBody;
 pub use breaker::{BreakerLayer, BreakerService};
 pub use classify::{ByResult, Classify, Grpc, Http};
-pub use error::error_verdict;
+pub use early_answer::{EarlyAnswer, EarlyAnswerIo};
+pub use error::{body_verdict, error_verdict};
 pub use gather::{BrokenBody, Gather, GatherError, GatherService};
 pub use grpc_check::GrpcCheck;
 pub use http_check::HttpCheck;
+pub use idle_timeout::{IdleTimeout, IdleTimeoutBody};
 pub use lazy::{Lazy, LazyError, NotMade};
 pub use origin::{InvalidOrigin, Origin};
 pub use pool::PoolService;

@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,7 +13,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::ready::ready;
-use crate::replay::Replay;
+use crate::replay::{Attempt, Delivery, Replay};
 use crate::{Classify, ReplayBody, Unsettled, http as rules};
 
 /// A pool of HTTP services as one: requests go to one that works.
@@ -37,6 +38,13 @@ use crate::{Classify, ReplayBody, Unsettled, http as rules};
 /// caller holds open, there is no limit, and a caller that wants one sets it
 /// around the call.
 ///
+/// An exchange that breaks while the upload is still being sent has two who can have
+/// broken it, and so it judges no endpoint: an error that would be
+/// [`Verdict::Sent`](breakerbox::Verdict::Sent) is
+/// [`Verdict::Ambiguous`](breakerbox::Verdict::Ambiguous). Where
+/// [`client_by`](Self::client_by) says whose a request is, the pool can tell a client
+/// that breaks off from an endpoint that does.
+///
 /// gRPC is POST, and so its calls are repeated only if nothing was sent. That
 /// leaves out `UNAVAILABLE` and pushback, which are answers. To repeat methods
 /// that may run twice, name them in [`repeat_by`](Self::repeat_by).
@@ -55,11 +63,13 @@ use crate::{Classify, ReplayBody, Unsettled, http as rules};
 /// response before its end abandons the permit as well.
 pub struct PoolService<S, C> {
     classify: C,
+    client: Option<ClientBy>,
     pool: Pool<S>,
     repeat: RepeatBy,
     replay_up_to: usize,
 }
 
+type ClientBy = Arc<dyn Fn(&Parts) -> Option<u64> + Send + Sync>;
 type RepeatBy = Arc<dyn Fn(&Parts) -> Repeat + Send + Sync>;
 
 impl<S, C> PoolService<S, C> {
@@ -67,10 +77,24 @@ impl<S, C> PoolService<S, C> {
     pub fn new(pool: Pool<S>, classify: C) -> Self {
         Self {
             classify,
+            client: None,
             pool,
             repeat: Arc::new(|head| rules::repeat(&head.method, &head.headers)),
             replay_up_to: REPLAY_UP_TO,
         }
+    }
+
+    /// Whose a request is, by its head: an address, an account, or whatever tells one
+    /// client from another. None if that is not known.
+    ///
+    /// Unless set, no request is known to be anybody's.
+    #[must_use]
+    pub fn client_by<K: Hash>(
+        mut self,
+        client: impl Fn(&Parts) -> Option<K> + Send + Sync + 'static,
+    ) -> Self {
+        self.client = Some(Arc::new(move |head| client(head).map(hash_of)));
+        self
     }
 
     /// What may be sent twice, by the head of a request, instead of
@@ -99,6 +123,22 @@ impl<S, C> PoolService<S, C> {
     }
 }
 
+impl<S: Clone + Send + Sync + 'static, C> PoolService<S, C> {
+    /// The pool, for this request.
+    fn pool_for(&self, head: &Parts) -> Pool<S> {
+        match self.client.as_ref().and_then(|client| client(head)) {
+            Some(client) => self.pool.for_client(client),
+            None => self.pool.clone(),
+        }
+    }
+}
+
+fn hash_of(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
 impl<S, C, B> Service<Request<B>> for PoolService<S, C>
 where
     S: Service<Request<ReplayBody<B>>> + Clone + Send + Sync + 'static,
@@ -120,43 +160,75 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let replay = Replay::new(request, &*self.repeat, self.replay_up_to);
-        let (classify, pool) = (self.classify.clone(), self.pool.clone());
+        let (classify, pool) = (self.classify.clone(), self.pool_for(replay.head()));
         Box::pin(async move {
             let send = |service: S| {
-                let (request, underway) = replay.attempt();
-                async move {
-                    let _underway = underway;
-                    // Two kinds of errors: only the inner one is of a request that
-                    // the service has seen.
-                    let mut service = ready(service).await?;
-                    Ok(service.call(request).await)
-                }
+                let attempt = replay.attempt();
+                async move { Ok(Called::new(service, attempt).await) }
             };
-            let judge = |result: &Result<_, S::Error>| match result {
-                Err(_not_ready) => Some(Verdict::NotSent),
-                Ok(called) => verdict_of(&classify, called),
-            };
+            let judge = |called: &Result<Called<_, _>, _>| called.as_ref().ok()?.verdict(&classify);
             let calling = pool.call_streaming(|| replay.progress(), judge, send);
             let (called, permit) = calling.await?;
-            let answer = called.map_err(PoolError::Failed)?;
-            Ok(classify.watch(answer, permit.map(Unsettled::from)))
+            let answer = called.result.map_err(PoolError::Failed)?;
+            let unsettled = permit.map(|permit| match called.delivery {
+                Some(delivery) => Unsettled::of_delivery(permit, delivery),
+                None => permit.into(),
+            });
+            Ok(classify.watch(answer, unsettled))
         })
     }
 }
 
-fn verdict_of<C, T, E>(classify: &C, called: &Result<T, E>) -> Option<Verdict>
-where
-    C: Classify<T, E>,
-{
-    let verdict = classify.verdict(called);
-    // An error has no end that could say more.
-    verdict.or_else(|| called.is_err().then_some(Verdict::Sent))
+/// What an attempt came to.
+struct Called<T, E> {
+    /// None if the service was not ready, and so was not sent anything.
+    delivery: Option<Delivery>,
+    result: Result<T, E>,
+}
+
+impl<T, E> Called<T, E> {
+    async fn new<S, B>(service: S, attempt: Attempt<B>) -> Self
+    where
+        S: Service<Request<ReplayBody<B>>, Response = T, Error = E>,
+    {
+        let Attempt {
+            delivery,
+            request,
+            underway: _underway,
+        } = attempt;
+        match ready(service).await {
+            Err(error) => Self {
+                delivery: None,
+                result: Err(error),
+            },
+            Ok(mut service) => Self {
+                result: service.call(request).await,
+                delivery: Some(delivery),
+            },
+        }
+    }
+
+    fn verdict<C: Classify<T, E>>(&self, classify: &C) -> Option<Verdict> {
+        let verdict = classify.verdict(&self.result);
+        match &self.delivery {
+            None => Some(match verdict {
+                Some(Verdict::OutOfResources) => Verdict::OutOfResources,
+                _ => Verdict::NotSent,
+            }),
+            // An error has no end that could say more.
+            Some(delivery) if self.result.is_err() => {
+                Some(delivery.judge(verdict.unwrap_or(Verdict::Sent)))
+            }
+            Some(_) => verdict,
+        }
+    }
 }
 
 impl<S, C: Clone> Clone for PoolService<S, C> {
     fn clone(&self) -> Self {
         Self {
             classify: self.classify.clone(),
+            client: self.client.clone(),
             pool: self.pool.clone(),
             repeat: Arc::clone(&self.repeat),
             replay_up_to: self.replay_up_to,

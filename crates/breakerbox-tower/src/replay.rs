@@ -14,6 +14,7 @@
 //!    what looks like a whole request never is a part of one.
 //! 3. The body that was given is polled outside of the lock.
 
+mod delivery;
 mod tape;
 
 use std::error::Error;
@@ -27,6 +28,8 @@ use bytes::Bytes;
 use http::Request;
 use http::request::Parts;
 use http_body::{Body, Frame, SizeHint};
+
+pub(crate) use delivery::Delivery;
 
 use crate::lock;
 use tape::{Given, Read, Reading, Tape, Turn};
@@ -55,28 +58,41 @@ impl<B: Body<Data = Bytes>> Replay<B> {
         }
     }
 
+    pub(crate) const fn head(&self) -> &Parts {
+        &self.head
+    }
+
     /// The request for one attempt more, which takes the body over.
-    pub(crate) fn attempt(&self) -> (Request<ReplayBody<B>>, Underway<B>) {
+    pub(crate) fn attempt(&self) -> Attempt<B> {
         let ((attempt, before), size) = lock::with(&self.tape, |tape| (tape.begin(), tape.size));
         if let Some(before) = before {
             before.wake();
         }
-        let body = match size.exact() {
-            Some(0) => ReplayBody::default(),
-            _ => ReplayBody {
-                source: Source::Tape(Reader {
-                    attempt,
-                    piece: 0,
-                    size,
-                    tape: Arc::clone(&self.tape),
-                }),
-            },
+        let (body, delivery) = match size.exact() {
+            Some(0) => (ReplayBody::default(), Delivery::of_nothing()),
+            _ => self.reader(attempt, size),
         };
-        let underway = Underway {
+        Attempt {
+            delivery,
+            request: Request::from_parts(self.head.clone(), body),
+            underway: Underway {
+                attempt,
+                tape: Arc::clone(&self.tape),
+            },
+        }
+    }
+
+    fn reader(&self, attempt: u64, size: SizeHint) -> (ReplayBody<B>, Delivery) {
+        let delivery = Delivery::begin();
+        let reader = Reader {
             attempt,
+            delivery: delivery.clone(),
+            piece: 0,
+            size,
             tape: Arc::clone(&self.tape),
         };
-        (Request::from_parts(self.head.clone(), body), underway)
+        let source = Source::Tape(reader);
+        (ReplayBody { source }, delivery)
     }
 
     /// Whether it may be sent again by now, and how far the current attempt is.
@@ -103,6 +119,13 @@ impl<B> Drop for Replay<B> {
     fn drop(&mut self) {
         lock::with(&self.tape, Tape::finish);
     }
+}
+
+/// What one attempt sends, and how far it is with that.
+pub(crate) struct Attempt<B> {
+    pub(crate) delivery: Delivery,
+    pub(crate) request: Request<ReplayBody<B>>,
+    pub(crate) underway: Underway<B>,
 }
 
 /// Makes it known that an attempt has ended.
@@ -135,6 +158,7 @@ enum Source<B> {
 /// One attempt's place in the body.
 struct Reader<B> {
     attempt: u64,
+    delivery: Delivery,
     piece: usize,
     size: SizeHint,
     tape: Arc<Mutex<Tape<B>>>,
@@ -150,7 +174,10 @@ impl<B: Body<Data = Bytes>> Reader<B> {
                 self.piece += 1;
                 Poll::Ready(Some(Ok(self.pass(piece.frame()))))
             }
-            Turn::End => Poll::Ready(None),
+            Turn::End => {
+                self.delivery.complete();
+                Poll::Ready(None)
+            }
             Turn::Lost => Poll::Ready(Some(Err(ReplayError::Lost))),
             Turn::Read(body) => self.read_on(body, context),
             Turn::Superseded => Poll::Ready(Some(Err(ReplayError::Superseded))),
@@ -170,7 +197,11 @@ impl<B: Body<Data = Bytes>> Reader<B> {
         };
         polled.map(|frame| {
             self.piece += usize::from(kept);
-            let frame = frame?.map(|frame| self.pass(frame));
+            let Some(frame) = frame else {
+                self.delivery.complete();
+                return None;
+            };
+            let frame = frame.map(|frame| self.pass(frame));
             Some(frame.map_err(ReplayError::Body))
         })
     }
@@ -182,6 +213,10 @@ impl<B: Body<Data = Bytes>> Reader<B> {
             Some(exact) => SizeHint::with_exact(exact.saturating_sub(read)),
             None => SizeHint::default(),
         };
+        if self.size.exact() == Some(0) {
+            // Nobody reads beyond the length that was promised.
+            self.delivery.complete();
+        }
         frame
     }
 }

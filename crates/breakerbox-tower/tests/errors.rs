@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use breakerbox::{
     BreakerBox, BreakerConfig, CallError, Endpoint, Override, PoolConfig, PoolError, Verdict,
 };
-use breakerbox_tower::{BreakerLayer, ByResult, Gather, GatherError, error_verdict};
+use breakerbox_tower::{BreakerLayer, ByResult, Gather, GatherError, Lazy, error_verdict};
 use bytes::Bytes;
 use h2::Reason;
 use http::{Request, Response, Uri};
@@ -29,19 +29,99 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 #[tokio::test]
 async fn r53_what_breaks_a_connection_that_exists_may_have_been_sent() {
-    for kind in [
-        ErrorKind::AddrNotAvailable,
-        ErrorKind::ConnectionRefused,
-        ErrorKind::HostUnreachable,
-        ErrorKind::NetworkUnreachable,
+    for (kind, expected) in [
+        (ErrorKind::AddrNotAvailable, Verdict::Ambiguous),
+        (ErrorKind::ConnectionRefused, Verdict::Sent),
+        (ErrorKind::HostUnreachable, Verdict::Sent),
+        (ErrorKind::NetworkUnreachable, Verdict::Sent),
+        (ErrorKind::OutOfMemory, Verdict::Ambiguous),
     ] {
         let server = Builder::new().write(GET).read_error(kind.into()).build();
         let (mut client, connection) = connect(server).await;
         let connection = tokio::spawn(connection);
         let error = client.send_request(get()).await.unwrap_err();
-        assert_eq!(error_verdict(&error), Verdict::Sent, "{error:?}");
+        assert_eq!(error_verdict(&error), expected, "{error:?}");
         drop(connection);
     }
+}
+
+#[tokio::test]
+async fn r61_what_this_process_is_out_of_is_nobodys_failure_and_was_not_sent() {
+    for (name, make) in shortages() {
+        let resolver = service_fn(move |_name: Name| async move {
+            Err::<std::vec::IntoIter<SocketAddr>, _>(make())
+        });
+        // tonic connects by hyper-util's connector, and reqwest by its client.
+        let mut connector = HttpConnector::new_with_resolver(resolver);
+        let uri = Uri::from_static("http://peer.invalid");
+        let error = connector.call(uri.clone()).await.unwrap_err();
+        assert_eq!(
+            error_verdict(&error),
+            Verdict::OutOfResources,
+            "{name}: {error:?}"
+        );
+
+        let client = Client::builder(TokioExecutor::new());
+        let client: Client<_, Empty<Bytes>> = client.build(connector);
+        let error = client.get(uri).await.unwrap_err();
+        assert!(error.is_connect(), "{error:?}");
+        assert_eq!(
+            error_verdict(&error),
+            Verdict::OutOfResources,
+            "{name}: {error:?}"
+        );
+
+        let no_service = service_fn(move |()| async move {
+            Err::<tower::util::BoxCloneSyncService<(), (), io::Error>, _>(make())
+        });
+        let error = Lazy::new(no_service, ()).oneshot(()).await.unwrap_err();
+        assert_eq!(
+            error_verdict(&error),
+            Verdict::OutOfResources,
+            "{name}: {error:?}"
+        );
+
+        for error in [
+            make(),
+            io::Error::other(make()),
+            io::Error::other(io::Error::other(make())),
+        ] {
+            assert_eq!(
+                error_verdict(&error),
+                Verdict::OutOfResources,
+                "{name}: {error:?}"
+            );
+            let error = CallError::Failed(error);
+            assert_eq!(
+                error_verdict(&error),
+                Verdict::OutOfResources,
+                "{name}: {error:?}"
+            );
+        }
+    }
+}
+
+type Make = fn() -> io::Error;
+
+/// Every error that says that this process or its machine is out of something.
+fn shortages() -> [(&'static str, Make); 9] {
+    [
+        ("EMFILE", || io::Error::from_raw_os_error(24)),
+        ("ENFILE", || io::Error::from_raw_os_error(23)),
+        ("ENOMEM", || io::Error::from_raw_os_error(12)),
+        #[cfg(target_os = "linux")]
+        ("ENOBUFS", || io::Error::from_raw_os_error(105)),
+        #[cfg(not(target_os = "linux"))]
+        ("ENOBUFS", || io::Error::from_raw_os_error(55)),
+        #[cfg(target_os = "linux")]
+        ("EADDRNOTAVAIL", || io::Error::from_raw_os_error(99)),
+        #[cfg(not(target_os = "linux"))]
+        ("EADDRNOTAVAIL", || io::Error::from_raw_os_error(49)),
+        ("AddrInUse", || ErrorKind::AddrInUse.into()),
+        ("AddrNotAvailable", || ErrorKind::AddrNotAvailable.into()),
+        ("OutOfMemory", || ErrorKind::OutOfMemory.into()),
+        ("QuotaExceeded", || ErrorKind::QuotaExceeded.into()),
+    ]
 }
 
 /// tonic connects by hyper-util's connector, and has its errors among its causes.

@@ -74,7 +74,7 @@ where
 }
 
 fn body(replay: &Replay<Script>) -> ReplayBody<Script> {
-    replay.attempt().0.into_body()
+    replay.attempt().request.into_body()
 }
 
 fn read<B>(body: &mut ReplayBody<B>) -> Option<Result<String, ReplayError<B::Error>>>
@@ -135,16 +135,16 @@ fn r53_an_older_attempt_that_waits_is_woken_to_hear_that_it_is_superseded() {
 fn r53_an_attempt_that_waits_for_an_older_one_is_woken_when_it_is_superseded() {
     let hook = Hook::default();
     let replay = Arc::new(meanwhile(&hook, ENOUGH));
-    let mut first = replay.attempt().0.into_body();
+    let mut first = replay.attempt().request.into_body();
     assert_eq!(read(&mut first), data("abc"));
     let begin = {
         let replay = Arc::clone(&replay);
         move || {
-            let mut second = replay.attempt().0.into_body();
+            let mut second = replay.attempt().request.into_body();
             assert_eq!(read(&mut second), data("abc"));
             let mut waits = task::spawn(second.frame());
             assert_pending!(waits.poll());
-            let mut third = replay.attempt().0.into_body();
+            let mut third = replay.attempt().request.into_body();
             assert!(waits.is_woken());
             assert_eq!(read(&mut third), data("abc"));
         }
@@ -157,13 +157,13 @@ fn r53_an_attempt_that_waits_for_an_older_one_is_woken_when_it_is_superseded() {
 fn r53_an_attempt_that_waits_for_an_older_one_is_woken_when_that_has_read() {
     let hook = Hook::default();
     let replay = Arc::new(meanwhile(&hook, ENOUGH));
-    let mut first = replay.attempt().0.into_body();
+    let mut first = replay.attempt().request.into_body();
     assert_eq!(read(&mut first), data("abc"));
     let second = Arc::new(Mutex::new(None));
     let begin = {
         let (replay, second) = (Arc::clone(&replay), Arc::clone(&second));
         move || {
-            let mut body = replay.attempt().0.into_body();
+            let mut body = replay.attempt().request.into_body();
             assert_eq!(read(&mut body), data("abc"));
             let mut waits = task::spawn(body);
             assert_pending!(waits.enter(|context, body| body.poll_frame(context)));
@@ -192,7 +192,9 @@ fn r53_what_is_too_much_to_keep_is_read_once() {
 #[test]
 fn r53_an_attempt_that_would_miss_a_part_of_the_body_fails() {
     let replay = replay([Some("abc"), Some("d"), Some("e")], 64);
-    let (request, underway) = replay.attempt();
+    let Attempt {
+        request, underway, ..
+    } = replay.attempt();
     let mut first = request.into_body();
     assert_eq!(read(&mut first), data("abc"));
     // It was answered, and its connection goes on with the upload.
@@ -207,12 +209,12 @@ fn r53_an_attempt_that_would_miss_a_part_of_the_body_fails() {
 fn r53_an_attempt_fails_that_misses_what_an_older_one_was_reading() {
     let hook = Hook::default();
     let replay = Arc::new(meanwhile(&hook, 64));
-    let mut first = replay.attempt().0.into_body();
+    let mut first = replay.attempt().request.into_body();
     assert_eq!(read(&mut first), data("abc"));
     let second = Arc::new(Mutex::new(None));
     let begin = {
         let (replay, second) = (Arc::clone(&replay), Arc::clone(&second));
-        move || *second.lock().unwrap() = Some(replay.attempt().0.into_body())
+        move || *second.lock().unwrap() = Some(replay.attempt().request.into_body())
     };
     *hook.lock().unwrap() = Some(Box::new(begin));
     assert_eq!(read(&mut first), Some(Err(ReplayError::Superseded)));
@@ -227,11 +229,11 @@ fn r53_an_attempt_fails_whose_body_broke_for_an_older_one() {
         Err("broken"),
     ]));
     let replay = Replay::new(Request::new(body), |_| Repeat::Idempotent, ENOUGH);
-    let mut first = replay.attempt().0.into_body();
+    let mut first = replay.attempt().request.into_body();
     assert_eq!(read(&mut first), data("a"));
     assert_eq!(read(&mut first), Some(Err(ReplayError::Body("broken"))));
     assert_eq!(replay.progress().repeat, Repeat::Never);
-    let mut second = replay.attempt().0.into_body();
+    let mut second = replay.attempt().request.into_body();
     assert_eq!(read(&mut second), data("a"));
     assert_eq!(read(&mut second), Some(Err(ReplayError::Lost)));
 }
@@ -239,14 +241,14 @@ fn r53_an_attempt_fails_whose_body_broke_for_an_older_one() {
 #[test]
 fn r55_a_request_with_a_body_is_not_hedged_but_one_without_is() {
     let with_body = replay([Some("a")], ENOUGH);
-    let (_request, underway) = with_body.attempt();
+    let Attempt { underway, .. } = with_body.attempt();
     assert_eq!(with_body.progress().repeat, Repeat::Unsent);
     drop(underway);
     assert_eq!(with_body.progress().repeat, Repeat::Idempotent);
 
     let empty = Full::new(Bytes::new());
     let without = Replay::new(Request::new(empty), |_| Repeat::Idempotent, ENOUGH);
-    let (request, _underway) = without.attempt();
+    let Attempt { request, .. } = without.attempt();
     assert!(request.body().is_end_stream());
     assert_eq!(without.progress().repeat, Repeat::Idempotent);
 }
@@ -256,7 +258,7 @@ async fn r53_an_upload_that_waits_for_its_client_is_not_timed() {
     let replay = replay([Some("a"), None, Some("b")], ENOUGH);
     let upload = || replay.progress().upload;
     let now = || Upload::TakenAt(tokio::time::Instant::now().into_std());
-    let mut body = replay.attempt().0.into_body();
+    let mut body = replay.attempt().request.into_body();
     assert_eq!(upload(), Upload::AtOnce);
     tokio::time::advance(std::time::Duration::from_secs(1)).await;
     assert_eq!(read(&mut body), data("a"));
@@ -268,12 +270,12 @@ async fn r53_an_upload_that_waits_for_its_client_is_not_timed() {
 
     let taken = upload();
     tokio::time::advance(std::time::Duration::from_secs(1)).await;
-    let mut again = replay.attempt().0.into_body();
+    let mut again = replay.attempt().request.into_body();
     assert_eq!(read(&mut again), data("a"));
     assert_eq!(upload(), taken, "what is sent again puts off no deadline");
 
     let replay = self::replay([None], ENOUGH);
-    let mut body = replay.attempt().0.into_body();
+    let mut body = replay.attempt().request.into_body();
     assert_pending!(task::spawn(body.frame()).poll());
     let _never_read = replay.attempt();
     assert_eq!(replay.progress().upload, now(), "it has not asked for more");
@@ -288,7 +290,7 @@ fn a_body_of_known_length_stays_one() {
     let whole = Full::new(Bytes::from("order"));
     let replay = Replay::new(Request::new(whole), |_| Repeat::Idempotent, ENOUGH);
     for _attempt in 0..2 {
-        let mut body = replay.attempt().0.into_body();
+        let mut body = replay.attempt().request.into_body();
         assert_eq!(body.size_hint().exact(), Some(5));
         let frame = assert_ready!(task::spawn(body.frame()).poll());
         assert_eq!(frame.unwrap().unwrap().into_data().unwrap(), "order");
@@ -311,7 +313,7 @@ fn a_piece_counts_as_64_bytes_at_least_and_an_empty_one_for_nothing() {
             .into_iter()
             .map(|data| Ok::<_, Infallible>(Frame::data(data)));
         let replay = replay_of(frames, 192);
-        let body = replay.attempt().0.into_body();
+        let body = replay.attempt().request.into_body();
         assert!(assert_ready!(task::spawn(body.collect()).poll()).is_ok());
         assert_eq!(replay.progress().repeat, expected, "{what}");
     }
@@ -325,7 +327,7 @@ fn trailers_count_as_much_as_over_http_2() {
         trailers.insert("y", HeaderValue::from_str(&"2".repeat(67)).unwrap());
         let frames = [Ok::<_, Infallible>(Frame::trailers(trailers))];
         let replay = replay_of(frames, limit);
-        let body = replay.attempt().0.into_body();
+        let body = replay.attempt().request.into_body();
         assert!(assert_ready!(task::spawn(body.collect()).poll()).is_ok());
         assert_eq!(replay.progress().repeat, expected, "{limit}");
     }
@@ -338,7 +340,7 @@ fn r53_the_trailers_of_a_body_without_data_are_sent_each_time() {
     let body = Full::<Bytes>::default().with_trailers(ready(Some(Ok(sent))));
     let replay = Replay::new(Request::new(body), |_| Repeat::Idempotent, ENOUGH);
     for _ in 0..2 {
-        let body = replay.attempt().0.into_body();
+        let body = replay.attempt().request.into_body();
         let collected = assert_ready!(task::spawn(body.collect()).poll());
         assert_eq!(collected.unwrap().trailers(), Some(&trailers));
     }
@@ -361,13 +363,13 @@ fn nothing_is_kept_once_the_call_has_its_answer() {
 fn r53_the_last_attempt_still_reads_what_older_ones_have_read() {
     let hook = Hook::default();
     let replay = meanwhile(&hook, ENOUGH);
-    let mut first = replay.attempt().0.into_body();
+    let mut first = replay.attempt().request.into_body();
     assert_eq!(read(&mut first), data("abc"));
     let last = Arc::new(Mutex::new(None));
     let begin = {
         let last = Arc::clone(&last);
         // The call has its answer while the first attempt is reading.
-        move || *last.lock().unwrap() = Some(replay.attempt().0.into_body())
+        move || *last.lock().unwrap() = Some(replay.attempt().request.into_body())
     };
     *hook.lock().unwrap() = Some(Box::new(begin));
     assert_eq!(read(&mut first), Some(Err(ReplayError::Superseded)));
