@@ -34,8 +34,12 @@ mod paths;
 mod process;
 #[path = "gateway/reload.rs"]
 mod reload;
+#[path = "gateway/shortage.rs"]
+mod shortage;
 #[path = "gateway/silence.rs"]
 mod silence;
+#[path = "gateway/stalls.rs"]
+mod stalls;
 #[path = "gateway/wire.rs"]
 mod wire;
 #[path = "gateway/wrong_files.rs"]

@@ -3,7 +3,7 @@ use std::time::Duration;
 use axum::body::Body;
 use breakerbox::Endpoint;
 use breakerbox_tower::{
-    Gather, GatherService, HttpCheck, InvalidOrigin, Origin, Renewable, ReplayBody,
+    EarlyAnswer, Gather, GatherService, HttpCheck, InvalidOrigin, Origin, Renewable, ReplayBody,
 };
 use http::uri::PathAndQuery;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -18,14 +18,14 @@ use crate::trail::Traced;
 pub(crate) type Server = GatherService<Traced<Origin<Renewable<Connections>>>>;
 
 /// The connections to one server.
-type Connections = HyperClient<HttpConnector, ReplayBody<Body>>;
+type Connections = HyperClient<EarlyAnswer<HttpConnector>, ReplayBody<Body>>;
 
 /// The gateway as the client of its servers.
 ///
 /// Each server has connections of its own, so that those to one that has died in
 /// silence are left without a loss for the others.
 pub(crate) struct Client {
-    connector: HttpConnector,
+    connector: EarlyAnswer<HttpConnector>,
 }
 
 impl Client {
@@ -33,7 +33,9 @@ impl Client {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_WITHIN));
         connector.set_nodelay(true);
-        Self { connector }
+        Self {
+            connector: EarlyAnswer::new(connector),
+        }
     }
 
     /// The endpoints of a pool.

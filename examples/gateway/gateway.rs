@@ -5,14 +5,13 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use axum::body::Body;
-use breakerbox::{BreakerBox, PoolError, Readiness};
-use breakerbox_tower::ReplayError;
+use breakerbox::{BreakerBox, PoolError, Readiness, Verdict};
 use breakerbox_tower::http::unavailable;
+use breakerbox_tower::{IdleTimeout, IdleTimeoutBody, ReplayError, error_verdict};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Mutex;
 use tower::ServiceExt;
-use tower_http::timeout::{TimeoutBody, TimeoutError};
 
 use crate::client::Client;
 use crate::config::{Config, Limits};
@@ -178,18 +177,21 @@ impl Gateway {
 fn limited(body: Upload) -> Body {
     match body.is_end_stream() {
         true => Body::empty(),
-        // It does not say any more whether there is anything in it.
-        false => Body::new(TimeoutBody::new(UPLOAD_IDLE, body)),
+        false => Body::new(IdleTimeoutBody::new(body, UPLOAD_IDLE)),
     }
 }
 
-/// Whose fault it was: the client's, if its upload broke.
+/// Whose fault it was: the client's if its upload broke, or the gateway's own if it is
+/// out of files, ports or memory.
 fn fault<E: Error + 'static>(error: &PoolError<E>) -> StatusCode {
     let mut causes = crate::chain(error);
     if let PoolError::TimedOut(_) = error {
         StatusCode::GATEWAY_TIMEOUT
     } else if !causes.any(|cause| matches!(cause.downcast_ref(), Some(UploadError::Body(_)))) {
-        StatusCode::BAD_GATEWAY
+        match error_verdict(error) {
+            Verdict::OutOfResources => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_GATEWAY,
+        }
     } else {
         causes
             .find_map(of_upload)
@@ -198,7 +200,7 @@ fn fault<E: Error + 'static>(error: &PoolError<E>) -> StatusCode {
 }
 
 fn of_upload(cause: &(dyn Error + 'static)) -> Option<StatusCode> {
-    if cause.is::<TimeoutError>() {
+    if cause.is::<IdleTimeout>() {
         Some(StatusCode::REQUEST_TIMEOUT)
     } else {
         cause

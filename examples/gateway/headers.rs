@@ -185,7 +185,7 @@ const fn via(received: Version) -> HeaderValue {
 }
 
 const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// Meant for all on the way, whatever `Connection` says.

@@ -3,11 +3,10 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use breakerbox::Verdict;
-use breakerbox_tower::{Classify, Http, Unsettled};
+use breakerbox_tower::{Classify, Http, IdleTimeoutBody, Unsettled, body_verdict};
 use http::Response;
 use http_body_util::{Collected, Either};
 use hyper::body::Incoming;
-use tower_http::timeout::TimeoutBody;
 
 /// Judges as [`Http`] does; a body that comes no further is one that breaks.
 ///
@@ -25,14 +24,11 @@ impl<E: Error + 'static> Classify<Response<Whole>, E> for Judge {
     }
 
     fn watch(&self, response: Response<Whole>, unsettled: Option<Unsettled>) -> Self::Watched {
-        let limited = response.map(|body| match body {
-            // It is there already, and would lose its length by a limit.
-            Either::Left(read) => Either::Left(read),
-            Either::Right(streamed) => Either::Right(TimeoutBody::new(self.idle_timeout, streamed)),
-        });
-        Classify::<_, E>::watch(&Http, limited, unsettled)
+        let limited = response.map(|body| IdleTimeoutBody::new(body, self.idle_timeout));
+        let watched = Classify::<_, E>::watch(&Http, limited, unsettled);
+        watched.map(|body| body.judge_break_by(|error| body_verdict(&**error)))
     }
 }
 
 type Whole = Either<Collected<Bytes>, Incoming>;
-type Limited = Either<Collected<Bytes>, TimeoutBody<Incoming>>;
+type Limited = IdleTimeoutBody<Whole>;

@@ -35,6 +35,7 @@
 
 mod access;
 mod client;
+mod client_address;
 mod clients;
 mod config;
 mod connection;

@@ -3,6 +3,7 @@ use std::cmp::Reverse;
 use breakerbox_tower::PoolService;
 
 use crate::client::Server;
+use crate::client_address::client_address;
 use crate::config::{Config, Limits, Prefix};
 use crate::headers::HostSent;
 use crate::judge::Judge;
@@ -27,20 +28,22 @@ pub(crate) struct Routed {
 
 impl Rules {
     pub(crate) fn new(config: &Config, pools: &Pools) -> Self {
+        let behind_proxy = config.behind_proxy;
         let routes = config.route.iter().filter_map(|route| {
             let pool = pools.find(&route.pool)?.clone();
             let section = config.pool.get(&route.pool)?;
             let idle_timeout = section.idle_timeout();
+            let service = PoolService::new(pool, Judge { idle_timeout });
             Some(Routed {
                 host: section.host_sent(),
                 prefix: route.prefix.clone(),
-                service: PoolService::new(pool, Judge { idle_timeout }),
+                service: service.client_by(move |head| client_address(&head.headers, behind_proxy)),
             })
         });
         let mut routes: Vec<_> = routes.collect();
         routes.sort_by_key(|route| Reverse(route.prefix.length()));
         Self {
-            behind_proxy: config.behind_proxy,
+            behind_proxy,
             limits: config.limits,
             routes,
         }

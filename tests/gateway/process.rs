@@ -23,8 +23,23 @@ impl Process {
 
     /// With `RUST_LOG` set to this.
     pub(crate) async fn logging(arguments: &[&str], filter: &str) -> Self {
-        let mut child = Command::new(example::path("gateway"))
-            .args(arguments)
+        let mut command = Command::new(example::path("gateway"));
+        Self::start_by(command.args(arguments), filter).await
+    }
+
+    /// With a limit on the files that it may have open at a time.
+    pub(crate) async fn start_with_files(limit: usize, arguments: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "ulimit -n $0; exec \"$@\""])
+            .arg(limit.to_string())
+            .arg(example::path("gateway"))
+            .args(arguments);
+        Self::start_by(&mut command, "off").await
+    }
+
+    async fn start_by(command: &mut Command, filter: &str) -> Self {
+        let mut child = command
             .env("RUST_LOG", filter)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -81,9 +96,15 @@ impl Process {
         status.unwrap().code()
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     pub(crate) async fn signal(&self, signal: &str) {
-        let id = self.child.id().expect("it runs").to_string();
-        let sent = Command::new("kill").args([signal, &id]).status().await;
+        let sent = Command::new("kill")
+            .args([signal, &self.id().to_string()])
+            .status()
+            .await;
         assert!(sent.unwrap().success());
     }
 

@@ -90,6 +90,30 @@ impl Wire {
         within("an echo", both).await.1.unwrap();
     }
 
+    /// Reads whatever comes, until the other side hangs up.
+    pub(crate) async fn discard(&mut self) {
+        let mut buffer = vec![0; 64 * 1_024];
+        let reading = async { while self.0.read(&mut buffer).await.is_ok_and(|read| read > 0) {} };
+        within("a hangup", reading).await;
+    }
+
+    /// Sends as much of this as the other side takes, and says what head it answers.
+    pub(crate) async fn upload(&mut self, text: String) -> String {
+        let (mut from, mut to) = self.0.split();
+        let mut answer = Vec::new();
+        let reading = async {
+            while !answer.ends_with(b"\r\n\r\n") {
+                match from.read_u8().await {
+                    Ok(byte) => answer.push(byte),
+                    Err(_) => break,
+                }
+            }
+        };
+        let writing = async { to.write_all(text.as_bytes()).await };
+        let _refused = within("an answer", async { tokio::join!(reading, writing) }).await;
+        String::from_utf8(answer).unwrap()
+    }
+
     /// Waits until the other side hangs up.
     pub(crate) async fn ended(&mut self) {
         let read = within("a hangup", self.0.read(&mut [0; 1])).await;

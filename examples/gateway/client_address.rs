@@ -1,0 +1,32 @@
+use std::net::{IpAddr, Ipv6Addr};
+
+use http::HeaderMap;
+
+use crate::headers::FORWARDED_FOR;
+
+/// Whose a request is that the gateway sends: the address of its client.
+///
+/// The gateway has added whoever is connected to it to the end of `X-Forwarded-For`.
+/// Behind a proxy that is the proxy, which has added its own client before. What
+/// stands further left is anybody's to say.
+pub(crate) fn client_address(headers: &HeaderMap, behind_proxy: bool) -> Option<IpAddr> {
+    let all = headers.get(FORWARDED_FOR)?.to_str().ok()?;
+    let mut from_the_end = all.rsplit(',').map(str::trim);
+    let connected = from_the_end.next()?;
+    let client = match behind_proxy {
+        true => from_the_end.next().unwrap_or(connected),
+        false => connected,
+    };
+    client.parse().ok().map(network)
+}
+
+/// An IPv6 client has at least a network of 64 bits to itself, in which it can be as
+/// many as it likes.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK).into(),
+    }
+}
+
+const NETWORK: u128 = u128::MAX << 64;
