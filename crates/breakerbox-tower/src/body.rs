@@ -103,6 +103,8 @@ pub(crate) enum Kind {
     Grpc,
     /// All is well.
     Http,
+    /// As of gRPC, from a server that limits this process as a whole.
+    LimitedGrpc,
 }
 
 impl<B: Body> WatchedBody<B> {
@@ -148,13 +150,14 @@ impl Kind {
         match self {
             Self::Grpc => grpc::verdict(trailers?),
             Self::Http => None,
+            Self::LimitedGrpc => grpc::limited_verdict(trailers?),
         }
     }
 
     pub(crate) const fn of_end(self) -> Verdict {
         match self {
             // It ended without a status.
-            Self::Grpc => Verdict::Sent,
+            Self::Grpc | Self::LimitedGrpc => Verdict::Sent,
             Self::Http => Verdict::Success,
         }
     }

@@ -2,7 +2,7 @@ use std::error::Error;
 use std::time::SystemTime;
 
 use ::http::header::CONTENT_LENGTH;
-use ::http::{Response, StatusCode};
+use ::http::{HeaderMap, Response, StatusCode};
 use breakerbox::Verdict;
 use http_body::Body;
 
@@ -98,10 +98,7 @@ impl<B: Body, E: Error + 'static> Classify<Response<B>, E> for Grpc {
 
     fn verdict(&self, result: &Result<Response<B>, E>) -> Option<Verdict> {
         match result {
-            Ok(response) => grpc::verdict(response.headers()).or_else(|| match response.status() {
-                StatusCode::OK => at_end(response, Kind::Grpc),
-                _ => Some(of_head(response)),
-            }),
+            Ok(response) => of_grpc(response, grpc::verdict, Kind::Grpc),
             Err(error) => Some(error_verdict(error)),
         }
     }
@@ -109,6 +106,70 @@ impl<B: Body, E: Error + 'static> Classify<Response<B>, E> for Grpc {
     fn watch(&self, response: Response<B>, unsettled: Option<Unsettled>) -> Self::Watched {
         watched(response, Kind::Grpc, unsettled)
     }
+}
+
+/// Judges as [`Http`] or [`Grpc`] within, for servers that limit this process as a
+/// whole, as an API provider does by its key.
+///
+/// 429 and gRPC's `RESOURCE_EXHAUSTED` are [`Verdict::Limited`] then: a pool does not
+/// ask the endpoint again before the time that it says, on behalf of the key of the
+/// call, or at all where it has none.
+///
+/// # Examples
+///
+/// ```
+/// # use breakerbox::Pool;
+/// use breakerbox_tower::{Http, Limited, PoolService};
+///
+/// # fn example<S>(pool: Pool<S>) -> PoolService<S, Limited<Http>> {
+/// PoolService::new(pool, Limited(Http))
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Limited<C>(pub C);
+
+impl<B: Body, E: Error + 'static> Classify<Response<B>, E> for Limited<Http> {
+    type Watched = Response<WatchedBody<B>>;
+
+    fn verdict(&self, result: &Result<Response<B>, E>) -> Option<Verdict> {
+        match result {
+            Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => Some(
+                http::limited_verdict(response.status(), response.headers(), SystemTime::now()),
+            ),
+            result => self.0.verdict(result),
+        }
+    }
+
+    fn watch(&self, response: Response<B>, unsettled: Option<Unsettled>) -> Self::Watched {
+        Classify::<_, E>::watch(&self.0, response, unsettled)
+    }
+}
+
+impl<B: Body, E: Error + 'static> Classify<Response<B>, E> for Limited<Grpc> {
+    type Watched = Response<WatchedBody<B>>;
+
+    fn verdict(&self, result: &Result<Response<B>, E>) -> Option<Verdict> {
+        match result {
+            Ok(response) => of_grpc(response, grpc::limited_verdict, Kind::LimitedGrpc),
+            Err(error) => Some(error_verdict(error)),
+        }
+    }
+
+    fn watch(&self, response: Response<B>, unsettled: Option<Unsettled>) -> Self::Watched {
+        watched(response, Kind::LimitedGrpc, unsettled)
+    }
+}
+
+/// The verdict on a response of gRPC, whose status may be in its head.
+fn of_grpc<B: Body>(
+    response: &Response<B>,
+    of_status: fn(&HeaderMap) -> Option<Verdict>,
+    kind: Kind,
+) -> Option<Verdict> {
+    of_status(response.headers()).or_else(|| match response.status() {
+        StatusCode::OK => at_end(response, kind),
+        _ => Some(of_head(response)),
+    })
 }
 
 fn of_head<B>(response: &Response<B>) -> Verdict {

@@ -13,8 +13,8 @@ use http::HeaderMap;
 /// pushback, as in gRPC's retry design (A6): a number of milliseconds, or anything
 /// else for "not again". `RESOURCE_EXHAUSTED` is about who asked, so it is
 /// [`Verdict::Final`]: the caller's answer. Where the server limits this process as a
-/// whole, use [`limited_verdict`]. Of the rest, what the caller did wrong is no
-/// failure of the server.
+/// whole, use [`limited_verdict`] or [`Limited`](crate::Limited). Of the rest, what the
+/// caller did wrong is no failure of the server.
 #[must_use]
 pub fn verdict(trailers: &HeaderMap) -> Option<Verdict> {
     let status = trailers.get(STATUS)?;

@@ -9,7 +9,8 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 /// What the head of a response says about its server.
 ///
 /// - 429 is about who asked, so it is [`Verdict::Final`]: the caller's answer. Where the
-///   server limits this process as a whole, use [`limited_verdict`].
+///   server limits this process as a whole, use [`limited_verdict`] or
+///   [`Limited`](crate::Limited).
 /// - 503 with `Retry-After` is pushback: busy, not broken.
 /// - 501 and 505 are the server's last word: another one would say the same.
 /// - Any other 5xx is a failure of a request that may have been carried out.

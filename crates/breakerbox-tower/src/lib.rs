@@ -8,7 +8,8 @@
 //!
 //! - [`BreakerLayer`] guards any service with one breaker.
 //! - [`PoolService`] calls one of several services that stand in for one another.
-//! - [`Http`] and [`Grpc`] judge answers; [`http`], [`grpc`] and [`error_verdict`]
+//! - [`Http`] and [`Grpc`] judge answers, [`Limited`] those of servers that limit this
+//!   process as a whole; [`http`], [`grpc`] and [`error_verdict`]
 //!   have the rules as plain functions, for use without tower.
 //! - [`Origin`] and [`Lazy`] make endpoints of a pool: of a client and the server
 //!   it shall call, or of a make-service. [`Lazy`] and [`Renewable`] are left for a
@@ -67,7 +68,7 @@ mod unsettled;
 
 pub use body::WatchedBody;
 pub use breaker::{BreakerLayer, BreakerService};
-pub use classify::{ByResult, Classify, Grpc, Http};
+pub use classify::{ByResult, Classify, Grpc, Http, Limited};
 pub use early_answer::{EarlyAnswer, EarlyAnswerIo};
 pub use error::{body_verdict, error_verdict};
 pub use gather::{BrokenBody, Gather, GatherError, GatherService};

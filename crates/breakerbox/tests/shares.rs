@@ -19,28 +19,25 @@ use tokio::time::{Instant, sleep, sleep_until};
 fn r63_endpoints_that_are_alike_share_alike_however_often_they_fail() {
     let mut cases = vec![(2, 10, ANSWER), (4, 500, ANSWER), (10, 100, ANSWER)];
     if is_whole() {
-        cases = [2, 4, 10]
-            .into_iter()
-            .flat_map(|endpoints| {
-                let rates = [0, 10, 100, 500].map(|failures| (endpoints, failures, ANSWER));
-                let times = [Duration::ZERO, TOO_LONG].map(|after| (endpoints, 100, after));
-                rates.into_iter().chain(times)
-            })
-            .collect();
+        let of = |endpoints| {
+            let rates = [0, 10, 100, 500].map(|failures| (endpoints, failures, ANSWER));
+            let times = [Duration::ZERO, TOO_LONG].map(|after| (endpoints, 100, after));
+            rates.into_iter().chain(times)
+        };
+        cases = [2, 4, 10].into_iter().flat_map(of).collect();
     }
     for (endpoints, failures, after) in cases {
         let alike = vec![Kind::Failing { failures, after }; endpoints];
-        for played in Play::of(alike).with_and_without_retries() {
-            let played = played.without_openings();
-            let in_each = played.worst(Shares::busiest_of_each_second) * endpoints as f64;
-            let in_all = played.worst(Shares::busiest_of_medians) * endpoints as f64;
-            println!(
-                "{endpoints} endpoints, {failures} failures in 10,000 after {after:?}, {:?}: \
-                 {in_each:.3} and {in_all:.3} times its share",
-                played.calls
-            );
-            assert!(in_each <= 1.15 && in_all <= 1.15, "of the busiest one");
-        }
+        let played = Play::of(alike).seeds().without_openings();
+        let in_each = played.worst(Shares::busiest_of_each_second) * endpoints as f64;
+        let in_all = played.worst(Shares::busiest_of_medians) * endpoints as f64;
+        println!(
+            "{endpoints} endpoints, {failures} failures in 10,000 after {after:?}: \
+             {in_each:.3} and {in_all:.3} times its share"
+        );
+        // A call that hangs is in flight, so its endpoint gets fewer others meanwhile.
+        let limit = if after == TOO_LONG { 1.2 } else { 1.15 };
+        assert!(in_each <= limit && in_all <= limit, "of the busiest one");
     }
 }
 
