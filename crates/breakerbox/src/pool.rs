@@ -29,6 +29,7 @@ mod failure_rate;
 mod flight;
 mod handle;
 mod health_check;
+mod judge;
 mod latency;
 mod limits;
 mod lineup;

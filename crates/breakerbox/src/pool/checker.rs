@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::log;
 use super::owner::PoolMessage;
+use super::renewal::Renewal;
 use super::shared::Shared;
 use super::slot::Slot;
 use crate::CancellationToken;
@@ -30,7 +31,8 @@ pub(super) async fn run<T: Clone + Send + Sync + 'static>(
                 sleep(plan.first_wait(&mut Dice::seeded(fastrand::u64(..)))).await;
             }
             let is_down = failures >= plan.failures_to_fall();
-            let check = ask(&slot, plan.limit(), is_down).await;
+            let renewal = slot.renewal.as_ref().filter(|_| is_down);
+            let check = ask(&slot, plan.limit(), renewal).await;
             failures = match check {
                 Check::Failed => failures.saturating_add(1),
                 Check::Passed => 0,
@@ -53,7 +55,7 @@ pub(super) async fn run<T: Clone + Send + Sync + 'static>(
 ///
 /// One of an endpoint that is down uses a new connection: if the old one died in
 /// silence, every check would fail, and without calls nothing else would notice.
-async fn ask<T>(slot: &Slot<T>, limit: Duration, is_down: bool) -> Check
+async fn ask<T>(slot: &Slot<T>, limit: Duration, renewal: Option<&Renewal<T>>) -> Check
 where
     T: Clone + Send + Sync + 'static,
 {
@@ -61,7 +63,7 @@ where
         return Check::Passed;
     };
     let asked = AssertUnwindSafe(async {
-        if let Some(renewal) = slot.renewal.as_ref().filter(|_| is_down) {
+        if let Some(renewal) = renewal {
             renewal.before_check(&slot.value);
         }
         check.check(slot.value.clone()).await

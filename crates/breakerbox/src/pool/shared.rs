@@ -1,3 +1,5 @@
+mod boarding;
+
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -6,23 +8,20 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use breakerbox_core::{
-    Blame, Breaks, Check, Duty, Ending, EndpointId, EndpointSpec, Judged, LastResort, PoolConfig,
-    Roster, RosterChange, Verdict, Wish,
+    Check, Duty, Ending, EndpointId, EndpointSpec, Judged, PoolConfig, Roster, RosterChange,
+    Verdict,
 };
 use ractor::ActorRef;
 use tokio::sync::{Notify, broadcast};
 
 use super::calling::CallLimits;
-use super::error::Unavailable;
-use super::explain::{Memory, PickRecord};
+use super::explain::Memory;
 use super::extras::Extras;
-use super::flight::Flight;
-use super::lineup::{Boarded, Lineup};
+use super::judge::Judge;
+use super::lineup::Lineup;
 use super::log;
 use super::owner::PoolMessage;
 use super::quantile::Quantile;
-use super::search::{Pushback, Search};
-use super::shortage::Shortage;
 use super::slot::Slot;
 use super::{EndpointSnapshot, PoolEvent, PoolSnapshot};
 use crate::breaker_box::{BoxContext, Kind, Leftover};
@@ -36,7 +35,6 @@ use crate::{breaker, clock, lock};
 /// changes it, and callers never wait for it.
 pub(super) struct Shared<T> {
     actor: Mutex<Option<ActorRef<PoolMessage<T>>>>,
-    breaks: Mutex<Breaks>,
     /// Held while a change is made.
     pub(super) changing: tokio::sync::Mutex<()>,
     config: ArcSwap<PoolConfig>,
@@ -49,9 +47,7 @@ pub(super) struct Shared<T> {
     handles: AtomicUsize,
     /// Whether it was closed, or is being so.
     pub(super) is_closed: AtomicBool,
-    last_resort: Mutex<LastResort>,
-    /// How many attempts were made though every breaker rejected.
-    last_resorts: AtomicU64,
+    pub(super) judge: Judge,
     lineup: ArcSwap<Lineup<T>>,
     pub(super) memory: Memory,
     pub(super) name: Arc<str>,
@@ -60,7 +56,6 @@ pub(super) struct Shared<T> {
     pub(super) quantile: Quantile,
     /// Told of each new configuration.
     pub(super) reconfigured: Notify,
-    shortage: Shortage,
     turns: AtomicU64,
 }
 
@@ -75,7 +70,6 @@ impl<T> Shared<T> {
         let roster = Roster::new(config, fastrand::u64(..));
         Self {
             actor: Mutex::new(None),
-            breaks: Mutex::default(),
             changing: tokio::sync::Mutex::new(()),
             config: ArcSwap::from_pointee(config),
             events: Bus::new(),
@@ -83,8 +77,7 @@ impl<T> Shared<T> {
             follower: Mutex::new(None),
             handles: AtomicUsize::new(0),
             is_closed: AtomicBool::new(false),
-            last_resort: Mutex::new(LastResort::new(fastrand::u64(..))),
-            last_resorts: AtomicU64::new(0),
+            judge: Judge::new(),
             lineup: ArcSwap::from_pointee(Lineup::new(roster.rotation(), Vec::new())),
             desk: Mutex::new(Desk {
                 roster,
@@ -95,7 +88,6 @@ impl<T> Shared<T> {
             owner: OnceLock::new(),
             quantile: Quantile::new(),
             reconfigured: Notify::new(),
-            shortage: Shortage::default(),
             turns: AtomicU64::new(0),
         }
     }
@@ -167,7 +159,7 @@ impl<T> Shared<T> {
                 .map(|view| EndpointSnapshot::new(&view, &desk.slots[&view.id], now))
                 .collect(),
             extra: self.extras.extra(),
-            last_resort: self.last_resorts.load(Ordering::Relaxed),
+            last_resort: self.judge.last_resorts(),
             name: Arc::clone(&self.name),
             tiers: desk.roster.loads().to_vec(),
         })
@@ -201,138 +193,20 @@ impl<T> Shared<T> {
     }
 }
 
-/// What calls do.
-impl<T: Clone + Send + Sync + 'static> Shared<T> {
-    /// Chooses an endpoint for an attempt, whoever was tried before.
-    pub(super) fn board(
-        &self,
-        wish: Wish,
-        tried: &[EndpointId],
-        now: Instant,
-    ) -> Result<(Flight, T), Unavailable> {
-        let lineup = self.lineup.load();
-        let search = search(wish, tried, now);
-        let boarded = lineup
-            .board(&search, || self.turn())
-            .or_else(|| self.board_in_need(&lineup, &search));
-        if let Some(boarded) = boarded {
-            return Ok(self.depart(boarded, &search));
-        }
-        let retry_at = lineup.retry_at(&search);
-        // Where nobody says when to come back, an endpoint may have come back since.
-        let again = match retry_at {
-            Some(_) => None,
-            None => lineup.board(&search, || self.turn()),
-        };
-        let boarded = again.ok_or_else(|| Unavailable {
-            pool: Arc::clone(&self.name),
-            retry_at,
-        })?;
-        Ok(self.depart(boarded, &search))
-    }
-
-    /// Chooses an endpoint for a first attempt that would not be made otherwise: one
-    /// that is only busy, or else the last resort.
-    fn board_in_need(&self, lineup: &Lineup<T>, search: &Search<'_>) -> Option<Boarded<T>> {
-        if !search.tried.is_empty() {
-            return None;
-        }
-        if lineup.are_only_busy_left(search.now) {
-            let search = Search {
-                pushback: Pushback::Overruled,
-                ..*search
-            };
-            return lineup.board(&search, || self.turn());
-        }
-        let goes_on = lineup.has_last_resort()
-            && lock::with(&self.last_resort, |last_resort| {
-                last_resort.admit(search.now)
-            });
-        let boarded = goes_on.then(|| lineup.board_last_resort()).flatten()?;
-        self.last_resorts.fetch_add(1, Ordering::Relaxed);
-        Some(boarded)
-    }
-
-    /// Chooses an endpoint that was not tried, if there is one.
-    pub(super) fn board_another(&self, wish: Wish, tried: &[EndpointId]) -> Option<(Flight, T)> {
-        let search = search(wish, tried, clock::now());
-        let lineup = self.lineup.load();
-        let boarded = lineup.board_another(&search, &mut || self.turn())?;
-        Some(self.depart(boarded, &search))
-    }
-
-    /// Whether there is an endpoint that was not tried.
-    pub(super) fn has_another(&self, wish: Wish, tried: &[EndpointId]) -> bool {
-        let lineup = self.lineup.load();
-        lineup.has_another(&search(wish, tried, clock::now()), || self.turn())
-    }
-
-    fn depart(&self, boarded: Boarded<T>, search: &Search<'_>) -> (Flight, T) {
-        self.memory.note(|| PickRecord {
-            at: search.now,
-            attempt: search.tried.len() + 1,
-            endpoint: Arc::clone(&boarded.slot.name),
-            instead_of: boarded.instead_of.clone(),
-            passed_over: boarded.passed_over,
-            tier: boarded.tier,
-            why: boarded.why,
-        });
-        Flight::new(boarded, search.wish.key, search.now)
-    }
-}
-
-fn search(wish: Wish, tried: &[EndpointId], now: Instant) -> Search<'_> {
-    Search {
-        now,
-        pushback: Pushback::Obeyed,
-        tried,
-        wish,
-    }
-}
-
 /// What attempts leave behind for those after them.
 impl<T> Shared<T> {
-    /// An attempt that no breaker admitted has ended like this.
-    pub(super) fn record_last_resort(&self, verdict: Verdict) {
-        lock::with(&self.last_resort, |last_resort| match verdict {
-            Verdict::NotSent | Verdict::Sent | Verdict::ServerError(_) => {
-                last_resort.record_failure();
-            }
-            Verdict::Final | Verdict::Success => last_resort.record_success(),
-            Verdict::Ambiguous
-            | Verdict::Limited { .. }
-            | Verdict::OutOfResources
-            | Verdict::Pushback { .. } => {}
-        });
-    }
-
     /// Returns what an exchange counts as that broke off while its client had a part in
     /// it.
     pub(super) fn judge_break(&self, id: EndpointId, client: Option<u64>) -> Verdict {
-        let now = self.judged(id);
-        let blame = lock::with(&self.breaks, |breaks| breaks.record(id, client, now));
-        match blame {
-            Blame::Endpoint => Verdict::Sent,
-            Blame::Nobody => Verdict::Ambiguous,
-        }
-    }
-
-    fn judged(&self, id: EndpointId) -> Judged {
-        lock::with(&self.desk, |desk| {
+        let judged = lock::with(&self.desk, |desk| {
             let here = desk.slots.get(&id).map_or(0, |slot| slot.judged().0);
             let others = desk.slots.iter().filter(|(other, _)| **other != id);
             Judged {
                 here,
                 successes_elsewhere: others.map(|(_, slot)| slot.judged().1).sum(),
             }
-        })
-    }
-
-    /// This process was out of something that a call needed.
-    pub(super) fn warn_of_shortage(&self, now: Instant) {
-        if self.shortage.is_new(now) {
-            log::out_of_resources(&self.name);
-        }
+        });
+        self.judge.judge_break(id, client, judged)
     }
 }
 

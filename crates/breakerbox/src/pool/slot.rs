@@ -267,7 +267,7 @@ impl<T: Send + Sync> Berth for Slot<T> {
             Verdict::Ambiguous | Verdict::Final => return,
             Verdict::OutOfResources => {
                 if let Some(pool) = self.pool.upgrade() {
-                    pool.warn_of_shortage(now);
+                    pool.judge.warn_of_shortage(&pool.name, now);
                 }
                 return;
             }
@@ -308,7 +308,7 @@ impl<T: Send + Sync> Berth for Slot<T> {
 
     fn record_last_resort(&self, verdict: Verdict) {
         if let Some(pool) = self.pool.upgrade() {
-            pool.record_last_resort(verdict);
+            pool.judge.record_last_resort(verdict);
         }
     }
 
