@@ -29,7 +29,7 @@ enum Method {
     Unsent,
 }
 
-const TROUBLES: [(&str, Trouble); 14] = [
+const TROUBLES: [(&str, Trouble); 15] = [
     ("none", Trouble::None),
     (
         "it refuses connections",
@@ -37,6 +37,10 @@ const TROUBLES: [(&str, Trouble); 14] = [
     ),
     ("it answers 500", Trouble::Answers(Answer::Errors)),
     ("it hangs up midway", Trouble::Answers(Answer::Fails)),
+    (
+        "it breaks off while its client has a part in it",
+        Trouble::Answers(Answer::BreaksOff),
+    ),
     ("it does not answer in time", Trouble::Hangs),
     (
         "it answers 503 with `Retry-After`",
