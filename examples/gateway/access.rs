@@ -142,6 +142,10 @@ impl HttpBody for Logged {
             let read = frame.data_ref().map_or(0, |data| data.len() as u64);
             self.line.bytes += read;
             self.left = self.left.map(|left| left.saturating_sub(read));
+            if frame.is_trailers() {
+                // Whoever sends them on reads no further.
+                self.left = Some(0);
+            }
         } else if frame.is_none() {
             self.left = Some(0);
         }

@@ -80,13 +80,15 @@ impl Gateway {
         }
     }
 
-    /// Answers a request of a client that is one too many: a probe as ever.
+    /// Answers a request of a client that is one too many: a probe as ever. A path that
+    /// only becomes another one by being normalized is nothing that a probe asks for.
     pub(crate) async fn turn_away(
         &self,
         request: Request<Incoming>,
         client: IpAddr,
     ) -> Response<Body> {
-        let mut response = match is_own_path(request.uri().path()) {
+        let path = request.uri().path();
+        let mut response = match is_own_path(path) && path::is_normal(path) {
             true => self.answer(request, client).await,
             false => {
                 // The rest of its upload is read for a while.

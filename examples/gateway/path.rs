@@ -17,8 +17,8 @@
 //!   segments, the other after. (Envoy's `REJECT_REQUEST`; Apache and Tomcat refuse
 //!   them too.)
 //! - A backslash, which some servers take for a slash.
-//! - `..;x`, `.;x` and `;x` as a segment: some servers cut off what follows a
-//!   semicolon before they look for dots.
+//! - `..;x`, `.;x` and `;x` as a segment, be the semicolon encoded or not: some servers
+//!   cut off what follows it before they look for dots.
 //! - An encoded zero byte, at which a path ends in some servers, and a percent sign
 //!   without two hexadecimal digits.
 
@@ -52,7 +52,8 @@ fn normalized(path: &str) -> Option<Cow<'_, str>> {
     }
     let decoded = decoded(path)?;
     // Most paths have nothing to normalize.
-    if !["//", "/.", "/;"].iter().any(|it| decoded.contains(it)) {
+    let odd = ["//", "/.", "/;", "/%3b", "/%3B"];
+    if !odd.iter().any(|it| decoded.contains(it)) {
         return Some(decoded);
     }
     let mut segments = Vec::new();
@@ -100,9 +101,10 @@ fn byte(code: &str) -> Option<u8> {
     is_code.then(|| u8::from_str_radix(code, 16).ok())?
 }
 
-/// A segment without its parameters, such as `a` of `a;version=1`.
+/// A segment without its parameters, such as `a` of `a;version=1`. Some servers decode
+/// a semicolon before they look for it.
 pub(crate) fn name(segment: &str) -> &str {
-    segment
-        .split_once(';')
-        .map_or(segment, |(name, _parameters)| name)
+    let semicolons = [";", "%3b", "%3B"].into_iter();
+    let end = semicolons.filter_map(|it| segment.find(it)).min();
+    &segment[..end.unwrap_or(segment.len())]
 }

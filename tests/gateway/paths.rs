@@ -120,7 +120,7 @@ const ALIKE: [(&str, &str, &str); 44] = [
     // hyper drops what follows, which no client may send.
     ("/public#/../admin", "public", "/public"),
 ];
-const DIFFERENT: [&str; 25] = [
+const DIFFERENT: [&str; 28] = [
     "/public%2fadmin",
     "/public%2Fadmin",
     "/%2fadmin",
@@ -133,6 +133,9 @@ const DIFFERENT: [&str; 25] = [
     "/public/..\\admin",
     "/\\admin",
     "/public/..;/admin",
+    "/public/..%3bx/admin",
+    "/%3b/admin",
+    "/public/.%3B",
     "/public/..;x=1/admin",
     "/public/%2e%2e;/admin",
     "/public/.;/x",

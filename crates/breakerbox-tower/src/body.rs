@@ -185,7 +185,9 @@ impl<B: Body> WatchedBody<B> {
             None => Some(self.kind.of_end()),
             Some(Err(error)) => Some((self.of_break)(error)),
             Some(Ok(frame)) => self.kind.of_trailers(frame.trailers_ref()).or_else(|| {
-                let is_over = self.kind.is_over(&self.body, self.length.left);
+                // Nothing comes after trailers, and whoever sends them on asks no more.
+                let is_over =
+                    frame.is_trailers() || self.kind.is_over(&self.body, self.length.left);
                 is_over.then(|| self.kind.of_end())
             }),
         }

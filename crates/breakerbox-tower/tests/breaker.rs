@@ -242,6 +242,27 @@ async fn r03_the_end_of_a_body_settles_its_call() {
     }
 }
 
+/// hyper's servers read no further once they have sent trailers on.
+#[tokio::test(start_paused = true)]
+async fn r03_a_body_is_at_its_end_when_its_trailers_have_come() {
+    let checksum = || {
+        let mut trailers = HeaderMap::new();
+        trailers.insert("checksum", "1".parse().unwrap());
+        Ok(Frame::trailers(trailers))
+    };
+    let (_breakers, breaker) = breaker().await;
+    let response = answer(&breaker, Http, frames(vec![data(), checksum()])).await;
+    let mut body = response.into_body();
+    while !body.frame().await.unwrap().unwrap().is_trailers() {}
+    drop(body);
+    assert_eq!(counts(&breaker).await.successes, 1);
+    let response = answer(&breaker, Grpc, frames(vec![data(), checksum()])).await;
+    let mut body = response.into_body();
+    while !body.frame().await.unwrap().unwrap().is_trailers() {}
+    drop(body);
+    assert_eq!(counts(&breaker).await.failures, 1, "they have no status");
+}
+
 #[tokio::test(start_paused = true)]
 async fn r03_a_body_that_its_reader_drops_is_abandoned() {
     let (_breakers, breaker) = breaker().await;
