@@ -46,6 +46,13 @@ impl FailureRate {
         self.calls
     }
 
+    /// Returns whether so many of the latest calls failed, one after another, that it is
+    /// hardly by chance.
+    #[must_use]
+    pub const fn fails_on_and_on(self) -> bool {
+        self.in_a_row >= ON_AND_ON
+    }
+
     /// Returns whether the latest call failed.
     pub(super) fn failed_last(self) -> bool {
         self.in_a_row > 0
@@ -118,6 +125,10 @@ const PENALTY: Duration = Duration::from_secs(5);
 
 /// Of four: endpoints that are alike differ by that every few hours, if they are busy.
 const SQUARED_STANDARD_ERRORS: u128 = 16;
+
+/// More than opens a breaker that nobody configured. One chance in 3,000 where 45 of 100
+/// calls fail.
+const ON_AND_ON: u16 = 10;
 
 /// Every breaker of a pool that nobody configured has opened by then.
 const LONGEST_ROW: u16 = 6;

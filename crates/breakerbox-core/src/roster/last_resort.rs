@@ -146,7 +146,7 @@ const ENOUGH: u64 = 70;
 const FORGETS_AFTER: Duration = Duration::from_secs(10);
 
 /// Older answers and calls count half once there are so many.
-const MOST_ANSWERS: u64 = 2_048;
+const MOST_ANSWERS: u64 = 1_024;
 const MOST_CALLS: u64 = 16_384;
 
 #[cfg(test)]

@@ -53,6 +53,12 @@ impl Rotation {
         self.returning.iter().copied()
     }
 
+    /// The seats of all that may be picked as they are, as no probe.
+    pub fn serving(&self) -> impl Iterator<Item = usize> {
+        let members = self.tiers.iter().flat_map(|tier| &tier.members);
+        members.map(|member| member.seat)
+    }
+
     /// Returns the tier of the endpoint at a seat.
     #[must_use]
     pub fn tier_of(&self, seat: usize) -> u8 {

@@ -100,6 +100,10 @@ impl Flight {
     pub(super) fn answered(&mut self, now: Instant) {
         self.took = Some(self.until(now));
         self.berth.record_answer(now);
+        if self.is_last_resort() {
+            // Its end may be far away, or never seen.
+            self.berth.record_last_resort(Verdict::Success);
+        }
         if let Some(permit) = self.permit_mut() {
             permit.note_answer();
         }
@@ -148,7 +152,9 @@ impl Flight {
         }
         match self.leave.take().expect("settling consumes the flight") {
             Leave::LastResort => {
-                self.berth.record_last_resort(verdict);
+                if self.took.is_none() || verdict.outcome().is_failure() {
+                    self.berth.record_last_resort(verdict);
+                }
                 Decision::made()
             }
             Leave::Permit(permit) => permit.settle(judgement),

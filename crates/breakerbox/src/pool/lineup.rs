@@ -1,4 +1,3 @@
-use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,7 +5,7 @@ use std::time::Instant;
 use breakerbox_core::{EndpointId, Load, Pick, Rotation, Why};
 
 use super::search::Search;
-use super::slot::Slot;
+use super::slot::{Obstacle, Slot};
 use crate::OwnedPermit;
 
 /// Whom callers may choose, as the owner published it last.
@@ -96,25 +95,33 @@ impl<T> Lineup<T> {
         pick.is_some()
     }
 
-    /// Returns whether all whose breakers admit calls have asked to be left alone, and
-    /// there is one.
-    pub(super) fn are_only_busy_left(&self, now: Instant) -> bool {
-        let returning = self.rotation.returning();
-        let mut admitting = returning.filter_map(|seat| self.slots[seat].is_only_busy(now));
-        admitting
-            .next()
-            .is_some_and(|first| first && admitting.all(|it| it))
+    /// Returns what keeps a call from each endpoint that may serve.
+    fn obstacles(&self, search: &Search<'_>) -> impl Iterator<Item = Option<Obstacle>> {
+        let serving = self.rotation.serving();
+        serving.map(|seat| self.slots[seat].obstacle(search))
+    }
+
+    /// Returns whether nobody is left but such as have asked to be left alone.
+    pub(super) fn are_only_busy_left(&self, search: &Search<'_>) -> bool {
+        let mut left = self
+            .obstacles(search)
+            .filter(|it| *it != Some(Obstacle::Closed))
+            .peekable();
+        left.peek().is_some() && left.all(|it| it == Some(Obstacle::Busy))
     }
 
     /// Returns whether there is an endpoint for a call that every breaker rejects.
-    pub(super) fn has_last_resort(&self) -> bool {
-        self.last_resort().is_some()
+    pub(super) fn has_last_resort(&self, search: &Search<'_>) -> bool {
+        let are_closed = self
+            .obstacles(search)
+            .all(|it| it == Some(Obstacle::Closed));
+        are_closed && self.last_resort(search).is_some()
     }
 
-    /// Chooses the endpoint of the best tier that answered last, without asking its
-    /// breaker; of several that are busy, the least busy one.
-    pub(super) fn board_last_resort(&self) -> Option<Boarded<T>> {
-        let seat = self.last_resort()?;
+    /// Chooses the endpoint that answered last, without asking its breaker, unless
+    /// another one is of a better tier or less busy.
+    pub(super) fn board_last_resort(&self, search: &Search<'_>) -> Option<Boarded<T>> {
+        let seat = self.last_resort(search)?;
         let slot = &self.slots[seat];
         slot.enter_beside_breaker().then(|| Boarded {
             id: self.id(seat),
@@ -127,15 +134,13 @@ impl<T> Lineup<T> {
         })
     }
 
-    fn last_resort(&self) -> Option<usize> {
-        let returning = self.rotation.returning();
-        let answering = returning.filter_map(|seat| {
-            let slot = &self.slots[seat];
-            let answered_at = slot.answered_at()?;
-            let rank = (self.rotation.tier_of(seat), slot.in_flight());
-            Some(((rank, Reverse(answered_at)), seat))
+    fn last_resort(&self, search: &Search<'_>) -> Option<usize> {
+        let ranked = self.rotation.returning().filter_map(|seat| {
+            let tier = self.rotation.tier_of(seat);
+            let rank = self.slots[seat].rank_as_last_resort(search, tier)?;
+            Some((rank, seat))
         });
-        answering.min().map(|(_, seat)| seat)
+        ranked.min().map(|(_, seat)| seat)
     }
 
     /// How busy an endpoint is; None if it is excluded.

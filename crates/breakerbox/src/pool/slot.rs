@@ -1,3 +1,4 @@
+use std::cmp::Reverse;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
@@ -112,18 +113,39 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Returns whether it could be asked, but for having asked to be left alone; None
-    /// where its breaker rejects.
-    pub(super) fn is_only_busy(&self, now: Instant) -> Option<bool> {
-        (!self.rejects()).then(|| self.busy.at(now).is_some())
+    /// Returns why a call does not go to it, if it does not.
+    pub(super) fn obstacle(&self, search: &Search<'_>) -> Option<Obstacle> {
+        if self.rejects() || self.is_limited(search) {
+            Some(Obstacle::Closed)
+        } else if self.busy.at(search.now).is_some() {
+            Some(Obstacle::Busy)
+        } else {
+            (self.in_flight() >= self.max_in_flight).then_some(Obstacle::Full)
+        }
     }
 
-    /// Returns when it last answered, if its breaker was opened by answers alone.
-    pub(super) fn answered_at(&self) -> Option<u64> {
+    fn is_limited(&self, search: &Search<'_>) -> bool {
+        self.limits.until(search.wish.key, search.now).is_some()
+    }
+
+    /// Returns how good a last resort it is, the best one least; None if it is none: its
+    /// breaker was not opened by answers alone, it is full, or it limits the key.
+    ///
+    /// One that fails on and on comes last: it fails fast, so it is never busy, and has
+    /// always answered a moment ago.
+    pub(super) fn rank_as_last_resort(&self, search: &Search<'_>, tier: u8) -> Option<Rank> {
         let reason = self.breaker.rejection()?.reason();
         let is_open = matches!(reason, RejectReason::HalfOpen | RejectReason::Open);
-        let fails_by_answers = is_open && self.answers.fails_by_answers();
-        fails_by_answers.then(|| self.answered_at.load(Ordering::Relaxed))
+        let in_flight = self.in_flight();
+        let may = in_flight < self.max_in_flight && !self.is_limited(search);
+        let rank = Rank {
+            fails: self.recent_failures.rate(search.now).fails_on_and_on(),
+            is_busy: self.busy.at(search.now).is_some(),
+            tier,
+            in_flight,
+            answered_at: Reverse(self.answered_at.load(Ordering::Relaxed)),
+        };
+        (is_open && may && self.answers.fails_by_answers()).then_some(rank)
     }
 
     /// Whether its breaker rejects for sure.
@@ -218,6 +240,27 @@ impl<T> Slot<T> {
     fn back_at(&self, asked: Duration, now: Instant) -> Instant {
         now + asked.min(self.breaker.retry_after_cap())
     }
+}
+
+/// Why a call does not go to an endpoint that may serve.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Obstacle {
+    /// It asked to be left alone.
+    Busy,
+    /// Its breaker rejects, or it limits the key of the call.
+    Closed,
+    /// It has all the calls that it may have.
+    Full,
+}
+
+/// How good a last resort an endpoint is. What comes first matters most.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Rank {
+    fails: bool,
+    is_busy: bool,
+    tier: u8,
+    in_flight: u32,
+    answered_at: Reverse<u64>,
 }
 
 /// An endpoint in the eyes of a call that is at it, whatever its value.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use breakerbox::{Pool, PoolError, Repeat, Verdict};
+use breakerbox::{EndpointStatus, Pool, PoolError, Repeat, Selection, Verdict};
 use tokio::time::advance;
 
 use crate::upstream::{Answer, Upstream, classify};
@@ -90,6 +90,34 @@ async fn r60_pushback_is_obeyed_where_the_others_are_only_full() {
     let (first, second) = tokio::join!(ask(&pool), ask(&pool));
     assert_eq!(first, Ok("south"));
     assert!(matches!(second, Err(PoolError::Rejected(_))), "{second:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn r60_where_one_is_ejected_the_others_are_asked_though_all_have_pushed_back() {
+    let upstreams = ["north", "south", "west", "east", "far"].map(Upstream::new);
+    let config = CONFIG.selection(Selection::RoundRobin).attempts(1);
+    let endpoints = upstreams.iter().map(Upstream::endpoint);
+    let pool = breakers().await.pool("prices", config, endpoints).await;
+    let pool = pool.unwrap();
+    for call in 0..1_200 {
+        // Every third call of one endpoint fails, which opens no breaker.
+        upstreams[4].set(match call / 5 % 3 {
+            0 => Answer::Errors,
+            _ => Answer::Works,
+        });
+        let _answer = ask(&pool).await;
+    }
+    advance(11 * SECOND).await;
+    settle().await;
+    let status = pool.snapshot().endpoints[4].status;
+    assert!(matches!(status, EndpointStatus::Ejected { .. }), "{status}");
+    let others = &upstreams[..4];
+    others.iter().for_each(|it| it.set(Answer::Busy(HOUR)));
+    for _ in others {
+        assert!(ask(&pool).await.is_err());
+    }
+    others.iter().for_each(|it| it.set(Answer::Works));
+    assert!(ask(&pool).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]

@@ -148,10 +148,55 @@ fn calls() -> u32 {
     u32::try_from(1_000 * seconds()).unwrap()
 }
 
+/// North, which takes one call at a time, and south in the next tier.
+async fn narrow() -> ([Upstream; 2], Pool<Upstream>) {
+    let [north, south] = ["north", "south"].map(Upstream::new);
+    let endpoints = [north.endpoint().max_in_flight(1), south.endpoint().tier(1)];
+    let pool = breakers().await.pool("prices", CONFIG, endpoints).await;
+    ([north, south], pool.unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn r62_an_endpoint_that_is_full_is_no_last_resort() {
+    let ([north, south], pool) = narrow().await;
+    [&north, &south]
+        .into_iter()
+        .for_each(|it| it.set(Answer::Errors));
+    while ![&north, &south].into_iter().all(|it| is_open(&pool, it)) {
+        assert!(ask(&pool).await.is_err());
+    }
+    [&north, &south]
+        .into_iter()
+        .for_each(|it| it.set(Answer::Works));
+    north.takes(Duration::from_secs(2));
+    let answers = tokio::join!(ask(&pool), ask(&pool));
+    assert_eq!(answers, (Ok("north"), Ok("south")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r62_there_is_no_last_resort_where_a_breaker_admits_and_its_endpoint_is_only_full() {
+    let ([north, south], pool) = narrow().await;
+    assert!(pool.disable("north").await);
+    south.set(Answer::Errors);
+    while !is_open(&pool, &south) {
+        assert!(ask(&pool).await.is_err());
+    }
+    assert!(pool.enable("north").await);
+    settle().await;
+    north.takes(Duration::from_secs(5));
+    let asked = south.asked();
+    let (first, second) = tokio::join!(ask(&pool), ask(&pool));
+    assert_eq!(first, Ok("north"));
+    assert!(matches!(second, Err(PoolError::Rejected(_))), "{second:?}");
+    assert_eq!(south.asked(), asked);
+}
+
 /// A thousand calls a second to three endpoints that take 20 ms for each, and calls for
 /// a page that fails, at all or at some of them.
 struct Load {
     bad: Box<dyn Fn(u32) -> bool>,
+    /// These fail all calls.
+    broken: &'static [&'static str],
     failing: &'static [&'static str],
 }
 
@@ -209,7 +254,8 @@ impl Load {
             let second = start.elapsed().as_secs();
             *seen.reached_in.borrow_mut().entry(second).or_default() += 1;
             sleep(Duration::from_millis(20)).await;
-            match is_bad && self.failing.contains(&name) {
+            let is_broken = self.broken.contains(&name);
+            match is_broken || is_bad && self.failing.contains(&name) {
                 true => Err(Answer::Errors),
                 false => Ok(()),
             }
@@ -245,6 +291,7 @@ async fn r62_one_page_that_fails_costs_no_other_page_an_answer() {
         for bad in [drawn(share), in_bursts(share)] {
             let load = Load {
                 bad,
+                broken: &[],
                 failing: &NAMES,
             };
             let seen = load.play().await;
@@ -260,6 +307,7 @@ async fn r62_while_most_pages_fail_a_fifth_of_the_calls_reach_an_endpoint_evenly
         for bad in [drawn(share), in_bursts(share)] {
             let load = Load {
                 bad,
+                broken: &[],
                 failing: &NAMES,
             };
             let seen = load.play().await;
@@ -277,9 +325,22 @@ async fn r62_while_most_pages_fail_a_fifth_of_the_calls_reach_an_endpoint_evenly
 async fn r62_an_endpoint_that_fails_everything_gets_next_to_nothing() {
     let load = Load {
         bad: drawn(100),
+        broken: &[],
         failing: &NAMES[..1],
     };
     let seen = load.play().await;
     assert_eq!(seen.good_lost.get() + seen.rejected.get(), 0, "{seen:?}");
     assert!(seen.reached[0].get() <= 20 + calls() / 50, "{seen:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn r62_an_endpoint_that_fails_everything_is_not_asked_for_the_pages_that_others_serve() {
+    let load = Load {
+        bad: drawn(30),
+        broken: &NAMES[..1],
+        failing: &NAMES,
+    };
+    let seen = load.play().await;
+    // Its probes are calls, and while it fails on and on there are few others.
+    assert!(seen.good_lost.get() < calls() / 100, "{seen:?}");
 }

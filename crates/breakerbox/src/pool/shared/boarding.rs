@@ -49,15 +49,17 @@ impl<T: Clone + Send + Sync + 'static> Shared<T> {
         if !search.tried.is_empty() {
             return None;
         }
-        if lineup.are_only_busy_left(search.now) {
+        if lineup.are_only_busy_left(search) {
             let search = Search {
                 pushback: Pushback::Overruled,
                 ..*search
             };
             return lineup.board(&search, || self.turn());
         }
-        let goes_on = lineup.has_last_resort() && self.judge.admits_last_resort(search.now);
-        let boarded = goes_on.then(|| lineup.board_last_resort()).flatten()?;
+        let goes_on = lineup.has_last_resort(search) && self.judge.admits_last_resort(search.now);
+        let boarded = goes_on
+            .then(|| lineup.board_last_resort(search))
+            .flatten()?;
         self.judge.count_last_resort();
         Some(boarded)
     }
