@@ -20,8 +20,8 @@ use crate::supervisor::ChildKey;
 
 /// An endpoint as its pool's callers share it.
 ///
-/// All orderings are relaxed: nothing is published by these numbers, and none
-/// of them depends on another.
+/// Orderings are relaxed where nothing is published by a number and none depends on
+/// another, which is so for all but the counts of calls and failures.
 pub(super) struct Slot<T> {
     /// When it last answered; 0 for never.
     answered_at: AtomicU64,
@@ -225,9 +225,10 @@ impl<T> Slot<T> {
 
     /// Returns how many calls were judged, ever, and how many of them succeeded.
     pub(super) fn judged(&self) -> (u64, u64) {
-        // The failures first: each is counted before its call.
+        // The calls first. A failure is counted before its call, so one that happens
+        // meanwhile never looks like a success. Acquire: pairs with `record`.
+        let calls = self.calls.load(Ordering::Acquire);
         let failures = self.failures.load(Ordering::Relaxed);
-        let calls = self.calls.load(Ordering::Relaxed);
         (calls, calls.saturating_sub(failures))
     }
 
@@ -338,7 +339,8 @@ impl<T: Send + Sync> Berth for Slot<T> {
                 _ => self.latency.penalize(took.max(BUSY), now),
             },
         }
-        self.calls.fetch_add(1, Ordering::Relaxed);
+        // Release: whoever sees the call sees its failure; see `judged`.
+        self.calls.fetch_add(1, Ordering::Release);
     }
 
     fn record_no_end(&self, took: Duration, now: Instant) {
