@@ -54,6 +54,23 @@ async fn r56_an_outage_of_the_best_tier_costs_no_call() {
     assert_eq!(back.by_tier, [back.calls, 0, 0], "{back:?}");
 }
 
+/// Whoever fails first: the calls of the second in which breakers learn of the outage
+/// find their turn for another attempt in time.
+#[tokio::test(start_paused = true)]
+async fn r56_no_call_waits_in_vain_while_breakers_learn_of_an_outage() {
+    for seed in 0..5 {
+        let world = World::seeded(CONFIG, seed).await;
+        world.run(10, 300, |_, _| Health::Well).await;
+        let outage = |tier, _| match tier {
+            0 => Health::Down,
+            _ => Health::Well,
+        };
+        let during = world.run(5, 300, outage).await;
+        assert_eq!(during.failed, 0, "seed {seed}: {during:?}");
+        assert!(during.longest < SECOND * 4 / 5, "seed {seed}: {during:?}");
+    }
+}
+
 /// Half of a tier is gone: the rest keeps 70 %, the next tier gets 30 (R50).
 #[tokio::test(start_paused = true)]
 async fn r50_a_tier_that_lost_half_hands_on_what_it_cannot_carry() {
@@ -317,6 +334,8 @@ struct Seen {
     failed: u64,
     /// When each tier first answered a call.
     first_by_tier: [Option<Duration>; 3],
+    /// How long the slowest call took.
+    longest: Duration,
     most_active: u64,
     most_extra: u64,
     /// Other calls that had the answer that they deserve.
@@ -344,7 +363,11 @@ impl Seen {
 
 impl World {
     async fn new(config: PoolConfig) -> Self {
-        fastrand::seed(7);
+        Self::seeded(config, 7).await
+    }
+
+    async fn seeded(config: PoolConfig, seed: u64) -> Self {
+        fastrand::seed(seed);
         let breakers = BreakerBox::start("simulation").await.unwrap();
         let servers: Vec<_> = (0..3_u8)
             .flat_map(|tier| (0..ENDPOINTS).map(move |nth| Server::new(tier, nth)))
@@ -387,9 +410,11 @@ impl World {
             tokio::time::sleep_until(begun + nth * SECOND / rate).await;
             let (pool, request) = (self.pool.clone(), request(nth));
             calls.spawn(async move {
+                let asked_at = begun.elapsed();
                 let ask = |server: Server| server.ask(request);
                 let called = pool.call_idempotent_with(classify, ask).await;
-                (request, called, begun.elapsed())
+                let at = begun.elapsed();
+                (request, called, at, at - asked_at)
             });
             if nth % 16 == 0 {
                 let now = self.pool.snapshot();
@@ -398,15 +423,17 @@ impl World {
             }
         }
         while let Some(ended) = calls.join_next().await {
+            let (request, called, at, took) = ended.unwrap();
             seen.calls += 1;
-            match ended.unwrap() {
-                (_, Ok(tier), at) => seen.note(usize::from(tier), at),
-                (_, Err(PoolError::Rejected(_)), _) => {
+            seen.longest = seen.longest.max(took);
+            match (request, called) {
+                (_, Ok(tier)) => seen.note(usize::from(tier), at),
+                (_, Err(PoolError::Rejected(_))) => {
                     seen.rejected += 1;
                     seen.failed += 1;
                 }
-                (Request::Fair, Err(_), _) => seen.failed += 1,
-                (_, Err(_), _) => seen.refused += 1,
+                (Request::Fair, Err(_)) => seen.failed += 1,
+                (_, Err(_)) => seen.refused += 1,
             }
         }
         seen.asked = self.asked(|_| true) - before;

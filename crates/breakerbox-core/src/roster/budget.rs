@@ -25,11 +25,11 @@ impl Budget {
     }
 
     /// How long a retry waits for its turn, where its call has taken so long: twice
-    /// that, because those before it may take as long and no less, and at least two
-    /// seconds: when a tier dies, it takes its breakers about one to open.
+    /// that, because those before it may take as long and no less, and at least a
+    /// second.
     #[must_use]
     pub fn patience(self, taken: Duration) -> Duration {
-        (2 * taken).max(Duration::from_secs(2))
+        (2 * taken).max(Duration::from_secs(1))
     }
 
     /// How many may be in flight beside `active` calls.
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn r53_who_has_taken_long_waits_longer_for_another_try() {
         let budget = Budget::new(Ratio::percent(20), 3);
-        for (taken, patience) in [(0, 2_000), (999, 2_000), (2_300, 4_600)] {
+        for (taken, patience) in [(0, 1_000), (499, 1_000), (2_300, 4_600)] {
             let taken = Duration::from_millis(taken);
             assert_eq!(budget.patience(taken), Duration::from_millis(patience));
         }

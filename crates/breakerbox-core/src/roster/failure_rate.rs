@@ -58,6 +58,12 @@ impl FailureRate {
         self.in_a_row > 0
     }
 
+    /// Returns whether the latest calls failed: two of them, because one alone happens to
+    /// any endpoint.
+    pub(super) fn is_failing(self) -> bool {
+        self.in_a_row >= 2
+    }
+
     /// Returns how much latency the failures of two endpoints are worth when these are
     /// compared, in nanoseconds.
     ///

@@ -13,7 +13,9 @@
 //! 3. It is one whose breaker is Open only where nobody else can be picked: it may
 //!    have turned HalfOpen since.
 //! 4. It is one that is ejected or unhealthy only where its tier panics.
-//! 5. While `look` gives a load for somebody who may be picked, there is a pick.
+//! 5. A first attempt that could go to a tier that seems to be down goes to another one
+//!    that does not, but for an eighth.
+//! 6. While `look` gives a load for somebody who may be picked, there is a pick.
 
 mod candidate;
 mod stride;
@@ -101,10 +103,60 @@ impl Rotation {
         let picked = self
             .in_order(first, shun)
             .find_map(|tier| self.pick_of(tier, wish, &mut dice, &mut turn, &mut look));
+        let picked = match (wish.attempt, picked) {
+            (Attempt::First, Some(pick)) if self.is_spared(&pick, &mut dice, &mut look) => {
+                let elsewhere = self.elsewhere(pick, wish, &mut dice, &mut turn, &mut look);
+                elsewhere.or(picked)
+            }
+            _ => picked,
+        };
         // A call that would be rejected otherwise is a probe, whatever it risks.
         picked
             .or_else(|| probe(&self.half_open, |_| true, &mut dice, &mut look))
             .or_else(|| probe(&self.open, |_| true, &mut dice, &mut look))
+    }
+
+    /// Returns whether a call does without its pick, because the tier of that seems to be
+    /// down: another endpoint of it, drawn at random, has failed its latest calls too.
+    ///
+    /// That is not for long, because each breaker learns it for itself; for this an
+    /// eighth of the calls go on. All others would need another attempt.
+    fn is_spared(
+        &self,
+        pick: &Pick,
+        dice: &mut Dice,
+        look: &mut impl FnMut(usize) -> Option<Load>,
+    ) -> bool {
+        if !pick.is_failing {
+            return false;
+        }
+        let mut tiers = self.tiers.iter();
+        let tier = tiers.find(|tier| tier.load.tier == pick.tier);
+        let other = tier.and_then(|tier| tier.draw_another(pick.seat, dice, look));
+        other.is_some_and(|load| load.failure_rate.is_failing()) && dice.up_to(7) > 0
+    }
+
+    /// Chooses an endpoint of another tier, if there is one that is not failing.
+    fn elsewhere(
+        &self,
+        spared: Pick,
+        wish: Wish,
+        dice: &mut Dice,
+        turn: &mut impl FnMut() -> u64,
+        look: &mut impl FnMut(usize) -> Option<Load>,
+    ) -> Option<Pick> {
+        let mut others = self
+            .tiers
+            .iter()
+            .filter(|tier| tier.load.tier != spared.tier);
+        let pick = others.find_map(|tier| {
+            let pick = self.pick_of(tier, wish, dice, turn, look)?;
+            (!pick.is_failing).then_some(pick)
+        })?;
+        Some(Pick {
+            instead_of: Some(spared.seat),
+            ..pick
+        })
     }
 
     /// Whether a key would belong to an endpoint if it were up.
@@ -205,6 +257,8 @@ pub struct Load {
 pub struct Pick {
     /// The seat of the one that was compared with it and lost.
     pub instead_of: Option<usize>,
+    /// Whether its latest calls failed.
+    pub(super) is_failing: bool,
     /// Its place in [`Rotation::seats`].
     pub seat: usize,
     /// Its tier.
@@ -260,6 +314,7 @@ fn probe(
         .find(|it| is_wanted(it) && look(it.member.seat).is_some())?;
     Some(Pick {
         instead_of: None,
+        is_failing: false,
         seat: chosen.member.seat,
         tier: chosen.tier,
         why: Why::Probe,

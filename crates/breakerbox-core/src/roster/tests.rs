@@ -1,3 +1,4 @@
+mod failing_tier;
 mod histories;
 mod model;
 mod sharing;

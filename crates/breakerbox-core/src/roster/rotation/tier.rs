@@ -69,7 +69,7 @@ impl Tier {
     ) -> Option<Pick> {
         let first = self.draw(dice, None, look)?;
         let Some(second) = self.draw(dice, Some(first.place), look) else {
-            return Some(self.pick(first.place, Why::Only, None));
+            return Some(self.pick(first.place, &first.load, Why::Only));
         };
         let second_wins = match second.compare(&first, self.mean) {
             Ordering::Less => {
@@ -79,11 +79,26 @@ impl Tier {
             Ordering::Greater => false,
         };
         let (winner, loser) = if second_wins {
-            (second.place, first.place)
+            (second, first)
         } else {
-            (first.place, second.place)
+            (first, second)
         };
-        Some(self.pick(winner, Why::Better, Some(self.members[loser].seat)))
+        Some(Pick {
+            instead_of: Some(self.members[loser.place].seat),
+            ..self.pick(winner.place, &winner.load, Why::Better)
+        })
+    }
+
+    /// Draws one other than that at a seat.
+    pub(super) fn draw_another(
+        &self,
+        seat: usize,
+        dice: &mut Dice,
+        look: &mut impl FnMut(usize) -> Option<Load>,
+    ) -> Option<Load> {
+        let mut members = self.members.iter();
+        let place = members.position(|member| member.seat == seat)?;
+        self.draw(dice, Some(place), look).map(|it| it.load)
     }
 
     /// Draws by weight; one who is excluded is drawn again a few times, then the
@@ -126,10 +141,10 @@ impl Tier {
             return None;
         }
         let start = self.stride.next(turn);
-        let found = self
-            .from(start)
-            .find(|place| look(self.members[*place].seat).is_some())?;
-        Some(self.pick(found, Why::Turn, None))
+        self.from(start).find_map(|place| {
+            let load = look(self.members[place].seat)?;
+            Some(self.pick(place, &load, Why::Turn))
+        })
     }
 
     /// Rendezvous hashing by weight: each endpoint scores with the key, and the
@@ -146,8 +161,8 @@ impl Tier {
             let score = |nth: &usize| scores[left[*nth]];
             let best = (0..left.len()).max_by(|a, b| score(a).total_cmp(&score(b)))?;
             let best = left.swap_remove(best);
-            if look(self.members[best].seat).is_some() {
-                return Some(self.pick(best, Why::Key, None));
+            if let Some(load) = look(self.members[best].seat) {
+                return Some(self.pick(best, &load, Why::Key));
             }
         }
     }
@@ -158,9 +173,10 @@ impl Tier {
         (0..count).map(move |step| (start + step) % count)
     }
 
-    fn pick(&self, place: usize, why: Why, instead_of: Option<usize>) -> Pick {
+    fn pick(&self, place: usize, load: &Load, why: Why) -> Pick {
         Pick {
-            instead_of,
+            instead_of: None,
+            is_failing: load.failure_rate.is_failing(),
             seat: self.members[place].seat,
             tier: self.load.tier,
             why,
