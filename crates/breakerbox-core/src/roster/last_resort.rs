@@ -4,14 +4,18 @@
 //! and then nobody gets any other page either: the answers said "this request fails",
 //! and the breakers heard "this endpoint is down". So a call that every breaker
 //! rejects, because of answers alone, still makes one attempt at an endpoint that
-//! answers. While most of those attempts fail, the endpoints most likely do fail, and
+//! answers. While most answers are failures, the endpoints most likely do fail, and
 //! only a few calls go on, to notice when that changes.
 //!
 //! # Invariants
 //!
-//! 1. While most recent answers are failures, at most a fifth of the calls go on.
+//! 1. Once it is clear that most recent answers are failures, one call of six goes on: a
+//!    fifth, with the probes. That takes seventy answers, and more where nearly half
+//!    of them are successes.
 //! 2. Which of them do is drawn anew for each few calls: neither a path that returns
 //!    in a rhythm nor the time of day has any influence.
+//! 3. What happened before the last twenty seconds counts only where there have been
+//!    less than 140 answers since.
 
 use std::time::{Duration, Instant};
 
@@ -28,23 +32,24 @@ use crate::Dice;
 /// let (mut last_resort, now) = (LastResort::new(7), Instant::now());
 /// assert!(last_resort.admit(now), "nothing speaks against it yet");
 /// for _ in 0..100 {
-///     last_resort.record_failure();
+///     last_resort.record_failure(now);
 /// }
 /// let admitted = (0..600).filter(|_| last_resort.admit(now)).count();
 /// assert!(admitted <= 120, "at most a fifth");
 /// ```
 #[derive(Clone, Debug)]
 pub struct LastResort {
-    /// The recent calls that went on.
-    admitted: u64,
-    block: Block,
-    /// The recent calls that every breaker rejected.
-    calls: u64,
+    answers: RecentAnswers,
     dice: Dice,
-    failures: u64,
     /// When a call last asked.
     latest: Option<Instant>,
-    successes: u64,
+    mode: Mode,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Mode {
+    AllGoOn,
+    FewGoOn(Block),
 }
 
 /// A few calls of which one goes on, at a place that was drawn.
@@ -61,153 +66,220 @@ impl LastResort {
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self {
-            admitted: 0,
-            block: Block { left: 0, place: 0 },
-            calls: 0,
+            answers: RecentAnswers::NONE,
             dice: Dice::seeded(seed),
-            failures: 0,
             latest: None,
-            successes: 0,
+            mode: Mode::AllGoOn,
         }
     }
 
     /// Returns whether a call that every breaker rejects goes on.
     ///
-    /// After ten seconds without such a call it begins again: what was seen is from
+    /// After thirty seconds without such a call it begins again: what was seen is from
     /// another outage.
     pub fn admit(&mut self, now: Instant) -> bool {
-        let since = self.latest.map(|at| now.saturating_duration_since(at));
-        if since.is_some_and(|since| since >= FORGETS_AFTER) {
+        if !self.is_asked(now) {
             *self = Self::new(self.dice.draw());
         }
         self.latest = self.latest.max(Some(now));
-        let goes_on = !self.most_fail() || self.is_drawn();
-        self.calls += 1;
-        self.admitted += u64::from(goes_on);
-        if self.calls >= MOST_CALLS {
-            self.calls /= 2;
-            self.admitted /= 2;
+        self.mode = match self.mode {
+            Mode::AllGoOn if self.answers.most_failed() => Mode::FewGoOn(Block::default()),
+            Mode::FewGoOn(_) if self.answers.most_succeeded() => Mode::AllGoOn,
+            mode => mode,
+        };
+        match &mut self.mode {
+            Mode::AllGoOn => true,
+            Mode::FewGoOn(block) => block.draws(&mut self.dice),
         }
-        goes_on
     }
 
-    /// Records that an attempt of a call that went on has failed.
-    pub fn record_failure(&mut self) {
-        self.failures += 1;
-        self.fade();
+    /// Records that a call has failed at an endpoint whose breaker rejects, whoever
+    /// admitted it.
+    pub fn record_failure(&mut self, now: Instant) {
+        if self.is_asked(now) {
+            self.answers.current(now).failures += 1;
+        }
     }
 
-    /// Records that an attempt of a call that went on has succeeded.
-    pub fn record_success(&mut self) {
-        self.successes += 1;
-        self.fade();
+    /// Records that a call has succeeded at an endpoint whose breaker rejects, whoever
+    /// admitted it.
+    pub fn record_success(&mut self, now: Instant) {
+        if self.is_asked(now) {
+            self.answers.current(now).successes += 1;
+        }
+    }
+
+    /// Returns whether calls go on or did until a moment ago. An endpoint that fails for
+    /// hours beside others that do not says nothing about these.
+    fn is_asked(&self, now: Instant) -> bool {
+        let since = self.latest.map(|at| now.saturating_duration_since(at));
+        since.is_some_and(|since| since < FORGETS_AFTER)
+    }
+}
+
+impl Block {
+    /// Returns whether the draw falls on this call.
+    fn draws(&mut self, dice: &mut Dice) -> bool {
+        if self.left == 0 {
+            *self = Self {
+                left: BLOCK,
+                place: dice.up_to(BLOCK - 1),
+            };
+        }
+        self.left -= 1;
+        self.left == self.place
+    }
+}
+
+/// The answers of two spans, the current one and the one before. A span ends after ten
+/// seconds if it has enough answers, however many these are.
+#[derive(Clone, Copy, Debug)]
+struct RecentAnswers {
+    before: Answers,
+    /// When the current span began.
+    began: Option<Instant>,
+    now: Answers,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Answers {
+    failures: u64,
+    successes: u64,
+}
+
+impl RecentAnswers {
+    const NONE: Self = Self {
+        before: Answers::NONE,
+        began: None,
+        now: Answers::NONE,
+    };
+
+    /// Returns the current span.
+    fn current(&mut self, now: Instant) -> &mut Answers {
+        let began = *self.began.get_or_insert(now);
+        let is_over = now.saturating_duration_since(began) >= SPAN;
+        if is_over && self.now.count() >= ENOUGH {
+            *self = Self {
+                before: self.now,
+                began: Some(now),
+                now: Answers::NONE,
+            };
+        }
+        &mut self.now
     }
 
     /// Returns whether most answers are failures, beyond chance: three standard
     /// deviations of a fair coin. A page that is asked for in bursts must not look
     /// like all pages, so it takes a number of answers to say so.
-    fn most_fail(&self) -> bool {
-        let answers = self.failures + self.successes;
-        let more = self.failures.saturating_sub(self.successes);
-        answers >= ENOUGH && more * more > 9 * answers
+    fn most_failed(&self) -> bool {
+        let all = self.all();
+        let more = all.failures.saturating_sub(all.successes);
+        all.count() >= ENOUGH && more * more > 9 * all.count()
     }
 
-    /// Returns whether the draw for the current block falls on this call.
-    fn is_drawn(&mut self) -> bool {
-        if self.block.left == 0 {
-            let is_behind = self.admitted * 5 > self.calls;
-            let size = if is_behind { LONG_BLOCK } else { BLOCK };
-            self.block = Block {
-                left: size,
-                place: self.dice.up_to(size - 1),
-            };
-        }
-        self.block.left -= 1;
-        self.block.left == self.block.place
+    /// Returns whether most answers are successes: one standard deviation, because
+    /// until that is seen good calls are turned away.
+    fn most_succeeded(&self) -> bool {
+        let all = self.all();
+        let more = all.successes.saturating_sub(all.failures);
+        more * more > all.count()
     }
 
-    /// Lets older answers count for less.
-    fn fade(&mut self) {
-        if self.failures + self.successes >= MOST_ANSWERS {
-            self.failures /= 2;
-            self.successes /= 2;
+    fn all(&self) -> Answers {
+        Answers {
+            failures: self.before.failures + self.now.failures,
+            successes: self.before.successes + self.now.successes,
         }
+    }
+}
+
+impl Answers {
+    const NONE: Self = Self {
+        failures: 0,
+        successes: 0,
+    };
+
+    const fn count(self) -> u64 {
+        self.failures + self.successes
     }
 }
 
 /// One call of six goes on, which leaves room for the probes below a fifth.
 const BLOCK: u64 = 6;
 
-/// The size of a block while more than a fifth of the calls have gone on.
-const LONG_BLOCK: u64 = 12;
-
+/// More than a burst of one page.
 const ENOUGH: u64 = 70;
 
-const FORGETS_AFTER: Duration = Duration::from_secs(10);
+const FORGETS_AFTER: Duration = Duration::from_secs(30);
 
-/// Older answers and calls count half once there are so many.
-const MOST_ANSWERS: u64 = 1_024;
-const MOST_CALLS: u64 = 16_384;
+const SPAN: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::roster::tests::epoch;
 
-    const MILLISECOND: Duration = Duration::from_millis(1);
+    const SECOND: Duration = Duration::from_secs(1);
 
-    /// Makes a thousand calls a second for a minute, of which so many in a hundred are
-    /// for a page that fails, by a draw or in a rhythm. Returns the calls that went on.
-    fn play(seed: u64, share: u64, is_bad: impl Fn(u64, &mut Dice) -> bool) -> Vec<u64> {
-        let (mut last_resort, mut dice) = (LastResort::new(seed), Dice::seeded(seed + share));
-        let start = epoch();
-        let mut went_on = Vec::new();
-        for call in 0..60_000 {
-            let is_bad = is_bad(call, &mut dice);
-            if !last_resort.admit(start + MILLISECOND * u32::try_from(call).unwrap()) {
-                continue;
-            }
-            went_on.push(call);
-            match is_bad {
-                true => last_resort.record_failure(),
-                false => last_resort.record_success(),
-            }
-        }
-        went_on
+    /// Calls that every breaker rejects, one after another.
+    struct Calls {
+        at: Instant,
+        dice: Dice,
+        last_resort: LastResort,
+        made: u32,
+        /// How many there are in a second.
+        rate: u32,
     }
 
-    type IsBad = fn(u64, u64, &mut Dice) -> bool;
+    type IsBad = fn(share: u32, call: u32, &mut Dice) -> bool;
 
-    const DRAWN: IsBad = |share, _, dice| dice.up_to(99) < share;
+    const DRAWN: IsBad = |share, _, dice| dice.up_to(99) < u64::from(share);
 
     const IN_BURSTS: IsBad = |share, call, _| call % 100 < share;
 
     const IN_TURNS: IsBad = |share, call, _| call % 20 * 5 < share;
 
-    #[test]
-    fn r62_all_calls_go_on_while_less_than_half_of_them_fail() {
-        for seed in 0..3 {
-            for share in [1, 10, 25, 40, 45] {
-                for is_bad in [DRAWN, IN_BURSTS, IN_TURNS] {
-                    let went_on = play(seed, share, |call, dice| is_bad(share, call, dice));
-                    assert_eq!(went_on.len(), 60_000, "{share} % fail, seed {seed}");
+    impl Calls {
+        fn of_rate(rate: u32, seed: u64) -> Self {
+            Self {
+                at: epoch(),
+                dice: Dice::seeded(seed),
+                last_resort: LastResort::new(!seed),
+                made: 0,
+                rate,
+            }
+        }
+
+        /// Makes calls for so many seconds, of which so many in a hundred are for a page
+        /// that fails. Returns those that went on.
+        fn play(&mut self, seconds: u32, share: u32, is_bad: IsBad) -> Vec<u32> {
+            let mut went_on = Vec::new();
+            for call in self.made..self.made + seconds * self.rate {
+                self.at += SECOND / self.rate;
+                let is_bad = is_bad(share, call, &mut self.dice);
+                if !self.last_resort.admit(self.at) {
+                    continue;
+                }
+                went_on.push(call);
+                match is_bad {
+                    true => self.last_resort.record_failure(self.at),
+                    false => self.last_resort.record_success(self.at),
                 }
             }
+            self.made += seconds * self.rate;
+            went_on
         }
     }
 
     #[test]
-    fn r62_a_fifth_of_the_calls_go_on_evenly_while_most_of_them_fail() {
-        for seed in 0..3 {
-            for share in [60, 75, 90, 100] {
-                for is_bad in [DRAWN, IN_BURSTS, IN_TURNS] {
-                    let went_on = play(seed, share, |call, dice| is_bad(share, call, dice));
-                    let all = went_on.len();
-                    assert!(all <= 12_000, "{share} % fail, seed {seed}: {all}");
-                    for second in 5..60 {
-                        let of_second = went_on.iter().filter(|call| **call / 1_000 == second);
-                        let count = of_second.count();
-                        assert!((60..=200).contains(&count), "{share} %: {count}");
+    fn r62_all_calls_go_on_while_less_than_half_of_them_fail() {
+        for (rate, seconds) in [(1_000, 60), (20, 600), (1, 3_600)] {
+            for seed in 0..3 {
+                for share in [1, 10, 25, 40, 45] {
+                    for is_bad in [DRAWN, IN_BURSTS, IN_TURNS] {
+                        let went_on = Calls::of_rate(rate, seed).play(seconds, share, is_bad);
+                        let all = (rate * seconds) as usize;
+                        assert_eq!(went_on.len(), all, "{share} % of {rate}, seed {seed}");
                     }
                 }
             }
@@ -215,18 +287,50 @@ mod tests {
     }
 
     #[test]
+    fn r62_a_sixth_of_the_calls_go_on_once_it_is_clear_that_most_of_them_fail() {
+        // The nearer to half, the longer that takes.
+        for (share, until_clear) in [(60, 800), (75, 200), (90, 120), (100, 70)] {
+            for (rate, seconds) in [(1_000, 60), (20, 600), (1, 3_600)] {
+                for seed in 0..5 {
+                    for is_bad in [DRAWN, IN_BURSTS, IN_TURNS] {
+                        let went_on = Calls::of_rate(rate, seed).play(seconds, share, is_bad);
+                        let most = rate * seconds / 6 + until_clear;
+                        let went_on = went_on.len() as u32;
+                        assert!(
+                            went_on <= most,
+                            "{share} % of {rate}, seed {seed}: {went_on}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn r62_calls_go_on_evenly_in_time() {
+        for share in [60, 100] {
+            let went_on = Calls::of_rate(1_000, 1).play(60, share, DRAWN);
+            for second in 5..60 {
+                let of_second = went_on.iter().filter(|call| **call / 1_000 == second);
+                let count = of_second.count();
+                assert!((60..=200).contains(&count), "{share} %: {count}");
+            }
+        }
+    }
+
+    #[test]
     fn r62_which_calls_go_on_has_nothing_to_do_with_their_path() {
         for period in [2, 3, 5, 6, 10, 12] {
-            let went_on = play(1, 100, |_, _| true);
+            let went_on = Calls::of_rate(1_000, 1).play(60, 100, DRAWN);
             let of_path = |path| {
                 went_on
                     .iter()
                     .filter(|call| **call % period == path)
                     .count()
             };
-            let due = went_on.len() as u64 / period;
+            let due = went_on.len() / period as usize;
             for path in 0..period {
-                let count = of_path(path) as u64;
+                let count = of_path(path);
                 assert!(
                     count > due * 4 / 5,
                     "{count} of {due} for {path} of {period}"
@@ -236,24 +340,36 @@ mod tests {
     }
 
     #[test]
-    fn r62_all_calls_go_on_again_once_most_succeed() {
-        let (mut last_resort, now) = (LastResort::new(1), epoch());
-        (0..2_000).for_each(|_| last_resort.record_failure());
-        let count =
-            |last_resort: &mut LastResort| (0..600).filter(|_| last_resort.admit(now)).count();
-        assert!(count(&mut last_resort) <= 120);
-        (0..2_000).for_each(|_| last_resort.record_success());
-        assert_eq!(count(&mut last_resort), 600);
+    fn r62_all_calls_go_on_soon_after_most_of_them_succeed_again() {
+        for (rate, within) in [(1_000, 20), (20, 30), (5, 120)] {
+            for share in [0, 10, 30] {
+                let mut calls = Calls::of_rate(rate, 3);
+                calls.play(600, 100, DRAWN);
+                calls.play(within, share, DRAWN);
+                let went_on = calls.play(60, share, DRAWN);
+                assert_eq!(went_on.len() as u32, 60 * rate, "{share} % of {rate}");
+            }
+        }
+    }
+
+    #[test]
+    fn r62_bursts_of_failures_do_not_begin_anew_each_time() {
+        let mut calls = Calls::of_rate(100, 1);
+        let mut went_on = 0;
+        for _ in 0..100 {
+            went_on += calls.play(1, 100, DRAWN).len();
+            calls.at += 11 * SECOND;
+        }
+        assert!(went_on <= 10_000 / 5, "{went_on}");
     }
 
     #[test]
     fn r62_what_an_outage_showed_is_forgotten_with_it() {
-        let (mut last_resort, now) = (LastResort::new(1), epoch());
-        assert!(last_resort.admit(now));
-        (0..2_000).for_each(|_| last_resort.record_failure());
-        let soon = now + FORGETS_AFTER - MILLISECOND;
-        assert!((0..600).filter(|_| last_resort.admit(soon)).count() <= 120);
-        let later = soon + FORGETS_AFTER;
-        assert_eq!((0..600).filter(|_| last_resort.admit(later)).count(), 600);
+        let mut calls = Calls::of_rate(1_000, 1);
+        assert!(calls.play(60, 100, DRAWN).len() < 12_000);
+        calls.at += FORGETS_AFTER;
+        // An endpoint whose breaker rejects, beside others whose breakers do not.
+        (0..1_000).for_each(|_| calls.last_resort.record_failure(calls.at));
+        assert_eq!(calls.play(60, 30, DRAWN).len(), 60_000);
     }
 }

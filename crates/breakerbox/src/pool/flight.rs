@@ -100,10 +100,8 @@ impl Flight {
     pub(super) fn answered(&mut self, now: Instant) {
         self.took = Some(self.until(now));
         self.berth.record_answer(now);
-        if self.is_last_resort() {
-            // Its end may be far away, or never seen.
-            self.berth.record_last_resort(Verdict::Success);
-        }
+        // Its end may be far away, or never seen.
+        self.berth.record_evidence(Verdict::Success, now);
         if let Some(permit) = self.permit_mut() {
             permit.note_answer();
         }
@@ -147,16 +145,14 @@ impl Flight {
     fn settle_as(mut self, verdict: Verdict, judgement: Judgement, now: Instant) -> Decision {
         let is_probe = self.is_probe();
         self.berth.record(verdict, self.key, self.until(now), now);
+        if self.took.is_none() || verdict.outcome().is_failure() {
+            self.berth.record_evidence(verdict, now);
+        }
         if is_probe && judgement.outcome == Outcome::Ignored {
             self.berth.record_vain_probe(now);
         }
         match self.leave.take().expect("settling consumes the flight") {
-            Leave::LastResort => {
-                if self.took.is_none() || verdict.outcome().is_failure() {
-                    self.berth.record_last_resort(verdict);
-                }
-                Decision::made()
-            }
+            Leave::LastResort => Decision::made(),
             Leave::Permit(permit) => permit.settle(judgement),
         }
     }
@@ -196,9 +192,7 @@ impl Drop for Flight {
             let now = clock::now();
             self.berth
                 .record(Verdict::Sent, self.key, self.until(now), now);
-            if self.is_last_resort() {
-                self.berth.record_last_resort(Verdict::Sent);
-            }
+            self.berth.record_evidence(Verdict::Sent, now);
         } else {
             // Its caller is gone; the permit counts as abandoned.
             self.record_no_end();

@@ -45,13 +45,13 @@ impl Judge {
         self.last_resorts.load(Ordering::Relaxed)
     }
 
-    /// An attempt that no breaker had admitted has ended like this.
-    pub(super) fn record_last_resort(&self, verdict: Verdict) {
+    /// An endpoint did this with a call while its breaker rejected others.
+    pub(super) fn record_while_rejecting(&self, verdict: Verdict, now: Instant) {
         lock::with(&self.last_resort, |last_resort| match verdict {
             Verdict::NotSent | Verdict::Sent | Verdict::ServerError(_) => {
-                last_resort.record_failure();
+                last_resort.record_failure(now);
             }
-            Verdict::Final | Verdict::Success => last_resort.record_success(),
+            Verdict::Final | Verdict::Success => last_resort.record_success(now),
             Verdict::Ambiguous
             | Verdict::Limited { .. }
             | Verdict::OutOfResources

@@ -271,6 +271,9 @@ pub(super) trait Berth: Send + Sync {
     /// Records that the endpoint gave an answer, whose end may still be to come.
     fn record_answer(&self, now: Instant);
 
+    /// Records what a call says about the others that breakers reject.
+    fn record_evidence(&self, verdict: Verdict, now: Instant);
+
     /// Records that a call of `key` was answered after so long, and ended like this.
     fn record(&self, verdict: Verdict, key: Option<u64>, took: Duration, now: Instant);
 
@@ -281,9 +284,6 @@ pub(super) trait Berth: Send + Sync {
     /// Records that it was probed and its breaker is none the wiser. The next call
     /// would be a probe, too, and the one after that.
     fn record_vain_probe(&self, now: Instant);
-
-    /// Records how an attempt ended that its breaker did not admit.
-    fn record_last_resort(&self, verdict: Verdict);
 
     /// Returns what an exchange counts as that broke off while its client had a part in
     /// it.
@@ -300,6 +300,14 @@ impl<T: Send + Sync> Berth for Slot<T> {
     fn record_answer(&self, now: Instant) {
         let bits = Moment::bits(Some(Moment::of(now)));
         self.answered_at.store(bits, Ordering::Relaxed);
+    }
+
+    fn record_evidence(&self, verdict: Verdict, now: Instant) {
+        if self.rejects()
+            && let Some(pool) = self.pool.upgrade()
+        {
+            pool.judge.record_while_rejecting(verdict, now);
+        }
     }
 
     fn record(&self, verdict: Verdict, key: Option<u64>, took: Duration, now: Instant) {
@@ -349,12 +357,6 @@ impl<T: Send + Sync> Berth for Slot<T> {
 
     fn record_vain_probe(&self, now: Instant) {
         self.no_probe_before.put_off(now + NEXT_PROBE_AFTER);
-    }
-
-    fn record_last_resort(&self, verdict: Verdict) {
-        if let Some(pool) = self.pool.upgrade() {
-            pool.judge.record_last_resort(verdict);
-        }
     }
 
     fn judge_break(&self, id: EndpointId, client: Option<u64>) -> Verdict {

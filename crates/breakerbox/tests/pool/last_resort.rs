@@ -191,13 +191,15 @@ async fn r62_there_is_no_last_resort_where_a_breaker_admits_and_its_endpoint_is_
     assert_eq!(south.asked(), asked);
 }
 
-/// A thousand calls a second to three endpoints that take 20 ms for each, and calls for
-/// a page that fails, at all or at some of them.
+/// A thousand calls a second to three endpoints, and calls for a page that fails, at all
+/// or at some of them.
 struct Load {
     bad: Box<dyn Fn(u32) -> bool>,
     /// These fail all calls.
     broken: &'static [&'static str],
     failing: &'static [&'static str],
+    /// How long an answer takes.
+    takes: Duration,
 }
 
 /// What became of the calls.
@@ -213,6 +215,8 @@ struct Seen {
 }
 
 const NAMES: [&str; 3] = ["north", "south", "west"];
+const SOON: Duration = Duration::from_millis(20);
+
 const DEFAULTS: PoolConfig = PoolConfig::new().breaker(BreakerConfig::new());
 
 impl Load {
@@ -253,7 +257,7 @@ impl Load {
             add(&seen.reached[which], 1);
             let second = start.elapsed().as_secs();
             *seen.reached_in.borrow_mut().entry(second).or_default() += 1;
-            sleep(Duration::from_millis(20)).await;
+            sleep(self.takes).await;
             let is_broken = self.broken.contains(&name);
             match is_broken || is_bad && self.failing.contains(&name) {
                 true => Err(Answer::Errors),
@@ -293,6 +297,7 @@ async fn r62_one_page_that_fails_costs_no_other_page_an_answer() {
                 bad,
                 broken: &[],
                 failing: &NAMES,
+                takes: SOON,
             };
             let seen = load.play().await;
             assert_eq!(seen.good_lost.get(), 0, "{share} %: {seen:?}");
@@ -309,6 +314,7 @@ async fn r62_while_most_pages_fail_a_fifth_of_the_calls_reach_an_endpoint_evenly
                 bad,
                 broken: &[],
                 failing: &NAMES,
+                takes: SOON,
             };
             let seen = load.play().await;
             let reached: u32 = seen.reached.iter().map(Cell::get).sum();
@@ -321,12 +327,29 @@ async fn r62_while_most_pages_fail_a_fifth_of_the_calls_reach_an_endpoint_evenly
     }
 }
 
+/// The answers to calls that were on their way when the breakers opened count, too.
+#[tokio::test(start_paused = true)]
+async fn r62_calls_do_not_go_on_until_slow_failures_have_come_back() {
+    let load = Load {
+        bad: drawn(100),
+        broken: &[],
+        failing: &NAMES,
+        takes: Duration::from_secs(4),
+    };
+    let seen = load.play().await;
+    for second in 5..9 {
+        let reached = seen.reached_in.borrow()[&second];
+        assert!(reached <= 300, "second {second}: {seen:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn r62_an_endpoint_that_fails_everything_gets_next_to_nothing() {
     let load = Load {
         bad: drawn(100),
         broken: &[],
         failing: &NAMES[..1],
+        takes: SOON,
     };
     let seen = load.play().await;
     assert_eq!(seen.good_lost.get() + seen.rejected.get(), 0, "{seen:?}");
@@ -339,6 +362,7 @@ async fn r62_an_endpoint_that_fails_everything_is_not_asked_for_the_pages_that_o
         bad: drawn(30),
         broken: &NAMES[..1],
         failing: &NAMES,
+        takes: SOON,
     };
     let seen = load.play().await;
     // Its probes are calls, and while it fails on and on there are few others.
