@@ -75,6 +75,8 @@ pub struct Circuit {
     last_transition: Option<Box<Transition>>,
     late: u64,
     now: Instant,
+    /// Why it opened last; None while Closed.
+    opened_by: Option<Reason>,
     /// How many times it has opened in a row, less the healthy spans since.
     openings: u32,
     overriding: Option<ActiveOverride>,
@@ -115,6 +117,7 @@ impl Circuit {
             last_transition: None,
             late: 0,
             now,
+            opened_by: None,
             openings: 0,
             overriding: None,
             phase: Phase::Closed(Closed::new(&config, now)),

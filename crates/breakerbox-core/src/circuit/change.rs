@@ -11,6 +11,7 @@ impl Circuit {
         let until = self.now + self.config.open_for.wait(self.openings, &mut self.dice);
         let until = self.pushed_back.map_or(until, |asked| asked.max(until));
         self.verdicts.freeze();
+        self.opened_by = Some(reason);
         self.begin(Phase::Open { until }, reason, evidence);
     }
 
@@ -27,6 +28,7 @@ impl Circuit {
     pub(super) fn close(&mut self, reason: Reason) {
         let evidence = self.verdicts.counts();
         self.verdicts = Verdicts::new(self.config.window, self.now);
+        self.opened_by = None;
         let mut closed = Closed::new(&self.config, self.now);
         if reason == Reason::ProbesSucceeded {
             closed.climb = self.config.ramp.map(|ramp| ramp.begin(self.now));

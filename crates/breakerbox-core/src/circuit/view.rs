@@ -5,8 +5,8 @@ use super::{Circuit, Phase};
 use crate::counts::Sums;
 use crate::standing::WHOLE;
 use crate::{
-    ActiveOverride, BreakerConfig, Counts, Forced, Generation, InFlight, Look, Standing, State,
-    Transition, Wake,
+    ActiveOverride, BreakerConfig, Counts, Forced, Generation, InFlight, Look, Reason, Standing,
+    State, Transition, Wake,
 };
 
 /// What a circuit shows of itself.
@@ -131,6 +131,12 @@ impl Circuit {
     #[must_use]
     pub fn last_transition(&self) -> Option<&Transition> {
         self.last_transition.as_deref()
+    }
+
+    /// Returns why it opened last, whatever happened since; None while it is Closed.
+    #[must_use]
+    pub const fn opened_by(&self) -> Option<Reason> {
+        self.opened_by
     }
 
     /// The verdicts of its whole life, without those that came late.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use breakerbox_core::{
-    BreakerConfig, Circuit, ConfigError, FailureKind, Orphaned, Outcome, Standing, State,
+    BreakerConfig, Circuit, ConfigError, FailureKind, Orphaned, Outcome, Reason, Standing, State,
     Transition,
 };
 use ractor::ActorRef;
@@ -163,9 +163,21 @@ impl Shared {
         let outcome = if std::thread::panicking() {
             Outcome::failure_of(FailureKind::PANIC)
         } else {
-            self.published_config().abandoned(ticket.since())
+            self.abandoned(ticket.since())
         };
         self.settle(ticket, outcome);
+    }
+
+    /// Returns what a call counts as that began then and is dropped now.
+    pub(crate) fn abandoned(&self, since: Option<Instant>) -> Outcome {
+        self.published_config().abandoned(since)
+    }
+
+    /// Returns whether failures opened it, and not calls that are slow or many, a
+    /// probe without an end, or an operator.
+    pub(crate) fn is_opened_by_failures(&self) -> bool {
+        let opened_by = self.call_path.inspect(Circuit::opened_by);
+        opened_by.is_some_and(Reason::is_by_failure)
     }
 
     /// Returns the instant since which the breaker has not been used; None if

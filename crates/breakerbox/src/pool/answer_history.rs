@@ -6,46 +6,46 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Which of an endpoint's latest calls had an answer, in one word.
+/// How an endpoint's latest calls failed, in one word.
 ///
-/// `calls:54 silent:10`: how many calls are kept, and a bit for each of them, the latest
-/// one lowest: whether it had no answer. Successes are kept only beside silent calls, so
-/// an endpoint that is well costs a look. All orderings are relaxed: it stands alone.
+/// `answered:32 silent:32`, of which ten bits each are used: one for each of the latest
+/// calls, the last one lowest. All orderings are relaxed: it stands alone.
 #[derive(Debug, Default)]
 pub(super) struct AnswerHistory(AtomicU64);
 
 impl AnswerHistory {
-    /// Records an answer that says that the endpoint failed.
-    pub(super) fn record_error(&self) {
-        self.push(0);
+    /// Records an answer that says that the endpoint failed, or any while its breaker
+    /// rejects.
+    pub(super) fn record_answer(&self) {
+        self.push(ANSWERED);
     }
 
     /// Records a call without an answer: it was refused, broke off, or took too long.
     pub(super) fn record_silence(&self) {
-        self.push(1);
+        self.push(SILENT);
     }
 
-    /// Records that the endpoint did its job.
-    pub(super) fn record_success(&self) {
-        if self.0.load(Ordering::Relaxed) & SILENT != 0 {
-            self.push(0);
+    /// Records that the endpoint did its job. Where its breaker `rejects`, that is an
+    /// answer as good as any, and otherwise none of its failures.
+    ///
+    /// An endpoint that is well costs a look.
+    pub(super) fn record_success(&self, rejects: impl FnOnce() -> bool) {
+        if self.0.load(Ordering::Relaxed) == 0 {
+            return;
         }
+        self.push(if rejects() { ANSWERED } else { 0 });
     }
 
-    /// Returns whether the endpoint failed by answers, but for a fifth of its latest
-    /// calls at most: a connection breaks now and then beside any number of answers.
+    /// Returns whether the endpoint fails by answers, but for a fifth of its latest
+    /// failures at most: a connection breaks now and then beside any number of answers.
     pub(super) fn fails_by_answers(&self) -> bool {
         let word = self.0.load(Ordering::Relaxed);
-        let silent = u64::from((word & SILENT).count_ones());
-        let calls = word >> KEPT;
-        calls > 0 && 5 * silent <= calls
+        let [answered, silent] = [word >> 32, word & KEPT].map(u64::count_ones);
+        answered > 0 && 4 * silent <= answered
     }
 
     fn push(&self, bit: u64) {
-        let next = |word: u64| {
-            let calls = ((word >> KEPT) + 1).min(KEPT);
-            calls << KEPT | (word << 1 | bit) & SILENT
-        };
+        let next = |word: u64| (word << 1) & (KEPT << 32 | KEPT) | bit;
         // Always `Some`, so it never fails.
         let _updated = self
             .0
@@ -55,17 +55,19 @@ impl AnswerHistory {
     }
 }
 
-/// How many calls are kept.
-const KEPT: u64 = 10;
+const ANSWERED: u64 = 1 << 32;
 
-const SILENT: u64 = (1 << KEPT) - 1;
+const SILENT: u64 = 1;
+
+/// Of ten calls.
+const KEPT: u64 = (1 << 10) - 1;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn r62_a_fifth_of_the_calls_may_be_silent_beside_answers() {
+    fn r62_a_fifth_of_the_failures_may_be_silent_beside_answers() {
         for (calls, expected) in [
             ("", false),
             ("e", true),
@@ -83,23 +85,23 @@ mod tests {
             ("sesesesese", false),
             ("ssssssssssooeeeee", false),
             ("ssssssssssooooooooooeeeee", true),
+            ("oooooe", true),
+            ("eooooo", true),
+            ("eeeeeeeeeeoooooooooo", false),
+            ("eeeeeeeeeeoooooooooss", false),
+            ("erxsrrrrs", true),
+            ("oooooooooo", false),
         ] {
             let history = AnswerHistory::default();
             for call in calls.chars() {
                 match call {
-                    'e' => history.record_error(),
+                    'e' => history.record_answer(),
                     's' => history.record_silence(),
-                    _ => history.record_success(),
+                    'r' => history.record_success(|| true),
+                    _ => history.record_success(|| false),
                 }
             }
             assert_eq!(history.fails_by_answers(), expected, "{calls:?}");
         }
-    }
-
-    #[test]
-    fn r62_an_endpoint_that_is_well_does_not_fail_at_all() {
-        let history = AnswerHistory::default();
-        history.record_success();
-        assert!(!history.fails_by_answers());
     }
 }

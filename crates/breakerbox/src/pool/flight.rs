@@ -188,13 +188,13 @@ impl Drop for Flight {
         if self.leave.is_none() {
             return;
         }
-        if thread::panicking() {
+        // Its caller is gone; its permit counts in the same way.
+        if thread::panicking() || self.berth.fails_by_abandoned(self.since) {
             let now = clock::now();
             self.berth
                 .record(Verdict::Sent, self.key, self.until(now), now);
             self.berth.record_evidence(Verdict::Sent, now);
         } else {
-            // Its caller is gone; the permit counts as abandoned.
             self.record_no_end();
         }
     }

@@ -110,18 +110,23 @@ impl<T> Lineup<T> {
         left.peek().is_some() && left.all(|it| it == Some(Obstacle::Busy))
     }
 
-    /// Returns whether there is an endpoint for a call that every breaker rejects.
-    pub(super) fn has_last_resort(&self, search: &Search<'_>) -> bool {
-        let are_closed = self
-            .obstacles(search)
-            .all(|it| it == Some(Obstacle::Closed));
-        are_closed && self.last_resort(search).is_some()
+    /// Returns the endpoint for a call that every breaker rejects, by its seat: the one
+    /// that answered last, unless another one is of a better tier or less busy.
+    pub(super) fn last_resort(&self, search: &Search<'_>) -> Option<usize> {
+        let mut obstacles = self.obstacles(search);
+        if obstacles.any(|it| it != Some(Obstacle::Closed)) {
+            return None;
+        }
+        let ranked = self.rotation.returning().filter_map(|seat| {
+            let tier = self.rotation.tier_of(seat);
+            let rank = self.slots[seat].rank_as_last_resort(search, tier)?;
+            Some((rank, seat))
+        });
+        ranked.min().map(|(_, seat)| seat)
     }
 
-    /// Chooses the endpoint that answered last, without asking its breaker, unless
-    /// another one is of a better tier or less busy.
-    pub(super) fn board_last_resort(&self, search: &Search<'_>) -> Option<Boarded<T>> {
-        let seat = self.last_resort(search)?;
+    /// Boards the last resort, without asking its breaker.
+    pub(super) fn board_last_resort(&self, seat: usize) -> Option<Boarded<T>> {
         let slot = &self.slots[seat];
         slot.enter_beside_breaker().then(|| Boarded {
             id: self.id(seat),
@@ -132,15 +137,6 @@ impl<T> Lineup<T> {
             tier: self.rotation.tier_of(seat),
             why: Why::LastResort,
         })
-    }
-
-    fn last_resort(&self, search: &Search<'_>) -> Option<usize> {
-        let ranked = self.rotation.returning().filter_map(|seat| {
-            let tier = self.rotation.tier_of(seat);
-            let rank = self.slots[seat].rank_as_last_resort(search, tier)?;
-            Some((rank, seat))
-        });
-        ranked.min().map(|(_, seat)| seat)
     }
 
     /// How busy an endpoint is; None if it is excluded.

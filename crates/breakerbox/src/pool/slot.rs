@@ -145,7 +145,8 @@ impl<T> Slot<T> {
             in_flight,
             answered_at: Reverse(self.answered_at.load(Ordering::Relaxed)),
         };
-        (is_open && may && self.answers.fails_by_answers()).then_some(rank)
+        let answers = self.answers.fails_by_answers() && self.breaker.is_opened_by_failures();
+        (is_open && may && answers).then_some(rank)
     }
 
     /// Whether its breaker rejects for sure.
@@ -277,6 +278,10 @@ pub(super) trait Berth: Send + Sync {
     /// Records that a call of `key` was answered after so long, and ended like this.
     fn record(&self, verdict: Verdict, key: Option<u64>, took: Duration, now: Instant);
 
+    /// Returns whether a call that began then and is dropped now is the endpoint's
+    /// failure.
+    fn fails_by_abandoned(&self, since: Instant) -> bool;
+
     /// Records that a call was given up after so long, which is the least it would have
     /// taken.
     fn record_no_end(&self, took: Duration, now: Instant);
@@ -324,7 +329,7 @@ impl<T: Send + Sync> Berth for Slot<T> {
                 return;
             }
             Verdict::Success => {
-                self.answers.record_success();
+                self.answers.record_success(|| self.rejects());
                 self.latency.observe(took, now);
                 self.recent_failures.record_success(now);
             }
@@ -333,7 +338,7 @@ impl<T: Send + Sync> Berth for Slot<T> {
                 self.record_failure(now);
             }
             Verdict::ServerError(_) => {
-                self.answers.record_error();
+                self.answers.record_answer();
                 self.record_failure(now);
             }
             Verdict::Limited { retry_after } => match retry_after {
@@ -349,6 +354,10 @@ impl<T: Send + Sync> Berth for Slot<T> {
         }
         // Release: whoever sees the call sees its failure; see `judged`.
         self.calls.fetch_add(1, Ordering::Release);
+    }
+
+    fn fails_by_abandoned(&self, since: Instant) -> bool {
+        self.breaker.abandoned(Some(since)).is_failure()
     }
 
     fn record_no_end(&self, took: Duration, now: Instant) {

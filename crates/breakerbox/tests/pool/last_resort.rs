@@ -5,9 +5,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use breakerbox::{BreakerConfig, Pool, PoolConfig, PoolError, State, Verdict, Why};
+use breakerbox::{
+    Abandoned, BreakerConfig, Pool, PoolConfig, PoolError, Ratio, State, TripPolicy, Verdict, Why,
+};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::task::LocalSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::upstream::{Answer, Upstream, classify};
 use crate::{CONFIG, breakers, settle};
@@ -56,6 +60,85 @@ async fn r62_what_opened_the_breakers_decides_whether_calls_go_on() {
                 let is_asked = upstreams[which].asked() > asked[which];
                 assert!(!is_asked || answer == Answer::Errors, "{answer:?}");
             }
+        }
+    }
+}
+
+/// One 500, long ago or a moment ago, does not say what opened the breaker.
+#[tokio::test(start_paused = true)]
+async fn r62_only_an_opening_by_answers_that_fail_lets_calls_go_on() {
+    let once = || BreakerConfig::new().trip_on(TripPolicy::consecutive_failures(2));
+    let slow = TripPolicy::slow_rate(Ratio::percent(50), 4);
+    let slow = BreakerConfig::new().trip_on(slow).slow_after(SOON);
+    let in_flight = BreakerConfig::new().trip_on(TripPolicy::in_flight(3));
+    let abandoned = once().abandoned(Abandoned::Failure);
+    for (config, trouble, is_last_resort) in [
+        (once(), Trouble::Errors, true),
+        (once(), Trouble::Refuses, false),
+        (once().call_timeout(SECOND), Trouble::Hangs, false),
+        (abandoned, Trouble::Abandoned, false),
+        (slow, Trouble::Slow, false),
+        (in_flight, Trouble::Slow, false),
+    ] {
+        for (errors_long_ago, errors_of_late) in [(0, 0), (20, 0), (0, 1), (20, 1)] {
+            let upstream = Upstream::new("north");
+            let config = CONFIG.breaker(config);
+            let breakers = breakers().await;
+            let pool = breakers.pool("prices", config, [upstream.endpoint()]);
+            let pool = pool.await.unwrap();
+            for _ in 0..errors_long_ago {
+                answer(&pool, &upstream, Answer::Errors).await;
+                answer(&pool, &upstream, Answer::Works).await;
+            }
+            for _ in 0..20 {
+                answer(&pool, &upstream, Answer::Works).await;
+            }
+            for _ in 0..errors_of_late {
+                answer(&pool, &upstream, Answer::Errors).await;
+                answer(&pool, &upstream, Answer::Works).await;
+            }
+            trouble.make(&pool, &upstream).await;
+            upstream.set(Answer::Works);
+            upstream.takes(Duration::ZERO);
+            let goes_on = pool.call(Upstream::ask).await.is_ok();
+            let before = (errors_long_ago, errors_of_late);
+            assert_eq!(goes_on, is_last_resort, "{trouble:?} after {before:?}");
+        }
+    }
+}
+
+async fn answer(pool: &Pool<Upstream>, upstream: &Upstream, answer: Answer) {
+    upstream.set(answer);
+    let _result = pool.call_with(classify, Upstream::ask).await;
+}
+
+/// How an endpoint opens its breaker.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    Abandoned,
+    Errors,
+    Hangs,
+    Refuses,
+    Slow,
+}
+
+impl Trouble {
+    async fn make(self, pool: &Pool<Upstream>, upstream: &Upstream) {
+        match self {
+            Self::Abandoned | Self::Hangs | Self::Slow => upstream.takes(SECOND * 2),
+            Self::Errors => upstream.set(Answer::Errors),
+            Self::Refuses => upstream.set(Answer::RefusesConnections),
+        }
+        let calls = (0..200).map(async |_| {
+            let call = pool.call_with(classify, Upstream::ask);
+            match self {
+                Self::Abandoned => drop(timeout(SECOND, call).await),
+                _ => drop(call.await),
+            }
+        });
+        let mut calls = FuturesUnordered::from_iter(calls);
+        while !is_open(pool, upstream) {
+            calls.next().await.expect("it opens");
         }
     }
 }
@@ -215,6 +298,8 @@ struct Seen {
 }
 
 const NAMES: [&str; 3] = ["north", "south", "west"];
+const SECOND: Duration = Duration::from_secs(1);
+
 const SOON: Duration = Duration::from_millis(20);
 
 const DEFAULTS: PoolConfig = PoolConfig::new().breaker(BreakerConfig::new());

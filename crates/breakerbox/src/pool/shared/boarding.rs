@@ -56,10 +56,9 @@ impl<T: Clone + Send + Sync + 'static> Shared<T> {
             };
             return lineup.board(&search, || self.turn());
         }
-        let goes_on = lineup.has_last_resort(search) && self.judge.admits_last_resort(search.now);
-        let boarded = goes_on
-            .then(|| lineup.board_last_resort(search))
-            .flatten()?;
+        let seat = lineup.last_resort(search)?;
+        let goes_on = self.judge.admits_last_resort(search.now);
+        let boarded = goes_on.then(|| lineup.board_last_resort(seat)).flatten()?;
         self.judge.count_last_resort();
         Some(boarded)
     }
