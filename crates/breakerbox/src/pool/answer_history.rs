@@ -89,7 +89,7 @@ mod tests {
             ("eooooo", true),
             ("eeeeeeeeeeoooooooooo", false),
             ("eeeeeeeeeeoooooooooss", false),
-            ("erxsrrrrs", true),
+            ("erxsrrrr", true),
             ("oooooooooo", false),
         ] {
             let history = AnswerHistory::default();

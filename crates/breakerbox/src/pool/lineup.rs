@@ -95,8 +95,8 @@ impl<T> Lineup<T> {
         pick.is_some()
     }
 
-    /// Returns what keeps a call from each endpoint that may serve.
-    fn obstacles(&self, search: &Search<'_>) -> impl Iterator<Item = Option<Obstacle>> {
+    /// Returns what kept a call from each endpoint that may serve.
+    fn obstacles(&self, search: &Search<'_>) -> impl Iterator<Item = Obstacle> {
         let serving = self.rotation.serving();
         serving.map(|seat| self.slots[seat].obstacle(search))
     }
@@ -105,16 +105,16 @@ impl<T> Lineup<T> {
     pub(super) fn are_only_busy_left(&self, search: &Search<'_>) -> bool {
         let mut left = self
             .obstacles(search)
-            .filter(|it| *it != Some(Obstacle::Closed))
+            .filter(|it| *it != Obstacle::Rejects)
             .peekable();
-        left.peek().is_some() && left.all(|it| it == Some(Obstacle::Busy))
+        left.peek().is_some() && left.all(|it| it == Obstacle::Busy)
     }
 
     /// Returns the endpoint for a call that every breaker rejects, by its seat: the one
     /// that answered last, unless another one is of a better tier or less busy.
     pub(super) fn last_resort(&self, search: &Search<'_>) -> Option<usize> {
         let mut obstacles = self.obstacles(search);
-        if obstacles.any(|it| it != Some(Obstacle::Closed)) {
+        if obstacles.any(|it| it != Obstacle::Rejects) {
             return None;
         }
         let ranked = self.rotation.returning().filter_map(|seat| {

@@ -113,14 +113,17 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Returns why a call does not go to it, if it does not.
-    pub(super) fn obstacle(&self, search: &Search<'_>) -> Option<Obstacle> {
+    /// Returns why it did not take a call.
+    pub(super) fn obstacle(&self, search: &Search<'_>) -> Obstacle {
         if self.rejects() || self.is_limited(search) {
-            Some(Obstacle::Closed)
+            Obstacle::Rejects
         } else if self.busy.at(search.now).is_some() {
-            Some(Obstacle::Busy)
+            Obstacle::Busy
+        } else if self.in_flight() >= self.max_in_flight {
+            Obstacle::Full
         } else {
-            (self.in_flight() >= self.max_in_flight).then_some(Obstacle::Full)
+            // Its breaker was asked, and admits some calls only, as one that ramps.
+            Obstacle::Rejects
         }
     }
 
@@ -205,10 +208,11 @@ impl<T> Slot<T> {
     }
 
     /// Lets go of the connections that opened the breaker, if this call is a probe of
-    /// it and no other has done so.
+    /// it and no other has done so. Connections that bring answers are alive.
     pub(super) fn renew_for(&self, permit: &OwnedPermit) {
         if let Some(renewal) = &self.renewal
             && let Some(generation) = permit.probe_generation()
+            && !self.answers.fails_by_answers()
         {
             renewal.before_probe(generation, &self.value);
         }
@@ -244,15 +248,15 @@ impl<T> Slot<T> {
     }
 }
 
-/// Why a call does not go to an endpoint that may serve.
+/// Why an endpoint that may serve did not take a call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Obstacle {
     /// It asked to be left alone.
     Busy,
-    /// Its breaker rejects, or it limits the key of the call.
-    Closed,
     /// It has all the calls that it may have.
     Full,
+    /// Its breaker rejects, or it limits the key of the call.
+    Rejects,
 }
 
 /// How good a last resort an endpoint is. What comes first matters most.

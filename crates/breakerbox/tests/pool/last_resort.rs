@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use breakerbox::{
-    Abandoned, BreakerConfig, Pool, PoolConfig, PoolError, Ratio, State, TripPolicy, Verdict, Why,
+    Abandoned, Backoff, BreakerConfig, Pool, PoolConfig, PoolError, Ramp, Ratio, State, TripPolicy,
+    Verdict, Why,
 };
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -14,7 +15,7 @@ use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::upstream::{Answer, Upstream, classify};
-use crate::{CONFIG, breakers, settle};
+use crate::{CONFIG, QUICK, breakers, settle};
 
 async fn ask(pool: &Pool<Upstream>) -> Result<&'static str, PoolError<Answer>> {
     pool.call_idempotent_with(classify, Upstream::ask).await
@@ -203,6 +204,39 @@ async fn r62_a_last_resort_takes_no_probes_place() {
         let breaker = pool.breaker(upstream.name()).unwrap();
         assert_eq!(breaker.state(), State::Closed);
     }
+}
+
+/// South's breaker has just closed and admits a tenth of the calls: what it rejects goes
+/// to north, which answers.
+#[tokio::test(start_paused = true)]
+async fn r62_calls_that_a_ramp_rejects_go_on_as_well() {
+    let upstreams = ["north", "south"].map(Upstream::new);
+    let endpoints = upstreams.iter().map(Upstream::endpoint);
+    let ramp = Ramp::linear(Ratio::percent(10), 60 * SECOND);
+    let quick = QUICK.ramp(ramp);
+    let breakers = breakers().await;
+    let pool = breakers.pool("prices", CONFIG.breaker(quick), endpoints);
+    let pool = pool.await.unwrap();
+    let [north, south] = &upstreams;
+    let for_long = quick.open_for(Backoff::fixed(1_000 * SECOND));
+    let of_north = pool.breaker("north").unwrap();
+    of_north.reconfigure(for_long).await.unwrap();
+    upstreams.iter().for_each(|it| it.set(Answer::Errors));
+    while !is_open(&pool, north) || !is_open(&pool, south) {
+        assert!(ask(&pool).await.is_err());
+    }
+    upstreams.iter().for_each(|it| it.set(Answer::Works));
+    while pool.breaker("south").unwrap().state() != State::Closed {
+        sleep(SECOND).await;
+        assert!(ask(&pool).await.is_ok());
+    }
+    settle().await;
+    let before = pool.snapshot().last_resort;
+    for _ in 0..100 {
+        assert!(ask(&pool).await.is_ok());
+    }
+    let went_on = pool.snapshot().last_resort - before;
+    assert!((50..100).contains(&went_on), "{went_on}");
 }
 
 #[tokio::test(start_paused = true)]
