@@ -30,6 +30,8 @@ mod logs;
 mod mirror;
 #[path = "gateway/paths.rs"]
 mod paths;
+#[path = "gateway/patience.rs"]
+mod patience;
 #[path = "gateway/process.rs"]
 mod process;
 #[path = "gateway/reload.rs"]

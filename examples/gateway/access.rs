@@ -22,20 +22,22 @@ pub(crate) async fn logged<B, F>(
     mut request: Request<B>,
     client: IpAddr,
     answer: impl FnOnce(Request<B>) -> F,
-) -> Response<Body>
+) -> Response<Logged>
 where
     F: Future<Output = Response<Body>>,
 {
     if !enabled!(target: "gateway::access", Level::INFO) {
-        return answer(request).await;
+        let response = answer(request).await;
+        return response.map(|body| Logged { body, line: None });
     }
     let mut line = Line::new(&request, client);
     request.extensions_mut().insert(Arc::clone(&line.trail));
     let response = answer(request).await;
     line.status = Some(response.status());
     line.endpoint = response.extensions().get().cloned();
-    let left = promised(&response, &line.method);
-    response.map(|body| Body::new(Logged { body, left, line }))
+    line.left = promised(&response, &line.method);
+    let line = Some(Box::new(line));
+    response.map(|body| Logged { body, line })
 }
 
 /// Returns how many bytes a response has, where that is known.
@@ -59,6 +61,8 @@ struct Line {
     client: IpAddr,
     end: End,
     endpoint: Option<ServedBy>,
+    /// Bytes to come, where that is known.
+    left: Option<u64>,
     method: Method,
     status: Option<StatusCode>,
     trail: Arc<Trail>,
@@ -80,10 +84,22 @@ impl Line {
             client,
             end: End::BrokenOff,
             endpoint: None,
+            left: None,
             method: request.method().clone(),
             status: None,
             trail: Arc::default(),
             uri: request.uri().clone(),
+        }
+    }
+
+    /// The client gets this.
+    fn hand_on(&mut self, frame: &Frame<Bytes>) {
+        let read = frame.data_ref().map_or(0, |data| data.len() as u64);
+        self.bytes += read;
+        self.left = self.left.map(|left| left.saturating_sub(read));
+        if frame.is_trailers() {
+            // Whoever sends them on reads no further.
+            self.left = Some(0);
         }
     }
 
@@ -121,12 +137,10 @@ impl Drop for Line {
     }
 }
 
-/// The body of a response, whose line is written at its end.
-struct Logged {
+/// The body of a response, whose line is written at its end, if at all.
+pub(crate) struct Logged {
     body: Body,
-    // Bytes to come, where that is known.
-    left: Option<u64>,
-    line: Line,
+    line: Option<Box<Line>>,
 }
 
 impl HttpBody for Logged {
@@ -138,16 +152,12 @@ impl HttpBody for Logged {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if let Some(Ok(frame)) = &frame {
-            let read = frame.data_ref().map_or(0, |data| data.len() as u64);
-            self.line.bytes += read;
-            self.left = self.left.map(|left| left.saturating_sub(read));
-            if frame.is_trailers() {
-                // Whoever sends them on reads no further.
-                self.left = Some(0);
+        if let Some(line) = &mut self.line {
+            match &frame {
+                Some(Ok(frame)) => line.hand_on(frame),
+                Some(Err(_)) => {}
+                None => line.left = Some(0),
             }
-        } else if frame.is_none() {
-            self.left = Some(0);
         }
         Poll::Ready(frame)
     }
@@ -163,9 +173,12 @@ impl HttpBody for Logged {
 
 impl Drop for Logged {
     fn drop(&mut self) {
+        let Some(line) = &mut self.line else {
+            return;
+        };
         // Nobody reads on where no more can come.
-        if self.left == Some(0) || self.body.is_end_stream() {
-            self.line.end = End::Complete;
+        if line.left == Some(0) || self.body.is_end_stream() {
+            line.end = End::Complete;
         }
     }
 }

@@ -2,21 +2,20 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::body::Body;
+use breakerbox::CancellationToken;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::Watcher;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 
-use crate::access;
+use crate::access::{self, Logged};
+use crate::activity::{Activity, Patience, Watched};
 use crate::clients::{Kind, Place};
+use crate::config::Limits;
 use crate::gateway::Gateway;
 
 /// A connection of a client, and the place that it takes.
@@ -28,54 +27,97 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Answers its requests until it ends. The head of the first may take so long.
+    /// Answers its requests until it ends, its client keeps the gateway waiting for too
+    /// long, or no more requests are wanted and the last is answered.
     pub(crate) async fn serve(
         self,
         protocol: Builder<TokioExecutor>,
-        head_timeout: Duration,
-        watcher: Watcher,
+        limits: Limits,
+        drains: CancellationToken,
     ) {
         // Without it, small answers are slower, and no less right.
         let _slower = self.stream.set_nodelay(true);
-        let (client, gateway, kind) = (self.client, self.gateway, self.place.kind());
-        let has_asked = Arc::new(AtomicBool::new(false));
-        let asks = Arc::clone(&has_asked);
-        let service = service_fn(move |request| {
-            asks.store(true, Ordering::Relaxed);
-            let gateway = Arc::clone(&gateway);
-            async move { Ok::<_, Infallible>(answer(&gateway, request, client, kind).await) }
+        let (activity, kind) = (Activity::new(), self.place.kind());
+        let asked = Asked {
+            client: self.client,
+            gateway: self.gateway,
+            kind,
+        };
+        let service = service_fn(|request| {
+            let (asked, activity) = (asked.clone(), Arc::clone(&activity));
+            async move { Ok::<_, Infallible>(asked.answer(request, &activity).await) }
         });
         let connection = protocol.serve_connection(TokioIo::new(self.stream), service);
-        let mut connection = pin!(watcher.watch(connection));
-        let first = match kind {
-            Kind::Served => head_timeout,
-            Kind::TurnedAway => head_timeout.min(TURNED_AWAY_WITHIN),
-        };
-        // Hyper has no limit until it knows which HTTP it is, and none for the first
-        // request of HTTP/2.
-        let ended = match timeout(first, connection.as_mut()).await {
-            Ok(ended) => ended,
-            Err(_) if kind == Kind::Served && has_asked.load(Ordering::Relaxed) => connection.await,
-            Err(_) => return,
-        };
-        if let Err(error) = ended {
-            tracing::debug!(error, "a connection ended early");
+        let mut connection = pin!(connection);
+        let patience = patience(kind, limits);
+        let mut is_last_request = false;
+        loop {
+            tokio::select! {
+                biased;
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(error, "a connection ended early");
+                    }
+                    return;
+                }
+                () = self.place.is_lost() => return,
+                () = drains.cancelled(), if !is_last_request => {}
+                () = activity.is_given_up(patience) => {
+                    if is_last_request || activity.is_request_under_way() {
+                        return;
+                    }
+                }
+            }
+            // A client of HTTP/2 is told, and may have sent one more by then.
+            is_last_request = true;
+            activity.begin_anew();
+            connection.as_mut().graceful_shutdown();
         }
     }
 }
 
-async fn answer(
-    gateway: &Gateway,
-    request: Request<Incoming>,
+/// Whom the requests of a connection are for, and from.
+#[derive(Clone)]
+struct Asked {
     client: SocketAddr,
+    gateway: Arc<Gateway>,
     kind: Kind,
-) -> Response<Body> {
-    let address = client.ip().to_canonical();
-    access::logged(request, address, async |request| match kind {
-        Kind::Served => gateway.answer(request, address).await,
-        Kind::TurnedAway => gateway.turn_away(request, address).await,
-    })
-    .await
+}
+
+impl Asked {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        activity: &Arc<Activity>,
+    ) -> Response<Watched<Logged>> {
+        let turn = activity.enter();
+        let gateway = &self.gateway;
+        let address = self.client.ip().to_canonical();
+        let place = match self.kind {
+            Kind::Served => gateway.enter(),
+            Kind::TurnedAway => None,
+        };
+        let response = access::logged(request, address, async |request| match place {
+            Some(_) => gateway.answer(request, address).await,
+            None => gateway.turn_away(request, address).await,
+        });
+        let response = response.await;
+        response.map(|body| Watched::new(body, turn, place))
+    }
+}
+
+fn patience(kind: Kind, limits: Limits) -> Patience {
+    let patience = Patience {
+        for_reading: limits.send_timeout(),
+        for_request: limits.head_timeout(),
+    };
+    match kind {
+        Kind::Served => patience,
+        Kind::TurnedAway => Patience {
+            for_reading: patience.for_reading.min(TURNED_AWAY_WITHIN),
+            for_request: patience.for_request.min(TURNED_AWAY_WITHIN),
+        },
+    }
 }
 
 /// A probe sends its request at once, and others wait for its place.

@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use tower::ServiceExt;
 
 use crate::client::Client;
+use crate::clients::{RequestUnderWay, Requests};
 use crate::config::{Config, Limits};
 use crate::headers::{self, Way};
 use crate::pools::{Plan, Pools};
@@ -29,6 +30,7 @@ pub(crate) struct Gateway {
     client: Client,
     pools: Mutex<Pools>,
     readiness: Readiness,
+    requests: Requests,
     rules: RwLock<Rules>,
 }
 
@@ -39,6 +41,7 @@ impl Gateway {
             client: Client::new(),
             pools: Mutex::default(),
             readiness,
+            requests: Requests::default(),
             rules: RwLock::default(),
         }
     }
@@ -56,6 +59,11 @@ impl Gateway {
     /// Returns what clients may take at present.
     pub(crate) fn limits(&self) -> Limits {
         self.rules().limits
+    }
+
+    /// One more request is under way, if there may be one.
+    pub(crate) fn enter(&self) -> Option<RequestUnderWay> {
+        self.requests.enter(self.limits().connections)
     }
 
     /// Answers a request: by itself, or with what a server of its route says.
@@ -80,7 +88,7 @@ impl Gateway {
         }
     }
 
-    /// Answers a request of a client that is one too many: a probe as ever. A path that
+    /// Answers a request that is one too many, or its client is: a probe as ever. A path that
     /// only becomes another one by being normalized is nothing that a probe asks for.
     pub(crate) async fn turn_away(
         &self,

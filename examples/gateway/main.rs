@@ -34,6 +34,7 @@
 //! ```
 
 mod access;
+mod activity;
 mod client;
 mod client_address;
 mod clients;
@@ -58,7 +59,6 @@ mod upstream;
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -130,14 +130,14 @@ async fn run(file: &Path) -> Result<ExitCode, Failure> {
     let gateway = Arc::new(Gateway::new(breakers.clone(), readiness.clone()));
     gateway.apply(&config).await?;
 
-    let socket = TcpListener::bind(config.listen)
+    let socket = server::listen(config.listen)
         .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
     let address = socket.local_addr()?;
     let reloader = Reloader::new(file, config.listen, Arc::clone(&gateway))?;
     // A tree of its own, which ends before the box: requests need the pools to the
     // last, and a reload adds pools to the box after all that is in it.
     let tree = SupervisorSpec::new("gateway", Strategy::OneForOne)
-        .child(Server::new(socket, gateway)?.child())
+        .child(Server::new(socket, gateway).child())
         .child(reloader.child());
     let ended = tokio::spawn(lifecycle.run(tree));
     // Who is told that it listens may send it signals, so it has to hear them.

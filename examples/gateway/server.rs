@@ -1,21 +1,19 @@
 //! The connections of clients.
 //!
 //! One that asks for nothing is hung up on, and so is one that stops in the middle
-//! of a head or an upload; but hyper has no limit on writes, so a client that stops
-//! reading its answer keeps its connection until it goes away or a drain ends. It
-//! counts among those that there may be at once.
+//! of a head or an upload, or that stops reading its answer.
 
 use std::io;
-use std::net::TcpListener as StdListener;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use breakerbox::{Backoff, CancellationToken, ChildSpec, Shutdown};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::sleep;
+use tokio_util::task::TaskTracker;
 
 use crate::clients::Clients;
 use crate::connection::Connection;
@@ -31,21 +29,32 @@ pub(crate) struct Server {
     socket: Mutex<Option<StdListener>>,
 }
 
+/// Listens with room for many clients that come at once.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<StdListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}
+
 impl Server {
-    pub(crate) fn new(socket: StdListener, gateway: Arc<Gateway>) -> io::Result<Self> {
-        socket.set_nonblocking(true)?;
+    pub(crate) fn new(socket: StdListener, gateway: Arc<Gateway>) -> Self {
         let mut protocol = Builder::new(TokioExecutor::new());
         protocol.http1().timer(TokioTimer::new());
         protocol
             .http2()
             .timer(TokioTimer::new())
-            .keep_alive_interval(PING_EVERY);
-        Ok(Self {
+            .keep_alive_interval(PING_EVERY)
+            .max_concurrent_streams(STREAMS);
+        Self {
             clients: Clients::default(),
             gateway,
             protocol,
             socket: Mutex::new(Some(socket)),
-        })
+        }
     }
 
     /// As a child of a supervisor.
@@ -67,13 +76,13 @@ impl Server {
         let Some(listener) = self.listener()? else {
             return Ok(());
         };
-        let connections = GracefulShutdown::new();
+        let (connections, drains) = (TaskTracker::new(), CancellationToken::new());
         let mut last = Ok(());
         while let Some(accepted) = stop.run_until_cancelled(self.accept(&listener)).await {
             match accepted {
                 Ok(accepted) => {
                     last = Ok(());
-                    self.serve(accepted, connections.watcher());
+                    connections.spawn(self.serve(accepted, drains.clone()));
                 }
                 Err(error) => {
                     // Most likely there are too many of them, for a while.
@@ -86,7 +95,9 @@ impl Server {
             }
         }
         self.close(listener);
-        connections.shutdown().await;
+        drains.cancel();
+        connections.close();
+        connections.wait().await;
         Ok(())
     }
 
@@ -102,19 +113,23 @@ impl Server {
         *socket = None;
     }
 
-    /// Takes a connection, once there is a place for it.
+    /// Takes a connection.
     async fn accept(&self, listener: &TcpListener) -> io::Result<Connection> {
         let (stream, client) = listener.accept().await?;
         let most = self.gateway.limits().connections;
         Ok(Connection {
             client,
             gateway: Arc::clone(&self.gateway),
-            place: self.clients.enter(most).await,
+            place: self.clients.enter(most),
             stream,
         })
     }
 
-    fn serve(&self, connection: Connection, watcher: Watcher) {
+    fn serve(
+        &self,
+        connection: Connection,
+        drains: CancellationToken,
+    ) -> impl Future<Output = ()> + use<> {
         let limits = self.gateway.limits();
         let mut protocol = self.protocol.clone();
         protocol
@@ -122,12 +137,16 @@ impl Server {
             .header_read_timeout(limits.head_timeout())
             .max_buf_size(limits.head_bytes as usize);
         protocol.http2().max_header_list_size(limits.head_bytes);
-        tokio::spawn(connection.serve(protocol, limits.head_timeout(), watcher));
+        connection.serve(protocol, limits, drains)
     }
 }
 
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 const AGAIN: Backoff = Backoff::exponential(Duration::from_millis(10), Duration::from_secs(1));
+/// As many as Linux allows unless it is told otherwise.
+const BACKLOG: u32 = 4_096;
 /// With the drain delay of the lifecycle it is less than the 30 s of Kubernetes.
 const DRAIN_WITHIN: Duration = Duration::from_secs(20);
 const PING_EVERY: Duration = Duration::from_secs(20);
+/// The requests of one client at once, of which each may need a connection to a server.
+const STREAMS: u32 = 32;

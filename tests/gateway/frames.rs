@@ -12,6 +12,20 @@ pub(crate) enum Answer {
 
 /// Sends a request that has no body, with these headers as they are.
 pub(crate) async fn ask(wire: &mut Wire, headers: &[(&str, &[u8])]) -> Answer {
+    connect(wire).await;
+    request(wire, 1, headers).await;
+    answer(wire).await
+}
+
+/// Begins to speak HTTP/2.
+pub(crate) async fn connect(wire: &mut Wire) {
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(frame(SETTINGS, 0, 0, &[]));
+    wire.send(bytes).await;
+}
+
+/// Sends a request that has no body as this stream.
+pub(crate) async fn request(wire: &mut Wire, stream: u32, headers: &[(&str, &[u8])]) {
     let mut block = Vec::new();
     for (name, value) in headers {
         // A literal that nobody remembers, with a name of its own.
@@ -22,14 +36,11 @@ pub(crate) async fn ask(wire: &mut Wire, headers: &[(&str, &[u8])]) -> Answer {
             block.extend_from_slice(text);
         }
     }
-    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-    bytes.extend(frame(SETTINGS, 0, 0, &[]));
-    bytes.extend(frame(HEADERS, END_OF_ALL, 1, &block));
-    wire.send(bytes).await;
-    answer(wire).await
+    wire.send(frame(HEADERS, END_OF_ALL, stream, &block)).await;
 }
 
-async fn answer(wire: &mut Wire) -> Answer {
+/// What comes next that is an answer.
+pub(crate) async fn answer(wire: &mut Wire) -> Answer {
     loop {
         let head = wire.read_exactly(9).await;
         let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);

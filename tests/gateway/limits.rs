@@ -137,7 +137,7 @@ async fn clients_too_many_that_say_nothing_keep_no_probe_out() {
     let line = "limits = { connections = 1 }\n";
     let gateway = Mirrored::changed("silent-ones", |text| format!("{line}{text}")).await;
     let mut silent = Vec::new();
-    for _ in 0..40 {
+    for _ in 0..400 {
         silent.push(gateway.client().await);
     }
     assert_eq!(gateway.ask(READY).await.0, 200);

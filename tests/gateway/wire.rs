@@ -90,6 +90,13 @@ impl Wire {
         within("an echo", both).await.1.unwrap();
     }
 
+    /// Sends until the other side takes no more and hangs up.
+    pub(crate) async fn send_until_refused(&mut self) {
+        let bytes = vec![b'x'; 64 * 1_024];
+        let sending = async { while self.0.write_all(&bytes).await.is_ok() {} };
+        within("a hangup", sending).await;
+    }
+
     /// Reads whatever comes, until the other side hangs up.
     pub(crate) async fn discard(&mut self) {
         let mut buffer = vec![0; 64 * 1_024];

@@ -12,19 +12,25 @@ pub(crate) struct Limits {
     /// The largest body of a request, in bytes.
     #[serde(deserialize_with = "body_bytes")]
     pub(crate) body_bytes: u64,
-    /// How many clients may be connected at once.
+    /// How many clients may be connected at once, and how many requests may be under way.
     #[serde(deserialize_with = "connections")]
     pub(crate) connections: usize,
     /// The largest head of a request, in bytes.
     #[serde(deserialize_with = "head_bytes")]
     pub(crate) head_bytes: u32,
     head_timeout: Span,
+    send_timeout: Span,
 }
 
 impl Limits {
     /// Returns how long the head of a request may take, and so the pause between two.
     pub(crate) const fn head_timeout(&self) -> Duration {
         self.head_timeout.0
+    }
+
+    /// Returns how long a client may take to read on.
+    pub(crate) const fn send_timeout(&self) -> Duration {
+        self.send_timeout.0
     }
 }
 
@@ -35,6 +41,7 @@ impl Default for Limits {
             connections: half_of_the_files(),
             head_bytes: 64 * 1_024,
             head_timeout: Span(Duration::from_secs(10)),
+            send_timeout: Span(Duration::from_secs(60)),
         }
     }
 }
