@@ -1,10 +1,11 @@
 use std::error::Error;
 use std::io::{self, ErrorKind, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use http::Uri;
-use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tower_service::Service;
 
@@ -70,17 +71,34 @@ where
 #[derive(Debug)]
 pub struct EarlyAnswerIo<I> {
     io: I,
+    /// Waits for who reads.
+    writer: Option<Waker>,
     writing: Writing,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Writing {
-    /// The peer takes nothing any more, and something was read since.
-    Answered,
-    /// The peer takes nothing any more. What is written is lost, which does no harm:
-    /// whoever reads the connection learns that it has ended.
-    Broken,
+    /// The peer takes nothing any more.
+    Broken {
+        kind: ErrorKind,
+        reading: Reading,
+    },
     Open,
+}
+
+/// What came of reading since writing broke.
+#[derive(Clone, Copy, Debug)]
+enum Reading {
+    /// Something was read, or nobody has tried yet. So often a write had to wait.
+    Due { waits: u8 },
+    /// It has come to its end.
+    Ended,
+    /// Somebody waits for more, or for the end.
+    Waits,
+}
+
+impl Reading {
+    const FIRST: Self = Self::Due { waits: 0 };
 }
 
 impl<I> EarlyAnswerIo<I> {
@@ -89,6 +107,7 @@ impl<I> EarlyAnswerIo<I> {
     pub const fn new(io: I) -> Self {
         Self {
             io,
+            writer: None,
             writing: Writing::Open,
         }
     }
@@ -97,25 +116,38 @@ impl<I> EarlyAnswerIo<I> {
 impl<I: Unpin> EarlyAnswerIo<I> {
     /// Writes, as long as that is possible.
     ///
-    /// Afterwards reading has to come first: an upload that is lost at once would look
-    /// as if the server had taken it. But a writer that waited for longer would wait
-    /// forever where nobody reads on, and its connection would stay.
+    /// Afterwards reading has to come first: an upload that is lost at once would look as
+    /// if the server had taken it. Only where nobody reads on, what is written is lost,
+    /// because a writer that waited for that would wait for ever, and its connection
+    /// would stay.
     fn write_by(
         &mut self,
         context: &mut Context<'_>,
         length: usize,
         write: impl FnOnce(Pin<&mut I>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        match self.writing {
-            Writing::Answered => {}
-            Writing::Broken => return Poll::Ready(Ok(length)),
+        let (kind, reading) = match self.writing {
+            Writing::Broken { kind, reading } => (kind, reading),
             Writing::Open => match write(Pin::new(&mut self.io), context) {
-                Poll::Ready(Err(error)) if is_hangup(error.kind()) => {}
+                Poll::Ready(Err(error)) if is_hangup(error.kind()) => {
+                    (error.kind(), Reading::FIRST)
+                }
                 polled => return polled,
             },
-        }
-        self.writing = Writing::Broken;
-        context.waker().wake_by_ref();
+        };
+        let reading = match reading {
+            Reading::Due { waits } if waits >= MOST_WAITS => return Poll::Ready(Ok(length)),
+            Reading::Due { waits } => {
+                context.waker().wake_by_ref();
+                Reading::Due { waits: waits + 1 }
+            }
+            Reading::Ended => return Poll::Ready(Err(kind.into())),
+            Reading::Waits => {
+                self.writer = Some(context.waker().clone());
+                Reading::Waits
+            }
+        };
+        self.writing = Writing::Broken { kind, reading };
         Poll::Pending
     }
 
@@ -125,7 +157,7 @@ impl<I: Unpin> EarlyAnswerIo<I> {
         end: impl FnOnce(Pin<&mut I>) -> Poll<io::Result<()>>,
     ) -> Poll<io::Result<()>> {
         match self.writing {
-            Writing::Answered | Writing::Broken => Poll::Ready(Ok(())),
+            Writing::Broken { .. } => Poll::Ready(Ok(())),
             Writing::Open => end(Pin::new(&mut self.io)),
         }
     }
@@ -143,11 +175,25 @@ impl<I: Read + Unpin> Read for EarlyAnswerIo<I> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
+        mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.io).poll_read(context, buffer);
-        if let (Writing::Broken, Poll::Ready(_)) = (self.writing, &polled) {
-            self.writing = Writing::Answered;
+        let Writing::Broken { kind, .. } = self.writing else {
+            return Pin::new(&mut self.io).poll_read(context, buffer);
+        };
+        let mut bytes = [MaybeUninit::uninit(); READ_AT_ONCE];
+        let most = buffer.remaining().min(READ_AT_ONCE);
+        let mut read = ReadBuf::uninit(&mut bytes[..most]);
+        let polled = Pin::new(&mut self.io).poll_read(context, read.unfilled());
+        buffer.put_slice(read.filled());
+        let is_end = most > 0 && read.filled().is_empty();
+        let reading = match polled {
+            Poll::Pending => Reading::Waits,
+            Poll::Ready(Ok(())) if !is_end => Reading::FIRST,
+            Poll::Ready(_) => Reading::Ended,
+        };
+        self.writing = Writing::Broken { kind, reading };
+        if polled.is_ready() {
+            self.writer.take().map(Waker::wake);
         }
         polled
     }
@@ -193,6 +239,12 @@ impl<I: Connection> Connection for EarlyAnswerIo<I> {
         self.io.connected()
     }
 }
+
+/// The rest of what a server has said before it hung up is an answer, and short.
+const READ_AT_ONCE: usize = 4_096;
+
+/// Hyper reads between any two of them.
+const MOST_WAITS: u8 = 8;
 
 #[cfg(test)]
 mod tests;
