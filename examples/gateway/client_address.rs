@@ -1,4 +1,4 @@
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::HeaderMap;
 
@@ -17,16 +17,18 @@ pub(crate) fn client_address(headers: &HeaderMap, behind_proxy: bool) -> Option<
         true => from_the_end.next().unwrap_or(connected),
         false => connected,
     };
-    client.parse().ok().map(network)
+    let address = client.parse::<IpAddr>().ok();
+    let address = address.or_else(|| Some(client.parse::<SocketAddr>().ok()?.ip()));
+    address.map(network)
 }
 
-/// An IPv6 client has at least a network of 64 bits to itself, in which it can be as
-/// many as it likes.
+/// A customer with IPv6 has a network to itself, in which it can be as many as it
+/// likes: of 64 bits at home, and of up to 80 otherwise (RFC 6177).
 fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK).into(),
     }
 }
 
-const NETWORK: u128 = u128::MAX << 64;
+const NETWORK: u128 = u128::MAX << 80;

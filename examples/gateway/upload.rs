@@ -23,6 +23,8 @@ use crate::headers;
 /// The body of a request, which may not be larger than a limit.
 pub(crate) struct Upload {
     body: Option<Incoming>,
+    /// Whether the client sends, and does not wait to be told to.
+    is_coming: bool,
     left: u64,
     rest: Rest,
 }
@@ -30,8 +32,7 @@ pub(crate) struct Upload {
 /// What becomes of the part of an upload that nobody wants.
 #[derive(Clone, Copy, Debug)]
 enum Rest {
-    /// HTTP/2 has a way to say that it is not wanted, and a client that expects to
-    /// be told to go on waits.
+    /// HTTP/2 has a way to say that it is not wanted.
     Refused,
     ReadForAWhile,
 }
@@ -39,13 +40,14 @@ enum Rest {
 impl Upload {
     /// Limits the body of a request to so many bytes.
     pub(crate) fn limited(request: Request<Incoming>, bytes: u64) -> Request<Self> {
-        let waits = request.headers().contains_key(header::EXPECT);
+        let is_coming = !request.headers().contains_key(header::EXPECT);
         let rest = match request.version() {
-            Version::HTTP_10 | Version::HTTP_11 if !waits => Rest::ReadForAWhile,
+            Version::HTTP_10 | Version::HTTP_11 => Rest::ReadForAWhile,
             _ => Rest::Refused,
         };
         request.map(|body| Self {
             body: Some(body),
+            is_coming,
             left: bytes,
             rest,
         })
@@ -78,6 +80,8 @@ impl Body for Upload {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        // Who asks for it lets it come.
+        self.is_coming = true;
         let Some(body) = &mut self.body else {
             return Poll::Ready(None);
         };
@@ -99,7 +103,8 @@ impl Body for Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        if let (Rest::ReadForAWhile, false) = (self.rest, self.is_end_stream())
+        let is_left = self.is_coming && !self.is_end_stream();
+        if let (Rest::ReadForAWhile, true) = (self.rest, is_left)
             && let (Some(body), Ok(runtime)) = (self.body.take(), Handle::try_current())
         {
             runtime.spawn(timeout(LINGER, read_to_the_end(body)));

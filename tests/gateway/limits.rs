@@ -97,6 +97,34 @@ async fn a_client_that_goes_on_sending_reads_why_it_was_refused() {
     }
 }
 
+/// One that waited to be told to go on, and was told so, reads what the server says.
+#[tokio::test]
+async fn a_client_that_was_told_to_go_on_reads_why_it_was_refused() {
+    let front = Front::open("told-to-go-on").await;
+    let body = "x".repeat(8_000_000);
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    for _ in 0..10 {
+        let mut client = front.client().await;
+        client.send(&head).await;
+        let mut server = front.accept().await;
+        server.head().await;
+        assert!(client.head().await.starts_with("HTTP/1.1 100 "));
+        server
+            .send(
+                "HTTP/1.1 413 Payload Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+            )
+            .await;
+        drop(server);
+        // It sends everything before it reads anything.
+        client.send(&body).await;
+        let answer = client.head().await;
+        assert!(answer.starts_with(TOO_LARGE), "{answer:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_client_too_many_is_told_so_and_a_probe_is_answered() {
     let line = "limits = { connections = 2 }\n";

@@ -3,7 +3,7 @@ mod shortage;
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
-use breakerbox::{Rejected, Unavailable, Verdict};
+use breakerbox::{FailureKind, Rejected, Unavailable, Verdict};
 use http::Uri;
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 use tower_service::Service;
@@ -17,8 +17,10 @@ use shortage::is_shortage;
 /// ([`Verdict::NotSent`]) where a connection or a service could not be made, where
 /// hyper gave the request back, where the server refused its stream (RFC 9113,
 /// 8.7), and where a breaker further down rejected. An error of the request
-/// itself, such as an upload that broke, is [`Verdict::Final`]. Whatever else it
-/// is, the request may have arrived: [`Verdict::Sent`].
+/// itself, such as an upload that broke, is [`Verdict::Final`]. An answer whose head is
+/// too large for its client is one all the same: [`Verdict::ServerError`], of the kind
+/// `head_too_large`. Whatever else it is, the request may have arrived:
+/// [`Verdict::Sent`].
 ///
 /// Where this process is out of files, ports or memory, nothing was sent, and no
 /// server is to blame: [`Verdict::OutOfResources`]. If that happens to a connection
@@ -103,6 +105,8 @@ fn of_hyper(error: &hyper::Error) -> Verdict {
         Verdict::NotSent
     } else if is_dispatch_gone(error) {
         Verdict::Sent
+    } else if error.is_parse_too_large() {
+        Verdict::ServerError(HEAD_TOO_LARGE)
     } else if error.is_user() {
         Verdict::Final
     } else {
@@ -154,6 +158,9 @@ const fn is_of_connecting(kind: ErrorKind) -> bool {
         ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable | ErrorKind::ConnectionRefused
     )
 }
+
+/// The head of the answer has more headers or bytes than its client takes.
+const HEAD_TOO_LARGE: FailureKind = FailureKind::named("head_too_large");
 
 #[cfg(test)]
 mod tests;

@@ -45,6 +45,24 @@ async fn r53_what_breaks_a_connection_that_exists_may_have_been_sent() {
     }
 }
 
+/// A client of hyper's takes a hundred headers unless it is told otherwise.
+#[tokio::test]
+async fn r62_an_answer_with_too_large_a_head_is_an_answer() {
+    let mut answer = "HTTP/1.1 200 OK\r\n".to_owned();
+    (0..200).for_each(|nth| answer += &format!("x-{nth}: {nth}\r\n"));
+    answer += "\r\n";
+    let server = Builder::new().write(GET).read(answer.as_bytes()).build();
+    let (mut client, connection) = connect(server).await;
+    let connection = tokio::spawn(connection);
+    let error = client.send_request(get()).await.unwrap_err();
+    let verdict = error_verdict(&error);
+    assert!(
+        verdict.is_answer() && verdict.outcome().is_failure(),
+        "{verdict:?}: {error:?}"
+    );
+    drop(connection);
+}
+
 #[tokio::test]
 async fn r61_what_this_process_is_out_of_is_nobodys_failure_and_was_not_sent() {
     for (name, make) in shortages() {
