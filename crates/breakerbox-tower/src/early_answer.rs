@@ -192,8 +192,10 @@ impl<I: Read + Unpin> Read for EarlyAnswerIo<I> {
             Poll::Ready(_) => Reading::Ended,
         };
         self.writing = Writing::Broken { kind, reading };
-        if polled.is_ready() {
-            self.writer.take().map(Waker::wake);
+        if polled.is_ready()
+            && let Some(writer) = self.writer.take()
+        {
+            writer.wake();
         }
         polled
     }
