@@ -115,11 +115,13 @@ pub struct Dice {
 impl Dice {
     /// Dice that fall as `seed` says.
     #[must_use]
+    #[inline]
     pub const fn seeded(seed: u64) -> Self {
         Self { state: seed }
     }
 
     /// A number from 0 to `most`, both included.
+    #[inline]
     pub(crate) fn up_to(&mut self, most: u64) -> u64 {
         let scaled = u128::from(self.draw()) * (u128::from(most) + 1);
         u64::try_from(scaled >> 64)
@@ -127,6 +129,7 @@ impl Dice {
     }
 
     /// 64 random bits.
+    #[inline]
     pub(crate) fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -18,6 +18,7 @@ impl FailureRate {
     ///
     /// If there are more failures than calls.
     #[must_use]
+    #[inline]
     pub const fn of(failures: u16, calls: u16) -> Self {
         assert!(failures <= calls, "only calls fail");
         Self {
@@ -29,6 +30,7 @@ impl FailureRate {
 
     /// The same, where so many of the failures came last, one after another.
     #[must_use]
+    #[inline]
     pub const fn in_a_row(mut self, failures: u16) -> Self {
         self.in_a_row = failures;
         self
@@ -54,12 +56,14 @@ impl FailureRate {
     }
 
     /// Returns whether the latest call failed.
+    #[inline]
     pub(super) fn failed_last(self) -> bool {
         self.in_a_row > 0
     }
 
     /// Returns whether the latest calls failed: two of them, because one alone happens to
     /// any endpoint.
+    #[inline]
     pub(super) fn is_failing(self) -> bool {
         self.in_a_row >= 2
     }
@@ -69,6 +73,7 @@ impl FailureRate {
     ///
     /// Failures that chance explains are worth nothing. Where it does not, a failure is
     /// worth [`PENALTY`], as often as there is one.
+    #[inline]
     pub(super) fn penalties(self, other: Self) -> [u64; 2] {
         if self.failures == 0 && other.failures == 0 {
             return [0, 0];

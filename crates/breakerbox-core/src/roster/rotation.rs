@@ -167,6 +167,7 @@ impl Rotation {
         tier.is_none_or(|tier| tier.members.iter().all(|it| it.score(key) < score))
     }
 
+    #[inline]
     fn draw_tier(&self, bits: u64) -> Option<usize> {
         let mut place = below(bits, 100);
         self.tiers.iter().position(|tier| {
@@ -322,12 +323,14 @@ fn probe(
 }
 
 /// A number below `limit`, of 64 random bits.
+#[inline]
 fn below(bits: u64, limit: usize) -> usize {
     let scaled = u128::from(bits) * limit as u128;
     usize::try_from(scaled >> 64).expect("it is below the limit")
 }
 
 /// Spreads a key over all bits.
+#[inline]
 fn spread(key: u64) -> u64 {
     Dice::seeded(key).draw()
 }

@@ -18,6 +18,7 @@ impl Candidate {
     /// Small differences come and go. If they decided, of two endpoints that are
     /// alike one would get everything, and then the other. So failures that
     /// chance explains are not compared at all.
+    #[inline]
     pub(super) fn compare(&self, other: &Self, mean_weight: u64) -> Ordering {
         let [own, others] = latencies(&self.load, &other.load);
         let [weight, its_weight] = [self, other].map(|it| u128::from(it.weight));
@@ -41,6 +42,7 @@ impl Candidate {
     /// Chance alone would give the luckiest of ten endpoints a fifth more than its
     /// share of 500 calls. But where calls fail, chance it is: taking turns, the
     /// endpoints of a tier that is down would all open their breakers at the very end.
+    #[inline]
     pub(super) fn has_waited_longer(&self, other: &Self) -> bool {
         let waits = [self, other].map(|it| {
             if it.load.failure_rate.failed_last() {
@@ -54,6 +56,7 @@ impl Candidate {
 
     /// The latency times the calls in flight by weight, itself times the weight: a
     /// division would take longer than all the rest.
+    #[inline]
     fn queue(&self, latency: u64, mean_weight: u64) -> u128 {
         let calls = u128::from(self.load.in_flight) * u128::from(mean_weight);
         u128::from(latency.max(1)) * (calls + u128::from(self.weight))
@@ -62,6 +65,7 @@ impl Candidate {
 
 /// How long the calls of two take; where that is not known of one, it counts for
 /// neither.
+#[inline]
 fn latencies(one: &Load, other: &Load) -> [u64; 2] {
     match (one.latency, other.latency) {
         (Some(one), Some(other)) => [one, other],

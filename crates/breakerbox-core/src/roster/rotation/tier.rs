@@ -103,6 +103,7 @@ impl Tier {
 
     /// Draws by weight; one who is excluded is drawn again a few times, then the
     /// next in the row is taken.
+    #[inline(always)]
     fn draw(
         &self,
         dice: &mut Dice,
@@ -112,24 +113,30 @@ impl Tier {
         if self.members.len() <= usize::from(without.is_some()) {
             return None;
         }
-        let mut look_at = |place: usize| {
-            if Some(place) == without {
-                return None;
-            }
-            let Member { seat, weight, .. } = self.members[place];
-            look(seat).map(|load| Candidate {
-                load,
-                place,
-                weight: weight.max(1),
-            })
-        };
         for _ in 0..DRAWS {
-            if let Some(drawn) = look_at(self.weighted.at(dice.draw())) {
-                return Some(drawn);
+            let place = self.weighted.at(dice.draw());
+            if Some(place) != without
+                && let Some(load) = look(self.members[place].seat)
+            {
+                return Some(self.candidate(place, load));
             }
         }
         let start = below(dice.draw(), self.members.len());
-        self.from(start).find_map(look_at)
+        self.from(start)
+            .filter(|place| Some(*place) != without)
+            .find_map(|place| {
+                let load = look(self.members[place].seat)?;
+                Some(self.candidate(place, load))
+            })
+    }
+
+    #[inline]
+    fn candidate(&self, place: usize, load: Load) -> Candidate {
+        Candidate {
+            load,
+            place,
+            weight: self.members[place].weight.max(1),
+        }
     }
 
     pub(super) fn next_in_turn(
@@ -173,6 +180,7 @@ impl Tier {
         (0..count).map(move |step| (start + step) % count)
     }
 
+    #[inline]
     fn pick(&self, place: usize, load: &Load, why: Why) -> Pick {
         Pick {
             instead_of: None,

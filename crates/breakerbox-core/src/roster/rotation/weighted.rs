@@ -43,6 +43,7 @@ impl Weighted {
     }
 
     /// The place that these random bits fall on; there must be one.
+    #[inline]
     pub(super) fn at(&self, bits: u64) -> usize {
         let place = (((bits >> 32) * self.columns.len() as u64) >> 32) as usize;
         let column = self.columns[place];
