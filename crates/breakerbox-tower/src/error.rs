@@ -105,7 +105,7 @@ fn of_hyper(error: &hyper::Error) -> Verdict {
         Verdict::NotSent
     } else if is_dispatch_gone(error) {
         Verdict::Sent
-    } else if error.is_parse_too_large() {
+    } else if is_head_too_large(error) {
         Verdict::ServerError(HEAD_TOO_LARGE)
     } else if error.is_user() {
         Verdict::Final
@@ -119,6 +119,12 @@ fn of_hyper(error: &hyper::Error) -> Verdict {
 /// calls that an error of the user's, and has no other way to tell it apart.
 fn is_dispatch_gone(error: &hyper::Error) -> bool {
     error.is_user() && error.to_string() == "dispatch task is gone"
+}
+
+/// Whether an answer has begun whose head is too large. hyper tells that apart by a
+/// function only where it is a server as well.
+fn is_head_too_large(error: &hyper::Error) -> bool {
+    error.is_parse() && error.to_string() == "message head is too large"
 }
 
 fn of_h2(error: &h2::Error) -> Verdict {
