@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::fmt;
+use std::future::poll_fn;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,7 +13,6 @@ use http::request::Parts;
 use http_body::Body;
 use tower_service::Service;
 
-use crate::ready::ready;
 use crate::replay::{Attempt, Delivery, Replay};
 use crate::{Classify, ReplayBody, Unsettled, http as rules};
 
@@ -162,10 +162,7 @@ where
         let replay = Replay::new(request, &*self.repeat, self.replay_up_to);
         let (classify, pool) = (self.classify.clone(), self.pool_for(replay.head()));
         Box::pin(async move {
-            let send = |service: S| {
-                let attempt = replay.attempt();
-                async move { Ok(Called::new(service, attempt).await) }
-            };
+            let send = |service: S| Called::of(service, replay.attempt());
             let judge = |called: &Result<Called<_, _>, _>| called.as_ref().ok()?.verdict(&classify);
             let calling = pool.call_streaming(|| replay.progress(), judge, send);
             let (called, permit) = calling.await?;
@@ -187,24 +184,30 @@ struct Called<T, E> {
 }
 
 impl<T, E> Called<T, E> {
-    async fn new<S, B>(service: S, attempt: Attempt<B>) -> Self
+    /// Sends a request. What becomes of it is always `Ok`.
+    ///
+    /// No `async fn`, which would keep all that it is given twice.
+    fn of<S, B>(mut service: S, attempt: Attempt<B>) -> impl Future<Output = Result<Self, E>>
     where
         S: Service<Request<ReplayBody<B>>, Response = T, Error = E>,
     {
         let Attempt {
             delivery,
             request,
-            underway: _underway,
+            underway,
         } = attempt;
-        match ready(service).await {
-            Err(error) => Self {
-                delivery: None,
-                result: Err(error),
-            },
-            Ok(mut service) => Self {
-                result: service.call(request).await,
-                delivery: Some(delivery),
-            },
+        async move {
+            let _underway = underway;
+            Ok(match poll_fn(|context| service.poll_ready(context)).await {
+                Err(error) => Self {
+                    delivery: None,
+                    result: Err(error),
+                },
+                Ok(()) => Self {
+                    result: service.call(request).await,
+                    delivery: Some(delivery),
+                },
+            })
         }
     }
 

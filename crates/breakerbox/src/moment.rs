@@ -67,6 +67,12 @@ impl Moment {
     }
 }
 
+impl From<Instant> for Moment {
+    fn from(instant: Instant) -> Self {
+        Self::of(instant)
+    }
+}
+
 thread_local! {
     // Without a destructor, so that it can be read while a thread ends.
     static LAST: Cell<(u64, Option<Instant>)> = const { Cell::new((0, None)) };

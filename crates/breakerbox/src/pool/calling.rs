@@ -85,26 +85,31 @@ where
     }
 
     /// An attempt, and a hedge beside it if it takes long.
-    async fn play<A, E, F>(
+    ///
+    /// No `async fn`, which would keep all that it is given twice.
+    fn play<A, E, F>(
         &self,
         (flight, value): (Flight, T),
         tried: &mut Tried,
         make: &impl Fn(T) -> F,
-    ) -> Ended<A, E>
+    ) -> impl Future<Output = Ended<A, E>>
     where
         C: Fn(&Result<A, E>) -> Option<Verdict>,
         F: Future<Output = Result<A, E>>,
     {
         tried.note(&flight);
-        let _active = self.shared.extras.enter(flight.since());
-        let round = Round::new(&flight);
-        let contender = round.enter(&self.progress, flight);
-        let mut call = pin!(Some(make(value)));
-        let first = self.fly(contender, tried.count(), call.as_mut());
-        match self.hedge_after(tried) {
-            None => first.await,
-            // Most calls are not hedged, and need no room for it.
-            Some(delay) => Box::pin(self.hedged(first, delay, &round, tried, make)).await,
+        let active = self.shared.extras.enter(flight.since());
+        async move {
+            let _active = active;
+            let round = Round::new(&flight);
+            let contender = round.enter(&self.progress, flight);
+            let mut call = pin!(Some(make(value)));
+            let first = self.fly(contender, tried.count(), call.as_mut());
+            match self.hedge_after(tried) {
+                None => first.await,
+                // Most calls are not hedged, and need no room for it.
+                Some(delay) => Box::pin(self.hedged(first, delay, &round, tried, make)).await,
+            }
         }
     }
 

@@ -8,7 +8,6 @@
 //! calls find out.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use breakerbox_core::FailureRate;
 
@@ -21,7 +20,7 @@ use crate::moment::Moment;
 pub(super) struct RecentFailures(AtomicU64);
 
 impl RecentFailures {
-    pub(super) fn rate(&self, now: Instant) -> FailureRate {
+    pub(super) fn rate(&self, now: impl Into<Moment>) -> FailureRate {
         match self.0.load(Ordering::Relaxed) {
             0 => FailureRate::UNKNOWN,
             word => Spans(word).at(tick(now)).rate(),
@@ -29,13 +28,13 @@ impl RecentFailures {
     }
 
     /// A call worked.
-    pub(super) fn record_success(&self, now: Instant) {
+    pub(super) fn record_success(&self, now: impl Into<Moment>) {
         let spans = self.spans_with_room(now);
         self.store((spans.0 + CALL) & !IN_A_ROW);
     }
 
     /// A call failed.
-    pub(super) fn record_failure(&self, now: Instant) {
+    pub(super) fn record_failure(&self, now: impl Into<Moment>) {
         let spans = self.spans_with_room(now);
         let row = if spans.0 & IN_A_ROW == IN_A_ROW {
             0
@@ -50,7 +49,7 @@ impl RecentFailures {
         self.store(0);
     }
 
-    fn spans_with_room(&self, now: Instant) -> Spans {
+    fn spans_with_room(&self, now: impl Into<Moment>) -> Spans {
         Spans(self.0.load(Ordering::Relaxed)).with_room(tick(now))
     }
 
@@ -106,8 +105,8 @@ impl Spans {
     }
 }
 
-fn tick(now: Instant) -> u64 {
-    Moment::of(now).number() >> 27 & TICKS
+fn tick(now: impl Into<Moment>) -> u64 {
+    now.into().number() >> 27 & TICKS
 }
 
 const COUNT_BITS: u32 = 9;
@@ -130,7 +129,7 @@ const SPAN: u64 = 75;
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
 

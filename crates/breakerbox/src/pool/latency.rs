@@ -9,7 +9,7 @@
 //! begins a new one.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::moment::Moment;
 
@@ -22,19 +22,19 @@ pub(super) struct Latency(AtomicU64);
 
 impl Latency {
     /// In nanoseconds, as of now; None if no call has told.
-    pub(super) fn estimate(&self, now: Instant) -> Option<u64> {
+    pub(super) fn estimate(&self, now: impl Into<Moment>) -> Option<u64> {
         let (latency, age) = self.read(now);
         (latency > 0).then(|| halve(latency, age))
     }
 
     /// The same, but also None if the latest call was too long ago.
-    pub(super) fn recent(&self, now: Instant) -> Option<u64> {
+    pub(super) fn recent(&self, now: impl Into<Moment>) -> Option<u64> {
         let (latency, age) = self.read(now);
         (latency > 0 && age < RECENT).then(|| halve(latency, age))
     }
 
     /// A call took so long.
-    pub(super) fn observe(&self, took: Duration, now: Instant) {
+    pub(super) fn observe(&self, took: Duration, now: impl Into<Moment>) {
         let took = nanos(took);
         self.update(now, |old, age| {
             if took >= old || age >= RECENT {
@@ -48,12 +48,13 @@ impl Latency {
     }
 
     /// A call came to nothing after so long.
-    pub(super) fn penalize(&self, took: Duration, now: Instant) {
+    pub(super) fn penalize(&self, took: Duration, now: impl Into<Moment>) {
         self.update(now, |old, age| halve(old, age).max(nanos(took)));
     }
 
     /// A call would have taken at least so long. By itself that tells nothing.
-    pub(super) fn at_least(&self, took: Duration, now: Instant) {
+    pub(super) fn at_least(&self, took: Duration, now: impl Into<Moment>) {
+        let now = now.into();
         if self.estimate(now).is_some() {
             self.penalize(took, now);
         }
@@ -64,11 +65,11 @@ impl Latency {
         self.0.store(0, Ordering::Relaxed);
     }
 
-    fn read(&self, now: Instant) -> (u64, u32) {
+    fn read(&self, now: impl Into<Moment>) -> (u64, u32) {
         unpack(self.0.load(Ordering::Relaxed), tick(now))
     }
 
-    fn update(&self, now: Instant, next: impl Fn(u64, u32) -> u64) {
+    fn update(&self, now: impl Into<Moment>, next: impl Fn(u64, u32) -> u64) {
         let now = tick(now);
         // Always `Some`, so it never fails.
         let _updated = self
@@ -87,8 +88,8 @@ fn halve(latency: u64, age: u32) -> u64 {
     whole - whole * rest / (2 * u64::from(HALF_LIFE))
 }
 
-fn tick(now: Instant) -> u32 {
-    (Moment::bits(Some(Moment::of(now))) >> 20) as u32
+fn tick(now: impl Into<Moment>) -> u32 {
+    (now.into().number() >> 20) as u32
 }
 
 fn nanos(span: Duration) -> u64 {
@@ -115,6 +116,8 @@ const RECENT: u32 = 9_537;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);

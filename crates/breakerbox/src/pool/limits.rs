@@ -38,13 +38,14 @@ impl Limits {
     }
 
     /// Returns until when calls of this key are not wanted, if they are not.
-    pub(super) fn until(&self, key: Option<u64>, now: Instant) -> Option<Instant> {
+    pub(super) fn until(&self, key: Option<u64>, now: impl Into<Moment>) -> Option<Instant> {
+        let now = now.into();
         let everybody = self.everybody.at(now);
         let Some(key) = key.filter(|_| self.has_keys.load(Ordering::Relaxed)) else {
             return everybody;
         };
         let until = lock::with(&self.keys, |keys| keys.get(&key).copied());
-        everybody.max(until.filter(|until| *until > now))
+        everybody.max(until.filter(|until| *until > now.instant()))
     }
 }
 
@@ -54,9 +55,9 @@ pub(super) struct Deadline(AtomicU64);
 
 impl Deadline {
     /// Returns the instant, if it is still to come.
-    pub(super) fn at(&self, now: Instant) -> Option<Instant> {
-        let at = Moment::from_bits(self.0.load(Ordering::Relaxed)).map(Moment::instant);
-        at.filter(|at| *at > now)
+    pub(super) fn at(&self, now: impl Into<Moment>) -> Option<Instant> {
+        let at = Moment::from_bits(self.0.load(Ordering::Relaxed))?;
+        (at.number() > now.into().number()).then(|| at.instant())
     }
 
     pub(super) fn put_off(&self, until: Instant) {
@@ -82,7 +83,7 @@ mod tests {
         let (limits, now) = (Limits::default(), Instant::now());
         limits.limit(Some(1), now + 5 * SECOND, now);
         limits.limit(Some(1), now + 3 * SECOND, now);
-        let left = |key, now| limits.until(key, now).map(|until| (until - now).as_secs());
+        let left = |key, now: Instant| limits.until(key, now).map(|until| (until - now).as_secs());
         assert_eq!(left(Some(1), now), Some(5));
         assert_eq!([left(Some(2), now), left(None, now)], [None, None]);
         assert_eq!(left(Some(1), now + 5 * SECOND), None);

@@ -76,7 +76,7 @@ impl<T> Lineup<T> {
                 Some(load)
             });
             let pick = pick?;
-            match self.slots[pick.seat].enter(search.now) {
+            match self.slots[pick.seat].enter(search.moment) {
                 Some(permit) => {
                     let passed_over = search.tried.len() + rejecting.len();
                     return Some(self.boarded(&pick, permit, passed_over));

@@ -90,7 +90,7 @@ impl<T> Slot<T> {
         if in_flight >= self.max_in_flight || self.wants_none_before(search).is_some() {
             return None;
         }
-        let now = search.now;
+        let now = search.moment;
         Some(Load {
             failure_rate: self.recent_failures.rate(now),
             in_flight,
@@ -106,9 +106,9 @@ impl<T> Slot<T> {
 
     /// Returns until when it wants to be left alone, if it does.
     fn wants_none_before(&self, search: &Search<'_>) -> Option<Instant> {
-        let limited = self.limits.until(search.wish.key, search.now);
+        let limited = self.limits.until(search.wish.key, search.moment);
         match search.pushback {
-            Pushback::Obeyed => limited.max(self.busy.at(search.now)),
+            Pushback::Obeyed => limited.max(self.busy.at(search.moment)),
             Pushback::Overruled => limited,
         }
     }
@@ -117,7 +117,7 @@ impl<T> Slot<T> {
     pub(super) fn obstacle(&self, search: &Search<'_>) -> Obstacle {
         if self.rejects() || self.is_limited(search) {
             Obstacle::Rejects
-        } else if self.busy.at(search.now).is_some() {
+        } else if self.busy.at(search.moment).is_some() {
             Obstacle::Busy
         } else if self.in_flight() >= self.max_in_flight {
             Obstacle::Full
@@ -128,7 +128,7 @@ impl<T> Slot<T> {
     }
 
     fn is_limited(&self, search: &Search<'_>) -> bool {
-        self.limits.until(search.wish.key, search.now).is_some()
+        self.limits.until(search.wish.key, search.moment).is_some()
     }
 
     /// Returns how good a last resort it is, the best one least; None if it is none: its
@@ -142,8 +142,8 @@ impl<T> Slot<T> {
         let in_flight = self.in_flight();
         let may = in_flight < self.max_in_flight && !self.is_limited(search);
         let rank = Rank {
-            fails: self.recent_failures.rate(search.now).fails_on_and_on(),
-            is_busy: self.busy.at(search.now).is_some(),
+            fails: self.recent_failures.rate(search.moment).fails_on_and_on(),
+            is_busy: self.busy.at(search.moment).is_some(),
             tier,
             in_flight,
             answered_at: Reverse(self.answered_at.load(Ordering::Relaxed)),
@@ -177,20 +177,19 @@ impl<T> Slot<T> {
     }
 
     /// In nanoseconds; None if it never was picked.
-    fn since_pick(&self, now: Instant) -> Option<u64> {
+    fn since_pick(&self, now: Moment) -> Option<u64> {
         let last = Moment::from_bits(self.last_pick.load(Ordering::Relaxed))?;
-        Some(Moment::of(now).number().saturating_sub(last.number()))
+        Some(now.number().saturating_sub(last.number()))
     }
 
     /// Takes part in one call more, if it may and its breaker admits it.
-    pub(super) fn enter(&self, now: Instant) -> Option<OwnedPermit> {
+    pub(super) fn enter(&self, now: Moment) -> Option<OwnedPermit> {
         if !self.enter_beside_breaker() {
             return None;
         }
         let permit = OwnedPermit::try_acquire(&self.breaker).ok();
         if permit.is_some() {
-            let bits = Moment::bits(Some(Moment::of(now)));
-            self.last_pick.store(bits, Ordering::Relaxed);
+            self.last_pick.store(now.number(), Ordering::Relaxed);
         } else {
             self.in_flight.fetch_sub(1, Ordering::Relaxed);
         }
@@ -307,8 +306,8 @@ impl<T: Send + Sync> Berth for Slot<T> {
     }
 
     fn record_answer(&self, now: Instant) {
-        let bits = Moment::bits(Some(Moment::of(now)));
-        self.answered_at.store(bits, Ordering::Relaxed);
+        self.answered_at
+            .store(Moment::of(now).number(), Ordering::Relaxed);
     }
 
     fn record_evidence(&self, verdict: Verdict, now: Instant) {
@@ -320,8 +319,9 @@ impl<T: Send + Sync> Berth for Slot<T> {
     }
 
     fn record(&self, verdict: Verdict, key: Option<u64>, took: Duration, now: Instant) {
+        let moment = Moment::of(now);
         if verdict.is_answer() {
-            self.record_answer(now);
+            self.answered_at.store(moment.number(), Ordering::Relaxed);
         }
         match verdict {
             // Nothing that would tell this endpoint from its siblings.
@@ -334,26 +334,26 @@ impl<T: Send + Sync> Berth for Slot<T> {
             }
             Verdict::Success => {
                 self.answers.record_success(|| self.rejects());
-                self.latency.observe(took, now);
-                self.recent_failures.record_success(now);
+                self.latency.observe(took, moment);
+                self.recent_failures.record_success(moment);
             }
             Verdict::NotSent | Verdict::Sent => {
                 self.answers.record_silence();
-                self.record_failure(now);
+                self.record_failure(moment);
             }
             Verdict::ServerError(_) => {
                 self.answers.record_answer();
-                self.record_failure(now);
+                self.record_failure(moment);
             }
             Verdict::Limited { retry_after } => match retry_after {
                 Some(asked) if !asked.is_zero() => {
                     self.limits.limit(key, self.back_at(asked, now), now);
                 }
-                _ => self.latency.penalize(took.max(BUSY), now),
+                _ => self.latency.penalize(took.max(BUSY), moment),
             },
             Verdict::Pushback { retry_after } => match retry_after {
                 Some(asked) if !asked.is_zero() => self.busy.put_off(self.back_at(asked, now)),
-                _ => self.latency.penalize(took.max(BUSY), now),
+                _ => self.latency.penalize(took.max(BUSY), moment),
             },
         }
         // Release: whoever sees the call sees its failure; see `judged`.
@@ -383,7 +383,7 @@ impl<T: Send + Sync> Berth for Slot<T> {
 }
 
 impl<T> Slot<T> {
-    fn record_failure(&self, now: Instant) {
+    fn record_failure(&self, now: Moment) {
         self.failures.fetch_add(1, Ordering::Relaxed);
         self.recent_failures.record_failure(now);
     }

@@ -4,7 +4,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use breakerbox_core::Verdict;
+use breakerbox_core::{ProbeTime, Verdict};
 use tokio::time::timeout_at;
 use tracing::Span;
 
@@ -12,7 +12,7 @@ use super::super::flight::Flight;
 use super::super::round::{Contender, Round};
 use super::super::{PoolError, PoolPermit, Progress};
 use super::{Called, Calling};
-use crate::clock;
+use crate::{Decision, clock};
 
 impl<T, C, P> Calling<'_, T, C, P>
 where
@@ -21,12 +21,14 @@ where
 {
     /// One attempt: the call, its limit, its verdict. The call is dropped before it is
     /// judged, and held by the caller, so that it is moved no more.
-    pub(super) async fn fly<A, E, F>(
+    ///
+    /// No `async fn`, which would keep all that it is given twice.
+    pub(super) fn fly<A, E, F>(
         &self,
         mut contender: Contender<'_, P>,
         attempt: usize,
         call: Pin<&mut Option<F>>,
-    ) -> Ended<A, E>
+    ) -> impl Future<Output = Ended<A, E>>
     where
         C: Fn(&Result<A, E>) -> Option<Verdict>,
         F: Future<Output = Result<A, E>>,
@@ -38,23 +40,35 @@ where
             attempt
         );
         let (round, since) = (contender.round, contender.flight().since());
-        let ending = self.in_time(since, attempt, InSpan { call, span });
-        let ended = self.as_probe(contender.flight(), ending).await;
-        let mut flight = contender.back();
-        flight.counts_from((self.progress)().upload.sent_by(since));
-        match ended {
-            Ok(result) => self.land(flight, round, result).await,
-            Err(limit) => give_up(flight, limit).await,
+        let call = InSpan { call, span };
+        async move {
+            let (decision, ended) = {
+                let ending = pin!(self.in_time(since, attempt, call));
+                let ended = match contender.flight().probe_time() {
+                    None => ending.await,
+                    // Most attempts are no probes, and need no room for it.
+                    Some(time) => Box::pin(self.as_probe(contender.flight(), time, ending)).await,
+                };
+                let mut flight = contender.back();
+                flight.counts_from((self.progress)().upload.sent_by(since));
+                match ended {
+                    Ok(result) => self.land(flight, round, result),
+                    Err(limit) => give_up(flight, limit),
+                }
+            };
+            decision.await;
+            ended
         }
     }
 
     /// What the attempt comes to. A probe whose upload takes too long gives its
     /// place back.
-    async fn as_probe<R>(&self, flight: &mut Flight, ending: impl Future<Output = R>) -> R {
-        let mut ending = pin!(ending);
-        let Some(time) = flight.probe_time() else {
-            return ending.await;
-        };
+    async fn as_probe<R>(
+        &self,
+        flight: &mut Flight,
+        time: ProbeTime,
+        mut ending: Pin<&mut impl Future<Output = R>>,
+    ) -> R {
         let due = time.upload_due_at();
         let in_time = flight.without_blame(|| timeout_at(due.into(), ending.as_mut()));
         if let Ok(ended) = in_time.await {
@@ -91,12 +105,12 @@ where
     }
 
     /// The call has ended, or its answer has begun.
-    async fn land<A, E>(
+    fn land<A, E>(
         &self,
         mut flight: Flight,
         round: &Round,
         result: Result<A, E>,
-    ) -> Ended<A, E>
+    ) -> (Decision, Ended<A, E>)
     where
         C: Fn(&Result<A, E>) -> Option<Verdict>,
     {
@@ -109,21 +123,22 @@ where
             (None, Ok(answer)) => {
                 self.note_latency(Verdict::Success, took);
                 flight.answered(now);
-                Ended {
+                let ended = Ended {
                     called: Ok((answer, Some(PoolPermit::new(flight)))),
                     verdict: Verdict::Success,
-                }
+                };
+                (Decision::made(), ended)
             }
             (verdict, result) => {
                 let verdict = verdict.unwrap_or(Verdict::Sent);
                 self.note_latency(verdict, took);
-                flight.settle(verdict, now).await;
-                Ended {
+                let ended = Ended {
                     called: result
                         .map(|answer| (answer, None))
                         .map_err(PoolError::Failed),
                     verdict,
-                }
+                };
+                (flight.settle(verdict, now), ended)
             }
         }
     }
@@ -166,18 +181,18 @@ pub(super) struct Ended<A, E> {
 }
 
 /// The attempt had no time left, which may be its endpoint's fault.
-async fn give_up<A, E>(flight: Flight, limit: Limit) -> Ended<A, E> {
+fn give_up<A, E>(flight: Flight, limit: Limit) -> (Decision, Ended<A, E>) {
     let now = clock::now();
     let took = now.saturating_duration_since(flight.since());
-    if limit.blames_endpoint {
-        flight.settle_timed_out(took, now).await;
-    } else {
-        flight.give_up();
-    }
-    Ended {
+    let ended = Ended {
         called: Err(PoolError::TimedOut(took)),
         verdict: Verdict::Sent,
+    };
+    if limit.blames_endpoint {
+        return (flight.settle_timed_out(took, now), ended);
     }
+    flight.give_up();
+    (Decision::made(), ended)
 }
 
 /// A call that runs in the span of its attempt, and is dropped in it when it has ended.

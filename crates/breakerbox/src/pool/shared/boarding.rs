@@ -97,6 +97,7 @@ impl<T: Clone + Send + Sync + 'static> Shared<T> {
 
 fn search(wish: Wish, tried: &[EndpointId], now: Instant) -> Search<'_> {
     Search {
+        moment: now.into(),
         now,
         pushback: Pushback::Obeyed,
         tried,
