@@ -1,9 +1,9 @@
-//! Who keeps whom waiting on the connection of a client.
+//! This module watches whose turn it is on the connection of a client.
 //!
-//! A client that asks for nothing, or does not take what it asked for, holds a
-//! connection and perhaps that of a server as well, and hyper has no limit for either
-//! in HTTP/2. So a connection is watched: as long as a request waits for the gateway,
-//! its client may wait too; otherwise it has so long to ask or to read on.
+//! A client that sends no request, or does not read its response, holds a connection,
+//! and perhaps a connection to a server as well. hyper limits neither in HTTP/2. So the
+//! gateway watches each connection: while a request waits for the gateway, the client
+//! may wait too. Otherwise the client has a limited time to send a request or to read.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,19 +15,21 @@ use crate::clients::RequestUnderWay;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// What happens on a connection. All orderings are relaxed: it is looked at now and
-/// then, and a moment late is in time.
+/// The state of a connection.
+///
+/// All orderings are relaxed: the connection checks it now and then, and may see a
+/// change a moment late.
 pub(crate) struct Activity {
     began: Instant,
-    /// When the client last did anything, in milliseconds since the beginning.
+    /// The time of the client's latest action, in milliseconds since `began`.
     latest: AtomicU64,
-    /// Requests that wait for the gateway.
+    /// The number of requests that wait for the gateway.
     owed: AtomicU32,
-    /// Requests whose response has not ended.
+    /// The number of requests whose response has not ended.
     under_way: AtomicU32,
 }
 
-/// How long a client may keep the gateway waiting.
+/// The time for which a client may keep the gateway waiting.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
     pub(crate) for_reading: Duration,
@@ -44,7 +46,7 @@ impl Activity {
         })
     }
 
-    /// A request begins.
+    /// Counts a new request. It is the gateway's turn.
     pub(crate) fn enter(self: &Arc<Self>) -> Turn {
         self.owed.fetch_add(1, Ordering::Relaxed);
         self.under_way.fetch_add(1, Ordering::Relaxed);
@@ -54,8 +56,8 @@ impl Activity {
         }
     }
 
-    /// Waits until the client has kept the gateway waiting for too long, by now.
-    pub(crate) async fn is_given_up(&self, patience: Patience) {
+    /// Waits until the client has kept the gateway waiting for too long.
+    pub(crate) async fn client_is_too_slow(&self, patience: Patience) {
         loop {
             match self.patient_until(patience) {
                 Some(at) if at <= Instant::now() => return,
@@ -65,19 +67,20 @@ impl Activity {
         }
     }
 
-    /// Returns whether a response has not ended.
+    /// Returns whether the response to any request has not ended.
     pub(crate) fn is_request_under_way(&self) -> bool {
         self.under_way.load(Ordering::Relaxed) > 0
     }
 
-    /// The client has as long as if it had just done something.
-    pub(crate) fn begin_anew(&self) {
+    /// Records an action of the client, so that its time starts again.
+    pub(crate) fn record_action(&self) {
         let since = self.began.elapsed().as_millis();
         let since = u64::try_from(since).unwrap_or(u64::MAX);
         self.latest.store(since, Ordering::Relaxed);
     }
 
-    /// Returns how long the client has; None while it waits itself.
+    /// Returns the instant until which the client may wait; None if it is the gateway's
+    /// turn.
     fn patient_until(&self, patience: Patience) -> Option<Instant> {
         if self.owed.load(Ordering::Relaxed) > 0 {
             return None;
@@ -91,7 +94,7 @@ impl Activity {
     }
 }
 
-/// Whose turn it is in a request.
+/// One request, and whose turn it is.
 pub(crate) struct Turn {
     activity: Arc<Activity>,
     whose: Whose,
@@ -104,17 +107,17 @@ enum Whose {
 }
 
 impl Turn {
-    /// Something waits to be read.
-    fn is_of_client(&mut self) {
+    /// Records that a part of the response waits for the client.
+    fn pass_to_client(&mut self) {
         if self.whose == Whose::Gateway {
             self.whose = Whose::Client;
-            self.activity.begin_anew();
+            self.activity.record_action();
             self.activity.owed.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
-    /// The client waits for more.
-    fn is_of_gateway(&mut self) {
+    /// Records that the client waits for more.
+    fn pass_to_gateway(&mut self) {
         if self.whose == Whose::Client {
             self.whose = Whose::Gateway;
             self.activity.owed.fetch_add(1, Ordering::Relaxed);
@@ -124,14 +127,15 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.is_of_client();
-        self.activity.begin_anew();
+        self.pass_to_client();
+        self.activity.record_action();
         self.activity.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// The body of a response, and all that ends with it. It is in the client's hands while
-/// that holds a part of it.
+/// The body of a response, with the request's turn and place, which end with it.
+///
+/// It is the client's turn from each frame on until hyper polls for the next one.
 pub(crate) struct Watched<B> {
     body: B,
     _place: Option<RequestUnderWay>,
@@ -140,7 +144,7 @@ pub(crate) struct Watched<B> {
 
 impl<B> Watched<B> {
     pub(crate) fn new(body: B, mut turn: Turn, place: Option<RequestUnderWay>) -> Self {
-        turn.is_of_client();
+        turn.pass_to_client();
         Self {
             body,
             _place: place,
@@ -158,9 +162,9 @@ impl<B: Body + Unpin> Body for Watched<B> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = &mut *self;
-        this.turn.is_of_gateway();
+        this.turn.pass_to_gateway();
         let frame = ready!(Pin::new(&mut this.body).poll_frame(context));
-        this.turn.is_of_client();
+        this.turn.pass_to_client();
         Poll::Ready(frame)
     }
 

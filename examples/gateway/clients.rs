@@ -1,10 +1,10 @@
-//! How many clients are connected, and how many requests they make at once.
+//! This module limits the clients that are connected and the requests that they make.
 //!
-//! Whoever is over the limit is told so, and a probe still has to be answered: an
-//! orchestrator that gets no answer kills the gateway, which helps nobody. So beyond
-//! the limit there are a few places for connections that are served for a moment
-//! only. When those are taken as well, the one that came first has to go: a probe
-//! says at once what it wants.
+//! The gateway tells each client beyond the limit that it is one too many. But it still
+//! has to answer probes: an orchestrator that gets no answer kills the gateway, which
+//! helps nobody. So the gateway serves a few more connections, for a moment each. When
+//! those places are taken too, the oldest connection makes room: a probe sends its
+//! request at once.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use breakerbox::CancellationToken;
 
-/// The clients that are connected, which the listener counts.
+/// The clients that are connected.
 #[derive(Clone, Default)]
 pub(crate) struct Clients {
     places: Arc<Places>,
@@ -21,15 +21,16 @@ pub(crate) struct Clients {
 #[derive(Default)]
 struct Places {
     served: AtomicUsize,
-    /// What tells each of them to go, the one that came first before the others.
+    /// A token for each connection beyond the limit, the oldest first. Its cancellation
+    /// ends the connection.
     turned_away: Mutex<VecDeque<Arc<CancellationToken>>>,
 }
 
 impl Clients {
-    /// Returns a place for one more.
+    /// Returns a place for one more client.
     pub(crate) fn enter(&self, limit: usize) -> Place {
         let places = Arc::clone(&self.places);
-        // Only the listener adds to it.
+        // Only the listener adds to this number, so it cannot pass the limit.
         if places.served.load(Ordering::Relaxed) < limit {
             places.served.fetch_add(1, Ordering::Relaxed);
             return Place {
@@ -60,7 +61,7 @@ impl Places {
     }
 }
 
-/// Whether requests of a connection are served.
+/// What the gateway does with the requests of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
     Served,
@@ -69,7 +70,7 @@ pub(crate) enum Kind {
 
 /// The place of one connection, until it is dropped.
 pub(crate) struct Place {
-    /// None for one that is served.
+    /// None if the connection is served.
     has_to_go: Option<Arc<CancellationToken>>,
     places: Arc<Places>,
 }
@@ -82,7 +83,7 @@ impl Place {
         }
     }
 
-    /// Waits until it has to be left.
+    /// Waits until the connection has to make room.
     pub(crate) async fn is_lost(&self) {
         match &self.has_to_go {
             None => std::future::pending().await,
@@ -105,15 +106,17 @@ impl Drop for Place {
     }
 }
 
-/// The requests that are under way. A connection of HTTP/2 has many at once, and each
-/// may need a connection to a server.
+/// The requests that are under way.
+///
+/// An HTTP/2 connection has many of them at once, and each may need a connection to a
+/// server.
 #[derive(Clone, Default)]
 pub(crate) struct Requests {
     under_way: Arc<AtomicUsize>,
 }
 
 impl Requests {
-    /// One more begins, if there may be one; it ends when the result is dropped.
+    /// Counts one more request until the result is dropped; None at the limit.
     pub(crate) fn enter(&self, limit: usize) -> Option<RequestUnderWay> {
         let one_more = |count| (count < limit).then_some(count + 1);
         let entered = self
@@ -125,7 +128,7 @@ impl Requests {
     }
 }
 
-/// A request, until its response has ended.
+/// The place of one request. Its response holds it until the end.
 pub(crate) struct RequestUnderWay {
     under_way: Arc<AtomicUsize>,
 }

@@ -27,8 +27,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Answers its requests until it ends, its client keeps the gateway waiting for too
-    /// long, or no more requests are wanted and the last is answered.
+    /// Answers requests until the connection ends or the client keeps the gateway waiting
+    /// for too long. While the gateway drains, it answers those that have begun.
     pub(crate) async fn serve(
         self,
         protocol: Builder<TokioExecutor>,
@@ -38,14 +38,14 @@ impl Connection {
         // Without it, small answers are slower, and no less right.
         let _slower = self.stream.set_nodelay(true);
         let (activity, kind) = (Activity::new(), self.place.kind());
-        let asked = Asked {
+        let sides = Sides {
             client: self.client,
             gateway: self.gateway,
             kind,
         };
         let service = service_fn(|request| {
-            let (asked, activity) = (asked.clone(), Arc::clone(&activity));
-            async move { Ok::<_, Infallible>(asked.answer(request, &activity).await) }
+            let (sides, activity) = (sides.clone(), Arc::clone(&activity));
+            async move { Ok::<_, Infallible>(sides.answer(request, &activity).await) }
         });
         let connection = protocol.serve_connection(TokioIo::new(self.stream), service);
         let mut connection = pin!(connection);
@@ -62,29 +62,29 @@ impl Connection {
                 }
                 () = self.place.is_lost() => return,
                 () = drains.cancelled(), if !is_last_request => {}
-                () = activity.is_given_up(patience) => {
+                () = activity.client_is_too_slow(patience) => {
                     if is_last_request || activity.is_request_under_way() {
                         return;
                     }
                 }
             }
-            // A client of HTTP/2 is told, and may have sent one more by then.
+            // HTTP/2 tells the client, which may have sent one more request by then.
             is_last_request = true;
-            activity.begin_anew();
+            activity.record_action();
             connection.as_mut().graceful_shutdown();
         }
     }
 }
 
-/// Whom the requests of a connection are for, and from.
+/// The two sides of a connection's requests.
 #[derive(Clone)]
-struct Asked {
+struct Sides {
     client: SocketAddr,
     gateway: Arc<Gateway>,
     kind: Kind,
 }
 
-impl Asked {
+impl Sides {
     async fn answer(
         &self,
         request: Request<Incoming>,
@@ -120,5 +120,5 @@ fn patience(kind: Kind, limits: Limits) -> Patience {
     }
 }
 
-/// A probe sends its request at once, and others wait for its place.
+/// A probe sends its request at once, and other clients wait for its place.
 const TURNED_AWAY_WITHIN: Duration = Duration::from_secs(2);

@@ -61,7 +61,7 @@ impl Gateway {
         self.rules().limits
     }
 
-    /// One more request is under way, if there may be one.
+    /// Returns a place for one more request; None if too many are under way.
     pub(crate) fn enter(&self) -> Option<RequestUnderWay> {
         self.requests.enter(self.limits().connections)
     }
@@ -88,7 +88,7 @@ impl Gateway {
         }
     }
 
-    /// Answers a request that is one too many, or its client is: a probe as ever. A path that
+    /// Answers a request that is one too many, or whose client is: a probe as ever. A path that
     /// only becomes another one by being normalized is nothing that a probe asks for.
     pub(crate) async fn turn_away(
         &self,

@@ -143,10 +143,10 @@ impl Server {
 
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 const AGAIN: Backoff = Backoff::exponential(Duration::from_millis(10), Duration::from_secs(1));
-/// As many as Linux allows unless it is told otherwise.
+/// Linux allows no more by default.
 const BACKLOG: u32 = 4_096;
 /// With the drain delay of the lifecycle it is less than the 30 s of Kubernetes.
 const DRAIN_WITHIN: Duration = Duration::from_secs(20);
 const PING_EVERY: Duration = Duration::from_secs(20);
-/// The requests of one client at once, of which each may need a connection to a server.
+/// The most requests of one client at once. Each may need a connection to a server.
 const STREAMS: u32 = 32;

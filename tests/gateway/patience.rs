@@ -1,5 +1,5 @@
-//! Clients that keep the gateway waiting: between two requests, in the middle of one,
-//! and while they should read. None holds a connection for longer than it may.
+//! These clients keep the gateway waiting: between two requests, in the middle of one,
+//! and while they should read. Each loses its connection in time.
 
 use reqwest::StatusCode;
 

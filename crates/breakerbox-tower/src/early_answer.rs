@@ -71,7 +71,7 @@ where
 #[derive(Debug)]
 pub struct EarlyAnswerIo<I> {
     io: I,
-    /// Waits for who reads.
+    /// The task that waits to write until another one has read.
     writer: Option<Waker>,
     writing: Writing,
 }
@@ -86,14 +86,14 @@ enum Writing {
     Open,
 }
 
-/// What came of reading since writing broke.
+/// The progress of reading since writing broke.
 #[derive(Clone, Copy, Debug)]
 enum Reading {
-    /// Something was read, or nobody has tried yet. So often a write had to wait.
+    /// Reading brought something, or has not been tried. Writes have waited so often.
     Due { waits: u8 },
-    /// It has come to its end.
+    /// Reading has ended.
     Ended,
-    /// Somebody waits for more, or for the end.
+    /// A reader waits for more, or for the end.
     Waits,
 }
 
@@ -116,10 +116,10 @@ impl<I> EarlyAnswerIo<I> {
 impl<I: Unpin> EarlyAnswerIo<I> {
     /// Writes, as long as that is possible.
     ///
-    /// Afterwards reading has to come first: an upload that is lost at once would look as
-    /// if the server had taken it. Only where nobody reads on, what is written is lost,
-    /// because a writer that waited for that would wait for ever, and its connection
-    /// would stay.
+    /// Once the peer has hung up, reading comes first: if the rest of an upload were lost
+    /// at once, it would look as if the server had taken it. Where nobody reads on,
+    /// writes are lost all the same. Otherwise they would wait forever, and the
+    /// connection would stay open.
     fn write_by(
         &mut self,
         context: &mut Context<'_>,
@@ -242,10 +242,10 @@ impl<I: Connection> Connection for EarlyAnswerIo<I> {
     }
 }
 
-/// The rest of what a server has said before it hung up is an answer, and short.
+/// What a server says before it hangs up is an answer, and short.
 const READ_AT_ONCE: usize = 4_096;
 
-/// Hyper reads between any two of them.
+/// hyper reads between any two writes.
 const MOST_WAITS: u8 = 8;
 
 #[cfg(test)]

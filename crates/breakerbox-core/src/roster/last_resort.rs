@@ -1,4 +1,4 @@
-//! How many calls go on to an endpoint although every breaker rejects.
+//! This module decides which calls go on to an endpoint although every breaker rejects.
 //!
 //! One page that always fails opens the breaker of each endpoint that is asked for it,
 //! and then nobody gets any other page either: the answers said "this request fails",
@@ -10,10 +10,10 @@
 //! # Invariants
 //!
 //! 1. Once it is clear that most recent answers are failures, one call of six goes on: a
-//!    fifth, with the probes. That takes seventy answers, and more where nearly half
-//!    of them are successes.
-//! 2. Which of them do is drawn anew for each few calls: neither a path that returns
-//!    in a rhythm nor the time of day has any influence.
+//!    fifth, with the probes. That takes at least seventy answers, and more of them
+//!    where nearly half are successes.
+//! 2. Each block of calls draws the one that goes on: neither a path that returns in a
+//!    rhythm nor the time of day has any influence.
 //! 3. What happened before the last twenty seconds counts only where there have been
 //!    less than 140 answers since.
 
@@ -41,7 +41,7 @@ use crate::Dice;
 pub struct LastResort {
     answers: RecentAnswers,
     dice: Dice,
-    /// When a call last asked.
+    /// The instant at which a call last asked.
     latest: Option<Instant>,
     mode: Mode,
 }
@@ -57,7 +57,7 @@ enum Mode {
 struct Block {
     /// The calls that are left of it.
     left: u64,
-    /// How many are left after the one that goes on.
+    /// The number of calls after the one that goes on.
     place: u64,
 }
 
@@ -136,7 +136,7 @@ impl Block {
 #[derive(Clone, Copy, Debug)]
 struct RecentAnswers {
     before: Answers,
-    /// When the current span began.
+    /// The instant at which the current span began.
     began: Option<Instant>,
     now: Answers,
 }

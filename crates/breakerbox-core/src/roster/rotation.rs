@@ -13,8 +13,8 @@
 //! 3. It is one whose breaker is Open only where nobody else can be picked: it may
 //!    have turned HalfOpen since.
 //! 4. It is one that is ejected or unhealthy only where its tier panics.
-//! 5. A first attempt that could go to a tier that seems to be down goes to another one
-//!    that does not, but for an eighth.
+//! 5. Seven of eight first attempts leave out a tier that seems to be down, if another
+//!    tier has an endpoint that does not fail.
 //! 6. While `look` gives a load for somebody who may be picked, there is a pick.
 
 mod candidate;
@@ -104,7 +104,7 @@ impl Rotation {
             .in_order(first, shun)
             .find_map(|tier| self.pick_of(tier, wish, &mut dice, &mut turn, &mut look));
         let picked = match (wish.attempt, picked) {
-            (Attempt::First, Some(pick)) if self.is_spared(&pick, &mut dice, &mut look) => {
+            (Attempt::First, Some(pick)) if self.leaves_out_tier(&pick, &mut dice, &mut look) => {
                 let elsewhere = self.elsewhere(pick, wish, &mut dice, &mut turn, &mut look);
                 elsewhere.or(picked)
             }
@@ -116,12 +116,12 @@ impl Rotation {
             .or_else(|| probe(&self.open, |_| true, &mut dice, &mut look))
     }
 
-    /// Returns whether a call does without its pick, because the tier of that seems to be
-    /// down: another endpoint of it, drawn at random, has failed its latest calls too.
+    /// Returns whether a call leaves out the tier of its pick, which seems to be down:
+    /// another endpoint of that tier, drawn at random, has failed its latest calls too.
     ///
-    /// That is not for long, because each breaker learns it for itself; for this an
-    /// eighth of the calls go on. All others would need another attempt.
-    fn is_spared(
+    /// Each breaker of the tier has to learn that for itself, so an eighth of the calls
+    /// go there all the same. The others would only need another attempt.
+    fn leaves_out_tier(
         &self,
         pick: &Pick,
         dice: &mut Dice,
@@ -139,7 +139,7 @@ impl Rotation {
     /// Chooses an endpoint of another tier, if there is one that is not failing.
     fn elsewhere(
         &self,
-        spared: Pick,
+        left_out: Pick,
         wish: Wish,
         dice: &mut Dice,
         turn: &mut impl FnMut() -> u64,
@@ -148,13 +148,13 @@ impl Rotation {
         let mut others = self
             .tiers
             .iter()
-            .filter(|tier| tier.load.tier != spared.tier);
+            .filter(|tier| tier.load.tier != left_out.tier);
         let pick = others.find_map(|tier| {
             let pick = self.pick_of(tier, wish, dice, turn, look)?;
             (!pick.is_failing).then_some(pick)
         })?;
         Some(Pick {
-            instead_of: Some(spared.seat),
+            instead_of: Some(left_out.seat),
             ..pick
         })
     }
