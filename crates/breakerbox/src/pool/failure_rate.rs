@@ -93,7 +93,7 @@ impl Spans {
     fn age(self, now: u64) -> u64 {
         let age = now.wrapping_sub(self.0 >> BEGAN) & TICKS;
         // Another thread may have read the clock later, and have been here before.
-        if age > TICKS / 2 { 0 } else { age }
+        if age > TICKS - SPAN { 0 } else { age }
     }
 
     fn rate(self) -> FailureRate {
@@ -180,6 +180,16 @@ mod tests {
         assert_eq!(known(&recent, now + 60 * SECOND), (1, 1));
         recent.forget();
         assert_eq!(known(&recent, now + 60 * SECOND), (0, 0));
+    }
+
+    #[test]
+    fn r63_what_failed_weeks_ago_is_forgotten() {
+        let (now, recent) = (Instant::now(), RecentFailures::default());
+        recent.record_failure(now);
+        for days in 1..26 {
+            let later = now + days * 24 * 3_600 * SECOND;
+            assert_eq!(known(&recent, later), (0, 0), "{days} days later");
+        }
     }
 
     #[test]

@@ -104,7 +104,7 @@ fn pack(latency: u64, at: u32) -> u64 {
 fn unpack(word: u64, now: u32) -> (u64, u32) {
     let age = now.wrapping_sub(word as u32);
     // Another thread may have read the clock later, and have been here before.
-    let age = if age > u32::MAX / 2 { 0 } else { age };
+    let age = if age > u32::MAX - RECENT { 0 } else { age };
     ((word >> 32) << 7, age)
 }
 
@@ -121,6 +121,16 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn r51_a_latency_of_weeks_ago_counts_for_nothing() {
+        let (now, latency) = (Instant::now(), Latency::default());
+        latency.observe(SECOND, now);
+        for days in 1..50 {
+            let later = now + days * 24 * 3_600 * SECOND;
+            assert_eq!(latency.recent(later), None, "{days} days later");
+        }
+    }
 
     fn estimate(latency: &Latency, now: Instant) -> Duration {
         Duration::from_nanos(latency.estimate(now).unwrap())
