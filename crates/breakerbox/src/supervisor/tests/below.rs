@@ -84,6 +84,14 @@ impl Chain {
         linked.iter().filter(running).count()
     }
 
+    /// Waits until all that were ever linked have ended.
+    async fn ended(&self) {
+        let linked = self.linked.lock().unwrap().clone();
+        for actor in linked {
+            actor.wait(None).await.unwrap();
+        }
+    }
+
     /// A child whose incarnations have the chain below them.
     fn child(&self) -> ChildSpec {
         self.child_whose_start(|_| Start::Succeeds)
@@ -187,12 +195,16 @@ async fn r41_the_next_incarnation_starts_when_all_below_the_former_one_has_ended
                 let next = next_start(&mut events).await;
                 let has_started = matches!(next, SupervisorEvent::Restarted { .. });
                 assert!(has_started, "{levels} levels, {way:?}: {next:?}");
-                // What was killed from outside ractor has detached: that dies alone.
+                // After a kill from outside, ractor has detached and killed all below:
+                // that ends by itself.
                 if !matches!(way, Way::Kill) {
                     assert_eq!(chain.running(), levels, "{way:?}");
                 }
             }
             supervisor.shutdown().await;
+            if matches!(way, Way::Kill) {
+                chain.ended().await;
+            }
             assert_eq!(chain.running(), 0, "{way:?}");
         }
     }
