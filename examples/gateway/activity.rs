@@ -17,8 +17,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 /// The state of a connection.
 ///
-/// All orderings are relaxed: the connection checks it now and then, and may see a
-/// change a moment late.
+/// Each stream of HTTP/2 runs as a task of its own. A check that finds no request
+/// waiting for the gateway must also find the client's latest action, so `owed` is
+/// released after `latest` is stored, and acquired before it is loaded. All other
+/// orderings are relaxed.
 pub(crate) struct Activity {
     began: Instant,
     /// The time of the client's latest action, in milliseconds since `began`.
@@ -82,7 +84,7 @@ impl Activity {
     /// Returns the instant until which the client may wait; None if it is the gateway's
     /// turn.
     fn patient_until(&self, patience: Patience) -> Option<Instant> {
-        if self.owed.load(Ordering::Relaxed) > 0 {
+        if self.owed.load(Ordering::Acquire) > 0 {
             return None;
         }
         let latest = Duration::from_millis(self.latest.load(Ordering::Relaxed));
@@ -112,7 +114,7 @@ impl Turn {
         if self.whose == Whose::Gateway {
             self.whose = Whose::Client;
             self.activity.record_action();
-            self.activity.owed.fetch_sub(1, Ordering::Relaxed);
+            self.activity.owed.fetch_sub(1, Ordering::Release);
         }
     }
 
@@ -127,8 +129,10 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.pass_to_client();
         self.activity.record_action();
+        if self.whose == Whose::Gateway {
+            self.activity.owed.fetch_sub(1, Ordering::Release);
+        }
         self.activity.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }

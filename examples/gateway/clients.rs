@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use breakerbox::CancellationToken;
 
 /// The clients that are connected.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Clients {
     places: Arc<Places>,
 }
@@ -110,7 +110,7 @@ impl Drop for Place {
 ///
 /// An HTTP/2 connection has many of them at once, and each may need a connection to a
 /// server.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Requests {
     under_way: Arc<AtomicUsize>,
 }

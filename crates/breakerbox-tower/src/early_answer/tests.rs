@@ -27,7 +27,7 @@ async fn r60_a_write_to_who_has_hung_up_waits_until_nothing_is_left_to_read() {
         let mut io = task::spawn(EarlyAnswerIo::new(TokioIo::new(io)));
         for _ in 0..3 {
             assert_pending!(write(&mut io));
-            assert!(io.is_woken(), "{kind:?}: whoever waits would wait for ever");
+            assert!(io.is_woken(), "{kind:?}: nothing wakes the writer");
         }
         for said in ["413", ""] {
             assert_pending!(read(&mut io));
