@@ -95,10 +95,16 @@ impl CheckPlan {
         Duration::from_nanos(dice.up_to(nanos(self.edge)))
     }
 
-    /// How many checks in a row must fail to make an endpoint unhealthy.
+    /// Returns whether the next check uses a new connection after so many failures in a
+    /// row.
+    ///
+    /// If the old connection died in silence, every check would fail, and without calls
+    /// nothing else would notice. But most endpoints that are down are down on any
+    /// connection, so this gets rarer: it is true for the number of failures that makes
+    /// an endpoint unhealthy, and each time that number has doubled.
     #[must_use]
-    pub const fn failures_to_fall(&self) -> u32 {
-        self.fall
+    pub const fn renews_after(&self, failures: u32) -> bool {
+        failures.is_multiple_of(self.fall) && (failures / self.fall).is_power_of_two()
     }
 
     /// How long a check may take.
@@ -183,6 +189,12 @@ mod tests {
     use super::*;
 
     const PLAN: CheckPlan = CheckPlan::every(Duration::from_secs(5));
+
+    #[test]
+    fn r64_checks_that_go_on_failing_leave_their_connection_less_and_less_often() {
+        let renewals = (0..30).filter(|failures| PLAN.renews_after(*failures));
+        assert_eq!(renewals.collect::<Vec<_>>(), [3, 6, 12, 24]);
+    }
 
     #[test]
     fn r57_three_failures_make_unhealthy_and_two_successes_healthy() {

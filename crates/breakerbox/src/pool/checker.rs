@@ -30,7 +30,7 @@ pub(super) async fn run<T: Clone + Send + Sync + 'static>(
                 // All endpoints are checked from now on, but not all at once.
                 sleep(plan.first_wait(&mut Dice::seeded(fastrand::u64(..)))).await;
             }
-            let renews = is_renewal_due(failures, plan.failures_to_fall());
+            let renews = plan.renews_after(failures);
             let renewal = slot.renewal.as_ref().filter(|_| renews);
             let check = ask(&slot, plan.limit(), renewal).await;
             failures = match check {
@@ -49,16 +49,6 @@ pub(super) async fn run<T: Clone + Send + Sync + 'static>(
     };
     stop.run_until_cancelled(rounds).await;
     Ok(())
-}
-
-/// Returns whether the next check uses a new connection, after so many failures in a row
-/// of which so many mean that the endpoint is down.
-///
-/// If the old connection died in silence, every check would fail, and without calls
-/// nothing else would notice. But most endpoints that are down are so whatever the
-/// connection, so after the first time it is done less and less often.
-fn is_renewal_due(failures: u32, to_fall: u32) -> bool {
-    failures.is_multiple_of(to_fall) && (failures / to_fall).is_power_of_two()
 }
 
 /// Runs one check, which has failed if it does anything but pass.
@@ -107,15 +97,3 @@ where
 }
 
 const OWNER_IS_AWAY: Duration = Duration::from_secs(1);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn r64_checks_that_go_on_failing_leave_their_connection_less_and_less_often() {
-        let due = |to_fall| (0..30).filter(move |failures| is_renewal_due(*failures, to_fall));
-        assert_eq!(due(3).collect::<Vec<_>>(), [3, 6, 12, 24]);
-        assert_eq!(due(1).collect::<Vec<_>>(), [1, 2, 4, 8, 16]);
-    }
-}
