@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use breakerbox::{FailureKind, Repeat, Verdict};
-use http::header::RETRY_AFTER;
+use http::header::{HeaderName, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 /// What the head of a response says about its server.
@@ -96,8 +96,8 @@ fn retry_after_by(headers: &HeaderMap, now: impl FnOnce() -> SystemTime) -> Opti
 /// nothing was sent.
 #[must_use]
 pub fn repeat(method: &Method, headers: &HeaderMap) -> Repeat {
-    let has_key = KEYS.iter().any(|name| headers.contains_key(*name));
-    if method.is_idempotent() || has_key {
+    let has_key = || KEYS.iter().any(|name| headers.contains_key(name));
+    if method.is_idempotent() || has_key() {
         Repeat::Idempotent
     } else {
         Repeat::Unsent
@@ -118,7 +118,10 @@ pub fn unavailable<B: Default>(retry_after: Option<Duration>) -> Response<B> {
     response
 }
 
-const KEYS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
+static KEYS: [HeaderName; 2] = [
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("x-idempotency-key"),
+];
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -63,13 +63,14 @@ use crate::{Classify, ReplayBody, Unsettled, http as rules};
 /// response before its end abandons the permit as well.
 pub struct PoolService<S, C> {
     classify: C,
-    client: Option<ClientBy>,
+    client: Option<ClientBy<S>>,
     pool: Pool<S>,
     repeat: RepeatBy,
     replay_up_to: usize,
 }
 
-type ClientBy = Arc<dyn Fn(&Parts) -> Option<u64> + Send + Sync>;
+/// The pool for the client of a request, if that is known.
+type ClientBy<S> = Arc<dyn Fn(&Pool<S>, &Parts) -> Option<Pool<S>> + Send + Sync>;
 type RepeatBy = Arc<dyn Fn(&Parts) -> Repeat + Send + Sync>;
 
 impl<S, C> PoolService<S, C> {
@@ -82,19 +83,6 @@ impl<S, C> PoolService<S, C> {
             repeat: Arc::new(|head| rules::repeat(&head.method, &head.headers)),
             replay_up_to: REPLAY_UP_TO,
         }
-    }
-
-    /// Whose a request is, by its head: an address, an account, or whatever tells one
-    /// client from another. None if that is not known.
-    ///
-    /// Unless set, no request is known to be anybody's.
-    #[must_use]
-    pub fn client_by<K: Hash>(
-        mut self,
-        client: impl Fn(&Parts) -> Option<K> + Send + Sync + 'static,
-    ) -> Self {
-        self.client = Some(Arc::new(move |head| client(head).map(hash_of)));
-        self
     }
 
     /// What may be sent twice, by the head of a request, instead of
@@ -124,19 +112,26 @@ impl<S, C> PoolService<S, C> {
 }
 
 impl<S: Clone + Send + Sync + 'static, C> PoolService<S, C> {
+    /// Whose a request is, by its head: an address, an account, or whatever tells one
+    /// client from another. None if that is not known.
+    ///
+    /// Unless set, no request is known to be anybody's.
+    #[must_use]
+    pub fn client_by<K: Hash>(
+        mut self,
+        client: impl Fn(&Parts) -> Option<K> + Send + Sync + 'static,
+    ) -> Self {
+        let pool_for = move |pool: &Pool<S>, head: &Parts| Some(pool.for_client(client(head)?));
+        self.client = Some(Arc::new(pool_for));
+        self
+    }
+
     /// The pool, for this request.
     fn pool_for(&self, head: &Parts) -> Pool<S> {
-        match self.client.as_ref().and_then(|client| client(head)) {
-            Some(client) => self.pool.for_client(client),
-            None => self.pool.clone(),
-        }
+        let client_by = self.client.as_ref();
+        let of_client = client_by.and_then(|client_by| client_by(&self.pool, head));
+        of_client.unwrap_or_else(|| self.pool.clone())
     }
-}
-
-fn hash_of(value: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }
 
 impl<S, C, B> Service<Request<B>> for PoolService<S, C>
@@ -164,8 +159,9 @@ where
         Box::pin(async move {
             let send = |service: S| Called::of(service, replay.attempt());
             let judge = |called: &Result<Called<_, _>, _>| called.as_ref().ok()?.verdict(&classify);
-            let calling = pool.call_streaming(|| replay.progress(), judge, send);
-            let (called, permit) = calling.await?;
+            let (called, permit) = pool
+                .call_streaming(|| replay.progress(), judge, send)
+                .await?;
             let answer = called.result.map_err(PoolError::Failed)?;
             let unsettled = permit.map(|permit| match called.delivery {
                 Some(delivery) => Unsettled::of_delivery(permit, delivery),

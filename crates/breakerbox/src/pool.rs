@@ -55,6 +55,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use breakerbox_core::{PoolConfig, Repeat, Verdict};
+use futures_util::TryFutureExt;
 
 pub use dns::dns;
 pub use endpoint::Endpoint;
@@ -190,11 +191,14 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// Dropping it drops the attempts under way, which says nothing about their
     /// endpoints unless [`BreakerConfig::abandoned`](crate::BreakerConfig::abandoned)
     /// says so.
-    pub async fn call<R, E, F>(&self, make: impl FnOnce(T) -> F) -> Result<R, PoolError<E>>
+    pub fn call<R, E, F>(
+        &self,
+        make: impl FnOnce(T) -> F,
+    ) -> impl Future<Output = Result<R, PoolError<E>>>
     where
         F: Future<Output = Result<R, E>>,
     {
-        self.call_with(by_result, make).await
+        self.call_with(by_result, make)
     }
 
     /// A [`call`](Self::call) that `classify` judges.
@@ -206,16 +210,16 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// # Cancel safety
     ///
     /// As [`call`](Self::call).
-    pub async fn call_with<R, E, F>(
+    pub fn call_with<R, E, F>(
         &self,
         classify: impl Fn(&Result<R, E>) -> Verdict,
         make: impl FnOnce(T) -> F,
-    ) -> Result<R, PoolError<E>>
+    ) -> impl Future<Output = Result<R, PoolError<E>>>
     where
         F: Future<Output = Result<R, E>>,
     {
-        let calling = self.calling(|| Repeat::Never.into(), at_once(classify));
-        Ok(calling.once(make).await?.0)
+        let begin = || self.calling(|| Repeat::Never.into(), at_once(classify));
+        calling::once(begin, make).map_ok(|(answer, _)| answer)
     }
 
     /// Makes a call, and makes it again elsewhere where nothing had been sent.
@@ -230,16 +234,16 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// # Cancel safety
     ///
     /// As [`call`](Self::call).
-    pub async fn call_unsent<R, E, F>(
+    pub fn call_unsent<R, E, F>(
         &self,
         classify: impl Fn(&Result<R, E>) -> Verdict,
         make: impl Fn(T) -> F,
-    ) -> Result<R, PoolError<E>>
+    ) -> impl Future<Output = Result<R, PoolError<E>>>
     where
         F: Future<Output = Result<R, E>>,
     {
-        let calling = self.calling(|| Repeat::Unsent.into(), at_once(classify));
-        Ok(calling.repeatedly(make).await?.0)
+        let begin = || self.calling(|| Repeat::Unsent.into(), at_once(classify));
+        calling::repeatedly(begin, make).map_ok(|(answer, _)| answer)
     }
 
     /// Makes a call that may be made twice, and makes it again elsewhere when it
@@ -252,11 +256,14 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// # Cancel safety
     ///
     /// As [`call`](Self::call).
-    pub async fn call_idempotent<R, E, F>(&self, make: impl Fn(T) -> F) -> Result<R, PoolError<E>>
+    pub fn call_idempotent<R, E, F>(
+        &self,
+        make: impl Fn(T) -> F,
+    ) -> impl Future<Output = Result<R, PoolError<E>>>
     where
         F: Future<Output = Result<R, E>>,
     {
-        self.call_idempotent_with(by_result, make).await
+        self.call_idempotent_with(by_result, make)
     }
 
     /// A [`call_idempotent`](Self::call_idempotent) that `classify` judges.
@@ -268,16 +275,16 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// # Cancel safety
     ///
     /// As [`call`](Self::call).
-    pub async fn call_idempotent_with<R, E, F>(
+    pub fn call_idempotent_with<R, E, F>(
         &self,
         classify: impl Fn(&Result<R, E>) -> Verdict,
         make: impl Fn(T) -> F,
-    ) -> Result<R, PoolError<E>>
+    ) -> impl Future<Output = Result<R, PoolError<E>>>
     where
         F: Future<Output = Result<R, E>>,
     {
-        let calling = self.calling(|| Repeat::Idempotent.into(), at_once(classify));
-        Ok(calling.repeatedly(make).await?.0)
+        let begin = || self.calling(|| Repeat::Idempotent.into(), at_once(classify));
+        calling::repeatedly(begin, make).map_ok(|(answer, _)| answer)
     }
 
     /// Makes a call whose answer goes on after it has begun: a streamed body.
@@ -323,17 +330,17 @@ impl<T: Clone + Send + Sync + 'static> Pool<T> {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn call_streaming<R, E, F, P: Into<Progress>>(
+    pub fn call_streaming<R, E, F, P: Into<Progress>>(
         &self,
         progress: impl Fn() -> P,
         classify: impl Fn(&Result<R, E>) -> Option<Verdict>,
         make: impl Fn(T) -> F,
-    ) -> Result<(R, Option<PoolPermit>), PoolError<E>>
+    ) -> impl Future<Output = Result<(R, Option<PoolPermit>), PoolError<E>>>
     where
         F: Future<Output = Result<R, E>>,
     {
-        let progress = || progress().into();
-        self.calling(progress, classify).repeatedly(make).await
+        let progress = move || progress().into();
+        calling::repeatedly(|| self.calling(progress, classify), make)
     }
 
     /// The same pool, for calls that belong to `key`: they go to the same

@@ -3,9 +3,9 @@ use std::time::Duration;
 /// How many of an endpoint's recent calls failed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct FailureRate {
-    calls: u16,
-    failures: u16,
-    in_a_row: u16,
+    calls: u32,
+    failures: u32,
+    in_a_row: u32,
 }
 
 impl FailureRate {
@@ -19,7 +19,7 @@ impl FailureRate {
     /// If there are more failures than calls.
     #[must_use]
     #[inline]
-    pub const fn of(failures: u16, calls: u16) -> Self {
+    pub const fn of(failures: u32, calls: u32) -> Self {
         assert!(failures <= calls, "only calls fail");
         Self {
             calls,
@@ -31,20 +31,20 @@ impl FailureRate {
     /// The same, where so many of the failures came last, one after another.
     #[must_use]
     #[inline]
-    pub const fn in_a_row(mut self, failures: u16) -> Self {
+    pub const fn in_a_row(mut self, failures: u32) -> Self {
         self.in_a_row = failures;
         self
     }
 
     /// Returns how many calls failed.
     #[must_use]
-    pub const fn failures(self) -> u16 {
+    pub const fn failures(self) -> u32 {
         self.failures
     }
 
     /// Returns how many calls there were.
     #[must_use]
-    pub const fn calls(self) -> u16 {
+    pub const fn calls(self) -> u32 {
         self.calls
     }
 
@@ -94,7 +94,7 @@ impl FailureRate {
     /// endpoint that fails as often as the other one: four of them beside one that fails
     /// once in a hundred calls, six beside one that fails five times.
     fn has_died_beside(self, other: Self) -> bool {
-        let row = u32::from(self.in_a_row.min(LONGEST_ROW));
+        let row = self.in_a_row.min(LONGEST_ROW);
         // Few calls tell little, so a hundred more are assumed, one of which failed.
         let failures = u128::from(other.failures) + 1;
         let calls = u128::from(other.calls) + 100;
@@ -139,7 +139,7 @@ const SQUARED_STANDARD_ERRORS: u128 = 16;
 
 /// More than opens a breaker that nobody configured. One chance in 3,000 where 45 of 100
 /// calls fail.
-const ON_AND_ON: u16 = 10;
+const ON_AND_ON: u32 = 10;
 
 /// Every breaker of a pool that nobody configured has opened by then.
-const LONGEST_ROW: u16 = 6;
+const LONGEST_ROW: u32 = 6;

@@ -99,10 +99,17 @@ impl Rotation {
             }
             Attempt::Next { shun } => shun,
         };
+        let is_shunned = |place: &usize| Some(self.tiers[*place].load.tier) == shun;
         let first = self.draw_tier(wish.key.map_or_else(|| dice.draw(), spread));
-        let picked = self
-            .in_order(first, shun)
-            .find_map(|tier| self.pick_of(tier, wish, &mut dice, &mut turn, &mut look));
+        let first = first.filter(|place| !is_shunned(place));
+        let picked = first
+            .and_then(|place| {
+                self.pick_of(&self.tiers[place], wish, &mut dice, &mut turn, &mut look)
+            })
+            .or_else(|| {
+                self.others(first, shun)
+                    .find_map(|tier| self.pick_of(tier, wish, &mut dice, &mut turn, &mut look))
+            });
         let picked = match (wish.attempt, picked) {
             (Attempt::First, Some(pick)) if self.leaves_out_tier(&pick, &mut dice, &mut look) => {
                 let elsewhere = self.elsewhere(pick, wish, &mut dice, &mut turn, &mut look);
@@ -178,20 +185,17 @@ impl Rotation {
         })
     }
 
-    /// All tiers: the one that was drawn, the others, the one to shun.
-    fn in_order(&self, first: Option<usize>, shun: Option<u8>) -> impl Iterator<Item = &Tier> {
-        let rank = move |(place, tier): (usize, &Tier)| {
-            if Some(tier.load.tier) == shun {
-                2
-            } else {
-                u8::from(Some(place) != first)
-            }
-        };
-        (0..=2).flat_map(move |wanted| {
+    /// All tiers but one, the one to shun last.
+    fn others(&self, first: Option<usize>, shun: Option<u8>) -> impl Iterator<Item = &Tier> {
+        let others = move || {
             let tiers = self.tiers.iter().enumerate();
-            let wanted = tiers.filter(move |it| rank(*it) == wanted);
-            wanted.map(|(_, tier)| tier)
-        })
+            let others = tiers.filter(move |(place, _)| Some(*place) != first);
+            others.map(|(_, tier)| tier)
+        };
+        let is_shunned = move |tier: &&Tier| Some(tier.load.tier) == shun;
+        others()
+            .filter(move |tier| !is_shunned(tier))
+            .chain(others().filter(is_shunned))
     }
 
     fn pick_of(

@@ -7,7 +7,7 @@
 mod attempt;
 mod limits;
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -41,82 +41,96 @@ pub(super) struct Calling<'a, T, C, P> {
 /// What a call came to; with its permit, if the answer is still coming in.
 pub(super) type Called<A, E> = Result<(A, Option<PoolPermit>), PoolError<E>>;
 
+/// One attempt at whoever admits it, of a call that begins when this is polled.
+///
+/// What is given a future here, or what makes one, is no `async fn`, which would keep
+/// that twice, and move it as often.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async fn keeps its arguments twice"
+)]
+pub(super) fn once<'a, T, C, P, A, E, F>(
+    begin: impl FnOnce() -> Calling<'a, T, C, P>,
+    make: impl FnOnce(T) -> F,
+) -> impl Future<Output = Called<A, E>>
+where
+    T: Clone + Send + Sync + 'static,
+    C: Fn(&Result<A, E>) -> Option<Verdict>,
+    P: Fn() -> Progress,
+    F: Future<Output = Result<A, E>>,
+{
+    async move {
+        let calling = begin();
+        calling.limits.refuse_runtime_without_timers();
+        let first = calling.board(&Tried::default(), calling.began);
+        let (flight, value) = first.map_err(PoolError::Rejected)?;
+        let _active = calling.shared.extras.enter(flight.since());
+        let round = Round::new(&flight);
+        let contender = round.enter(&calling.progress, flight);
+        let mut call = pin!(Some(make(value)));
+        calling.fly(contender, 1, call.as_mut()).await.called
+    }
+}
+
+/// As many attempts as it takes and as there may be, of a call that begins when this is
+/// polled.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async fn keeps its arguments twice"
+)]
+pub(super) fn repeatedly<'a, T, C, P, A, E, F>(
+    begin: impl FnOnce() -> Calling<'a, T, C, P>,
+    make: impl Fn(T) -> F,
+) -> impl Future<Output = Called<A, E>>
+where
+    T: Clone + Send + Sync + 'static,
+    C: Fn(&Result<A, E>) -> Option<Verdict>,
+    P: Fn() -> Progress,
+    F: Future<Output = Result<A, E>>,
+{
+    async move {
+        let mut calling = begin();
+        calling.limits.refuse_runtime_without_timers();
+        let mut tried = Tried::default();
+        let first = calling.board(&tried, calling.began);
+        let (mut flight, mut value) = first.map_err(PoolError::Rejected)?;
+        let mut extra = None;
+        loop {
+            let ended = {
+                tried.note(&flight);
+                let _active = calling.shared.extras.enter(flight.since());
+                let round = Round::new(&flight);
+                let contender = round.enter(&calling.progress, flight);
+                let mut call = pin!(Some(make(value)));
+                let first = pin!(calling.fly(contender, tried.count(), call.as_mut()));
+                match calling.hedge_after(&tried) {
+                    None => first.await,
+                    // Most calls are not hedged, and need no room for it.
+                    Some(delay) => {
+                        let hedged = calling.hedged(first, delay, &round, &mut tried, &make);
+                        Box::pin(hedged).await
+                    }
+                }
+            };
+            drop(extra.take());
+            let Some((place, next)) = calling.try_again(ended.verdict, &tried).await else {
+                return ended.called;
+            };
+            (extra, (flight, value)) = (Some(place), next);
+            calling.limits = calling.shared.limits();
+        }
+    }
+}
+
 impl<'a, T, C, P> Calling<'a, T, C, P>
 where
     T: Clone + Send + Sync + 'static,
     P: Fn() -> Progress,
 {
-    /// One attempt at whoever admits it.
-    pub(super) async fn once<A, E, F>(self, make: impl FnOnce(T) -> F) -> Called<A, E>
-    where
-        C: Fn(&Result<A, E>) -> Option<Verdict>,
-        F: Future<Output = Result<A, E>>,
-    {
-        self.limits.refuse_runtime_without_timers();
-        let first = self.board(&Tried::default(), self.began);
-        let (flight, value) = first.map_err(PoolError::Rejected)?;
-        let _active = self.shared.extras.enter(flight.since());
-        let round = Round::new(&flight);
-        let contender = round.enter(&self.progress, flight);
-        let mut call = pin!(Some(make(value)));
-        self.fly(contender, 1, call.as_mut()).await.called
-    }
-
-    /// As many attempts as it takes and as there may be.
-    pub(super) async fn repeatedly<A, E, F>(mut self, make: impl Fn(T) -> F) -> Called<A, E>
-    where
-        C: Fn(&Result<A, E>) -> Option<Verdict>,
-        F: Future<Output = Result<A, E>>,
-    {
-        self.limits.refuse_runtime_without_timers();
-        let mut tried = Tried::default();
-        let first = self.board(&tried, self.began);
-        let mut flight = first.map_err(PoolError::Rejected)?;
-        let mut extra = None;
-        loop {
-            let ended = self.play(flight, &mut tried, &make).await;
-            drop(extra.take());
-            let Some((place, next)) = self.try_again(ended.verdict, &tried).await else {
-                return ended.called;
-            };
-            (extra, flight) = (Some(place), next);
-            self.limits = self.shared.limits();
-        }
-    }
-
-    /// An attempt, and a hedge beside it if it takes long.
-    ///
-    /// No `async fn`, which would keep all that it is given twice.
-    fn play<A, E, F>(
-        &self,
-        (flight, value): (Flight, T),
-        tried: &mut Tried,
-        make: &impl Fn(T) -> F,
-    ) -> impl Future<Output = Ended<A, E>>
-    where
-        C: Fn(&Result<A, E>) -> Option<Verdict>,
-        F: Future<Output = Result<A, E>>,
-    {
-        tried.note(&flight);
-        let active = self.shared.extras.enter(flight.since());
-        async move {
-            let _active = active;
-            let round = Round::new(&flight);
-            let contender = round.enter(&self.progress, flight);
-            let mut call = pin!(Some(make(value)));
-            let first = self.fly(contender, tried.count(), call.as_mut());
-            match self.hedge_after(tried) {
-                None => first.await,
-                // Most calls are not hedged, and need no room for it.
-                Some(delay) => Box::pin(self.hedged(first, delay, &round, tried, make)).await,
-            }
-        }
-    }
-
     /// The first attempt, and another one beside it once it has taken so long.
     async fn hedged<A, E, F>(
         &self,
-        first: impl Future<Output = Ended<A, E>>,
+        mut first: Pin<&mut impl Future<Output = Ended<A, E>>>,
         delay: Duration,
         round: &Round,
         tried: &mut Tried,
@@ -126,7 +140,6 @@ where
         C: Fn(&Result<A, E>) -> Option<Verdict>,
         F: Future<Output = Result<A, E>>,
     {
-        let mut first = pin!(first);
         tokio::select! {
             biased;
             ended = &mut first => return ended,

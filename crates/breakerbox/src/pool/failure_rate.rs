@@ -97,11 +97,11 @@ impl Spans {
     }
 
     fn rate(self) -> FailureRate {
-        let count = |place: u32| (self.0 >> place & COUNT) as u16;
+        let count = |place: u32| (self.0 >> place & COUNT) as u32;
         let calls = count(0) + count(SPAN_BITS);
         let failures = count(COUNT_BITS) + count(SPAN_BITS + COUNT_BITS);
         let in_a_row = (self.0 & IN_A_ROW) / ONE_IN_A_ROW;
-        FailureRate::of(failures, calls).in_a_row(in_a_row as u16)
+        FailureRate::of(failures, calls).in_a_row(in_a_row as u32)
     }
 }
 
@@ -136,7 +136,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     /// The failures and calls that are known after so many calls, of which some failed.
-    fn known(recent: &RecentFailures, now: Instant) -> (u16, u16) {
+    fn known(recent: &RecentFailures, now: Instant) -> (u32, u32) {
         let rate = recent.rate(now);
         (rate.failures(), rate.calls())
     }

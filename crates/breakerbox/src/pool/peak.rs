@@ -14,19 +14,24 @@ pub(super) struct Peak(AtomicU64);
 impl Peak {
     /// The number is this now.
     pub(super) fn raise(&self, number: u64, now: Instant) {
-        if number < self.most(now) {
+        let tick = tick(now);
+        if number < self.most_at(tick) {
             return;
         }
         let number = number.min(u64::from(u32::MAX));
         // One that is raised by two at once may lose a little, for a moment.
         self.0
-            .store(number << 32 | u64::from(tick(now)), Ordering::Relaxed);
+            .store(number << 32 | u64::from(tick), Ordering::Relaxed);
     }
 
     pub(super) fn most(&self, now: Instant) -> u64 {
+        self.most_at(tick(now))
+    }
+
+    fn most_at(&self, tick: u32) -> u64 {
         let word = self.0.load(Ordering::Relaxed);
         // Another thread may have read the clock later, and have been here before.
-        let age = tick(now).saturating_sub(word as u32);
+        let age = tick.saturating_sub(word as u32);
         (word >> 32) >> (age / A_SECOND).min(32)
     }
 }

@@ -8,13 +8,14 @@ pub(super) struct Tried {
     pub(super) endpoints: Vec<EndpointId>,
     /// Whether it has gone on though every breaker rejected it, and so makes one attempt.
     is_last_resort: bool,
-    tiers: Vec<u8>,
+    /// The tiers of the last two, the last one first.
+    last_tiers: [Option<u8>; 2],
 }
 
 impl Tried {
     pub(super) fn note(&mut self, flight: &Flight) {
         self.endpoints.push(flight.id());
-        self.tiers.push(flight.tier());
+        self.last_tiers = [Some(flight.tier()), self.last_tiers[0]];
         self.is_last_resort |= flight.is_last_resort();
     }
 
@@ -31,9 +32,9 @@ impl Tried {
     /// a whole tier down, all attempts would be spent in it (Envoy's
     /// `previous_priorities` does the same).
     pub(super) fn attempt(&self) -> Attempt {
-        match self.tiers[..] {
-            [] => Attempt::First,
-            [.., before, last] if before == last => Attempt::Next { shun: Some(last) },
+        match self.last_tiers {
+            [None, _] => Attempt::First,
+            [last, before] if last == before => Attempt::Next { shun: last },
             _ => Attempt::Next { shun: None },
         }
     }

@@ -78,10 +78,9 @@ impl Tier {
             Ordering::Equal => second.has_waited_longer(&first),
             Ordering::Greater => false,
         };
-        let (winner, loser) = if second_wins {
-            (second, first)
-        } else {
-            (first, second)
+        let (winner, loser) = match second_wins {
+            true => (&second, &first),
+            false => (&first, &second),
         };
         Some(Pick {
             instead_of: Some(self.members[loser.place].seat),

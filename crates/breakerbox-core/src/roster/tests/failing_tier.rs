@@ -13,7 +13,7 @@ fn rotation(selection: Selection) -> Rotation {
 
 /// The picks of each tier, of ten thousand, where the latest calls of each endpoint
 /// failed so many times in a row.
-fn picks_by_tier(selection: Selection, wish: impl Fn(u64) -> Wish, in_a_row: [u16; 4]) -> [u32; 2] {
+fn picks_by_tier(selection: Selection, wish: impl Fn(u64) -> Wish, in_a_row: [u32; 4]) -> [u32; 2] {
     let (rotation, mut turns, mut picked) = (rotation(selection), 0_u64.., [0; 2]);
     let look = |seat: usize| {
         let failures = in_a_row[seat];

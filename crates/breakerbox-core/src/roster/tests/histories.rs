@@ -200,8 +200,8 @@ impl Both {
             turn
         };
         let load = |seat| Load {
-            failure_rate: FailureRate::of((bits >> 8) as u16 % 4, 3 + (bits >> 16) as u16 % 99)
-                .in_a_row((bits >> 24) as u16 % 9),
+            failure_rate: FailureRate::of((bits >> 8) as u32 % 4, 3 + (bits >> 16) as u32 % 99)
+                .in_a_row((bits >> 24) as u32 % 9),
             in_flight: (bits >> seat) as u32 % 4,
             latency: Some(1_000),
             probed_in_vain: was_probed_in_vain(seat),

@@ -7,7 +7,7 @@ fn share_of_first(loads: [Load; 2]) -> u32 {
     picked.get(&0).copied().unwrap_or(0)
 }
 
-fn failing(failures: u16, calls: u16) -> Load {
+fn failing(failures: u32, calls: u32) -> Load {
     Load {
         failure_rate: FailureRate::of(failures, calls),
         latency: Some(20_000_000),

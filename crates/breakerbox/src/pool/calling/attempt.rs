@@ -2,7 +2,7 @@
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use breakerbox_core::{ProbeTime, Verdict};
 use tokio::time::timeout_at;
@@ -21,8 +21,6 @@ where
 {
     /// One attempt: the call, its limit, its verdict. The call is dropped before it is
     /// judged, and held by the caller, so that it is moved no more.
-    ///
-    /// No `async fn`, which would keep all that it is given twice.
     pub(super) fn fly<A, E, F>(
         &self,
         mut contender: Contender<'_, P>,
@@ -40,10 +38,10 @@ where
             attempt
         );
         let (round, since) = (contender.round, contender.flight().since());
-        let call = InSpan { call, span };
+        let mut call = InSpan { call, span };
         async move {
             let (decision, ended) = {
-                let ending = pin!(self.in_time(since, attempt, call));
+                let ending = pin!(self.in_time(since, attempt, &mut call));
                 let ended = match contender.flight().probe_time() {
                     None => ending.await,
                     // Most attempts are no probes, and need no room for it.
@@ -85,10 +83,10 @@ where
         &self,
         since: Instant,
         attempt: usize,
-        mut call: InSpan<'_, F>,
+        call: &mut InSpan<'_, F>,
     ) -> Result<F::Output, Limit> {
         while let Some(limit) = self.limit(since, attempt) {
-            match timeout_at(limit.at.into(), &mut call).await {
+            match timeout_at(limit.at.into(), &mut *call).await {
                 Ok(output) => return Ok(output),
                 // An upload that went on has put the limit off.
                 Err(_)
@@ -114,14 +112,10 @@ where
     where
         C: Fn(&Result<A, E>) -> Option<Verdict>,
     {
-        // If a hedge were timed by itself, the calls that are slow would count as
-        // fast, and more and more would be hedged.
         let now = clock::now();
-        let began = (self.progress)().upload.sent_by(round.began);
-        let took = now.saturating_duration_since(began);
         match ((self.classify)(&result), result) {
             (None, Ok(answer)) => {
-                self.note_latency(Verdict::Success, took);
+                self.note_latency(Verdict::Success, round, now);
                 flight.answered(now);
                 let ended = Ended {
                     called: Ok((answer, Some(PoolPermit::new(flight)))),
@@ -131,7 +125,7 @@ where
             }
             (verdict, result) => {
                 let verdict = verdict.unwrap_or(Verdict::Sent);
-                self.note_latency(verdict, took);
+                self.note_latency(verdict, round, now);
                 let ended = Ended {
                     called: result
                         .map(|answer| (answer, None))
@@ -167,8 +161,12 @@ where
         (self.progress)().upload.counted_from(begun)
     }
 
-    fn note_latency(&self, verdict: Verdict, took: Duration) {
+    /// If a hedge were timed by itself, the calls that are slow would count as fast, and
+    /// more and more would be hedged.
+    fn note_latency(&self, verdict: Verdict, round: &Round, now: Instant) {
         if let (Some(hedge), Verdict::Success) = (self.limits.hedge, verdict) {
+            let began = (self.progress)().upload.sent_by(round.began);
+            let took = now.saturating_duration_since(began);
             self.shared.quantile.record(took, hedge.quantile());
         }
     }
