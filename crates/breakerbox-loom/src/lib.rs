@@ -5,7 +5,7 @@
 //! in, with loom's atomics, and nothing else:
 //!
 //! ```text
-//! RUSTFLAGS="--cfg loom" cargo test --release -p breakerbox-loom
+//! RUSTFLAGS="--cfg loom" cargo test --profile bench -p breakerbox-loom
 //! ```
 #![cfg(all(loom, test))]
 #![expect(dead_code, unreachable_pub, reason = "the models need not all of it")]
