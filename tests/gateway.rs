@@ -7,6 +7,8 @@
 mod answers;
 #[path = "gateway/check.rs"]
 mod check;
+#[path = "gateway/connections.rs"]
+mod connections;
 #[path = "gateway/door.rs"]
 mod door;
 #[path = "gateway/drain.rs"]

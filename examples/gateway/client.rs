@@ -1,24 +1,18 @@
 use std::time::Duration;
 
-use axum::body::Body;
 use breakerbox::Endpoint;
-use breakerbox_tower::{
-    EarlyAnswer, Gather, GatherService, HttpCheck, InvalidOrigin, Origin, Renewable, ReplayBody,
-};
+use breakerbox_tower::{EarlyAnswer, Gather, GatherService, HttpCheck, Renewable};
+use http::Uri;
 use http::uri::PathAndQuery;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{self, Client as HyperClient};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower::Layer;
 
 use crate::config::{PoolSection, Upstream};
+use crate::connections::Connections;
 use crate::trail::Traced;
 
 /// A server that requests are sent to.
-pub(crate) type Server = GatherService<Traced<Origin<Renewable<Connections>>>>;
-
-/// The connections to one server.
-type Connections = HyperClient<EarlyAnswer<HttpConnector>, ReplayBody<Body>>;
+pub(crate) type Server = GatherService<Traced<Renewable<Connections>>>;
 
 /// The gateway as the client of its servers.
 ///
@@ -39,10 +33,7 @@ impl Client {
     }
 
     /// The endpoints of a pool.
-    pub(crate) fn endpoints(
-        &self,
-        section: &PoolSection,
-    ) -> Result<Vec<Endpoint<Server>>, InvalidOrigin> {
+    pub(crate) fn endpoints(&self, section: &PoolSection) -> Vec<Endpoint<Server>> {
         let check = section.health_check.as_ref();
         let upstreams = section.upstream.iter();
         upstreams
@@ -50,33 +41,23 @@ impl Client {
             .collect()
     }
 
-    fn endpoint(
-        &self,
-        upstream: &Upstream,
-        check: Option<&PathAndQuery>,
-    ) -> Result<Endpoint<Server>, InvalidOrigin> {
-        let connections = self.connections();
-        let origin = Origin::new(connections.clone(), &upstream.url)?;
+    fn endpoint(&self, upstream: &Upstream, check: Option<&PathAndQuery>) -> Endpoint<Server> {
+        let connections = self.connections(&upstream.url);
         let name = upstream.endpoint(check);
-        let server = Gather::up_to(GATHER_UP_TO).layer(Traced::new(&name, origin));
-        let endpoint = Endpoint::new(name, server)
+        let server = Traced::new(&name, connections.clone());
+        let endpoint = Endpoint::new(name, Gather::up_to(GATHER_UP_TO).layer(server))
             .renew(move |_server| connections.renew())
             .tier(upstream.tier)
             .weight(upstream.weight);
-        Ok(match check {
+        match check {
             Some(path) => endpoint.check(HttpCheck::get(path.clone().into())),
             None => endpoint,
-        })
+        }
     }
 
-    fn connections(&self) -> Renewable<Connections> {
-        let connector = self.connector.clone();
-        let connections = move || {
-            legacy::Client::builder(TokioExecutor::new())
-                .pool_timer(TokioTimer::new())
-                .pool_idle_timeout(IDLE)
-                .build(connector.clone())
-        };
+    fn connections(&self, url: &Uri) -> Renewable<Connections> {
+        let (connector, url) = (self.connector.clone(), url.clone());
+        let connections = move || Connections::new(connector.clone(), url.clone());
         Renewable::new(connections).max_age(CONNECTIONS_UP_TO)
     }
 }
@@ -86,6 +67,3 @@ const CONNECTIONS_UP_TO: Duration = Duration::from_secs(300);
 const CONNECT_WITHIN: Duration = Duration::from_millis(500);
 /// Bodies up to this are read before their response is handed on.
 const GATHER_UP_TO: u64 = 64 * 1_024;
-/// Less than the 5 s for which Node.js, Apache and uvicorn keep a connection: a POST
-/// on one that is being closed may not be sent again.
-const IDLE: Duration = Duration::from_secs(4);

@@ -1,8 +1,27 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use crate::headers::FORWARDED_FOR;
+
+/// Whom a connection is from.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    /// The same as a header has it.
+    pub(crate) in_header: HeaderValue,
+}
+
+impl Peer {
+    pub(crate) fn new(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        let in_header = HeaderValue::try_from(address.to_string());
+        Self {
+            address,
+            in_header: in_header.expect("an address is ASCII"),
+        }
+    }
+}
 
 /// Whose a request is that the gateway sends: the address of its client.
 ///

@@ -1,5 +1,5 @@
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream as StdStream};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 
 use crate::access::{self, Logged};
 use crate::activity::{Activity, Patience, Watched};
+use crate::client_address::Peer;
 use crate::clients::{Kind, Place};
 use crate::config::Limits;
 use crate::gateway::Gateway;
@@ -23,7 +24,8 @@ pub(crate) struct Connection {
     pub(crate) client: SocketAddr,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) place: Place,
-    pub(crate) stream: TcpStream,
+    /// Of no runtime yet: that which serves it has to wait for it.
+    pub(crate) stream: StdStream,
 }
 
 impl Connection {
@@ -35,11 +37,18 @@ impl Connection {
         limits: Limits,
         drains: CancellationToken,
     ) {
+        let stream = match TcpStream::from_std(self.stream) {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "cannot wait for a connection");
+                return;
+            }
+        };
         // Without it, small answers are slower, and no less right.
-        let _slower = self.stream.set_nodelay(true);
+        let _slower = stream.set_nodelay(true);
         let (activity, kind) = (Activity::new(), self.place.kind());
         let sides = Sides {
-            client: self.client,
+            client: Peer::new(self.client.ip()),
             gateway: self.gateway,
             kind,
         };
@@ -47,7 +56,7 @@ impl Connection {
             let (sides, activity) = (sides.clone(), Arc::clone(&activity));
             async move { Ok::<_, Infallible>(sides.answer(request, &activity).await) }
         });
-        let connection = protocol.serve_connection(TokioIo::new(self.stream), service);
+        let connection = protocol.serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
         let patience = patience(kind, limits);
         let mut is_last_request = false;
@@ -79,7 +88,7 @@ impl Connection {
 /// The two sides of a connection's requests.
 #[derive(Clone)]
 struct Sides {
-    client: SocketAddr,
+    client: Peer,
     gateway: Arc<Gateway>,
     kind: Kind,
 }
@@ -91,15 +100,14 @@ impl Sides {
         activity: &Arc<Activity>,
     ) -> Response<Watched<Logged>> {
         let turn = activity.enter();
-        let gateway = &self.gateway;
-        let address = self.client.ip().to_canonical();
+        let (gateway, client) = (&self.gateway, &self.client);
         let place = match self.kind {
             Kind::Served => gateway.enter(),
             Kind::TurnedAway => None,
         };
-        let response = access::logged(request, address, async |request| match place {
-            Some(_) => gateway.answer(request, address).await,
-            None => gateway.turn_away(request, address).await,
+        let response = access::logged(request, client.address, async |request| match place {
+            Some(_) => gateway.answer(request, client).await,
+            None => gateway.turn_away(request, client).await,
         });
         let response = response.await;
         response.map(|body| Watched::new(body, turn, place))

@@ -27,8 +27,9 @@ pub(crate) fn is_look_alike(name: &HeaderName, is_own: fn(&str) -> bool) -> bool
 }
 
 fn is_listed(name: &str) -> bool {
-    // Most names are none of these, so the first letters are looked at first.
-    FAMILIES.iter().any(|family| name.starts_with(family)) || NAMES.binary_search(&name).is_ok()
+    let may_be_of_family = name.starts_with(['s', 'x']);
+    may_be_of_family && FAMILIES.iter().any(|family| name.starts_with(family))
+        || NAMES.binary_search(&name).is_ok()
 }
 
 /// How names begin of which there is no end.

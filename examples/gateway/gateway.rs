@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::net::IpAddr;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
@@ -11,9 +10,10 @@ use breakerbox_tower::{IdleTimeout, IdleTimeoutBody, ReplayError, error_verdict}
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Mutex;
-use tower::ServiceExt;
+use tower::Service;
 
 use crate::client::Client;
+use crate::client_address::Peer;
 use crate::clients::{RequestUnderWay, Requests};
 use crate::config::{Config, Limits};
 use crate::headers::{self, Way};
@@ -67,11 +67,7 @@ impl Gateway {
     }
 
     /// Answers a request: by itself, or with what a server of its route says.
-    pub(crate) async fn answer(
-        &self,
-        request: Request<Incoming>,
-        client: IpAddr,
-    ) -> Response<Body> {
+    pub(crate) async fn answer(&self, request: Request<Incoming>, client: &Peer) -> Response<Body> {
         let mut request = Upload::limited(request, self.limits().body_bytes);
         if let Some(refusal) = refusal(&request) {
             return status(refusal);
@@ -93,7 +89,7 @@ impl Gateway {
     pub(crate) async fn turn_away(
         &self,
         request: Request<Incoming>,
-        client: IpAddr,
+        client: &Peer,
     ) -> Response<Body> {
         let path = request.uri().path();
         let mut response = match is_own_path(path) && path::is_normal(path) {
@@ -110,10 +106,10 @@ impl Gateway {
     }
 
     /// Returns what the gateway says of itself, where that is asked for.
-    fn own_page<B>(&self, request: &Request<B>, client: IpAddr) -> Option<Response<Body>> {
+    fn own_page<B>(&self, request: &Request<B>, client: &Peer) -> Option<Response<Body>> {
         Some(match request.uri().path() {
             // Its servers are nobody's business outside.
-            "/.gateway/pools" if client.is_loopback() && !self.is_proxied(request) => {
+            "/.gateway/pools" if client.address.is_loopback() && !self.is_proxied(request) => {
                 Response::new(self.pools().into())
             }
             "/.gateway/ready" => match self.readiness.is_ready() {
@@ -125,8 +121,8 @@ impl Gateway {
         })
     }
 
-    async fn forward(&self, mut request: Request<Upload>, client: IpAddr) -> Response<Body> {
-        let Some((route, is_from_proxy)) = self.find(request.uri().path()) else {
+    async fn forward(&self, mut request: Request<Upload>, client: &Peer) -> Response<Body> {
+        let Some((mut route, is_from_proxy)) = self.find(request.uri().path()) else {
             return status(StatusCode::NOT_FOUND);
         };
         if let Some(trail) = Trail::of(&request) {
@@ -141,7 +137,8 @@ impl Gateway {
             host: route.host,
         };
         headers::of_request(&mut request, way);
-        match route.service.oneshot(request.map(limited)).await {
+        // It is always ready.
+        match route.service.call(request.map(limited)).await {
             Ok(response) if headers::is_foreign(&response) => status(StatusCode::BAD_GATEWAY),
             Ok(mut response) => {
                 headers::of_response(&mut response);

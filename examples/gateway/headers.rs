@@ -3,19 +3,18 @@
 //! What frames a message is never for a client to take out, and who asked whom for
 //! what is never for a client to say.
 
-use std::net::IpAddr;
-
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode, Version};
 use hyper::body::Body;
 
+use crate::client_address::Peer;
 use crate::forwarding::{is_by_a_proxy, is_look_alike};
 
 /// How a request comes to the gateway, and how it goes on.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Way {
-    /// The address that the connection is from.
-    pub(crate) client: IpAddr,
+pub(crate) struct Way<'a> {
+    /// Whom the connection is from.
+    pub(crate) client: &'a Peer,
     /// Whether that is a proxy, whose word counts.
     pub(crate) is_from_proxy: bool,
     pub(crate) host: HostSent,
@@ -55,15 +54,20 @@ pub(crate) fn has_readable_options(headers: &HeaderMap) -> bool {
     let mut options = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     options.all(|option| {
         let option = option.trim_ascii();
-        option.is_empty() || HeaderName::from_bytes(option).is_ok()
+        option.is_empty() || is_keep_alive(option) || HeaderName::from_bytes(option).is_ok()
     })
+}
+
+/// Returns whether this is the usual option. Most messages have no other.
+fn is_keep_alive(option: &[u8]) -> bool {
+    option.eq_ignore_ascii_case(b"keep-alive")
 }
 
 /// Makes a client's request one of the gateway's own.
 ///
 /// What it says about whom it comes from, and by which way, is anybody's to say, and
 /// links are made of it. So that goes, unless the client is a proxy that is known.
-pub(crate) fn of_request<B: Body>(request: &mut Request<B>, way: Way) {
+pub(crate) fn of_request<B: Body>(request: &mut Request<B>, way: Way<'_>) {
     let (body, via) = (request.body(), via(request.version()));
     let is_streamed = !body.is_end_stream() && body.size_hint().exact().is_none();
     let target = request
@@ -71,10 +75,10 @@ pub(crate) fn of_request<B: Body>(request: &mut Request<B>, way: Way) {
         .authority()
         .and_then(|authority| HeaderValue::try_from(authority.as_str()).ok());
     let headers = request.headers_mut();
-    of_hop(headers);
+    let of_hop = of_hop(headers);
     remove(headers, |name| {
         let is_proxys = !way.is_from_proxy && is_by_a_proxy(name);
-        is_proxys || is_look_alike(name, is_gateways)
+        of_hop(name) || is_proxys || is_look_alike(name, is_gateways)
     });
     let host = headers.remove(header::HOST);
     if let Some(host) = target.or(host) {
@@ -103,7 +107,8 @@ pub(crate) fn of_response<B>(response: &mut Response<B>) {
         // It was overruled (RFC 9112, 6.3).
         headers.remove(header::CONTENT_LENGTH);
     }
-    of_hop(headers);
+    let of_hop = of_hop(headers);
+    remove(headers, of_hop);
     headers.append(header::VIA, via);
 }
 
@@ -116,15 +121,15 @@ pub(crate) fn of_trailers(trailers: &mut HeaderMap) {
     });
 }
 
-/// Takes out what is meant for one connection only.
-fn of_hop(headers: &mut HeaderMap) {
+/// Returns what tells which headers are meant for one connection only.
+fn of_hop(headers: &HeaderMap) -> impl Fn(&HeaderName) -> bool + use<> {
     let named: Vec<HeaderName> = values(headers, header::CONNECTION)
+        // It is among `HOP`.
+        .filter(|name| !is_keep_alive(name.as_bytes()))
         .filter_map(|name| name.parse().ok())
         .filter(|name| !FOR_ALL.contains(name) && !is_by_a_proxy(name))
         .collect();
-    for name in named.iter().chain(&HOP) {
-        headers.remove(name);
-    }
+    move |name| HOP.contains(name) || named.contains(name)
 }
 
 /// Returns whether a header of this name is only the gateway's to write.
@@ -140,12 +145,16 @@ fn remove(headers: &mut HeaderMap, is_unwanted: impl Fn(&HeaderName) -> bool) {
 }
 
 /// Adds the client to those that are known.
-fn forwarded_for(headers: &mut HeaderMap, client: IpAddr) {
-    let client = client.to_string();
-    let known = values(headers, FORWARDED_FOR);
-    let all: Vec<_> = known.chain([&*client]).collect();
-    let all = HeaderValue::try_from(all.join(", "));
-    headers.insert(FORWARDED_FOR, all.expect("each of them was in a header"));
+fn forwarded_for(headers: &mut HeaderMap, client: &Peer) {
+    let known: Vec<_> = values(headers, FORWARDED_FOR).collect();
+    let all = match known[..] {
+        [] => client.in_header.clone(),
+        _ => {
+            let all = format!("{}, {}", known.join(", "), client.address);
+            HeaderValue::try_from(all).expect("each of them was in a header")
+        }
+    };
+    headers.insert(FORWARDED_FOR, all);
 }
 
 /// Makes one line of what HTTP/2 may have split (RFC 9113, 8.2.3).
@@ -189,7 +198,7 @@ pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarde
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// Meant for all on the way, whatever `Connection` says.
-const FOR_ALL: [HeaderName; 8] = [
+static FOR_ALL: [HeaderName; 8] = [
     header::AUTHORIZATION,
     header::CACHE_CONTROL,
     header::CONTENT_ENCODING,
@@ -200,8 +209,8 @@ const FOR_ALL: [HeaderName; 8] = [
     header::VIA,
 ];
 /// What says where a message goes and where it ends, beside what is in [`HOP`].
-const FRAMES: [HeaderName; 3] = [header::CONTENT_LENGTH, header::HOST, header::TRAILER];
-const HOP: [HeaderName; 9] = [
+static FRAMES: [HeaderName; 3] = [header::CONTENT_LENGTH, header::HOST, header::TRAILER];
+static HOP: [HeaderName; 9] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     // No header at all, but CGI makes HTTP_PROXY of it, which clients obey.

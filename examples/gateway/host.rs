@@ -36,6 +36,10 @@ fn is_port(port: &str) -> bool {
 
 /// Returns whether this is a registered name or an IPv4 address.
 fn is_name(name: &str) -> bool {
+    let is_common = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    if !name.is_empty() && name.bytes().all(is_common) {
+        return true;
+    }
     let mut pieces = name.split('%');
     let first = pieces.next().unwrap_or_default();
     let is_plain = |text: &str| text.bytes().all(is_name_byte);

@@ -6,7 +6,8 @@ use breakerbox::Verdict;
 use breakerbox_tower::{Classify, Http, IdleTimeoutBody, Unsettled, body_verdict};
 use http::Response;
 use http_body_util::{Collected, Either};
-use hyper::body::Incoming;
+
+use crate::connections::Returning;
 
 /// Judges as [`Http`] does; a body that comes no further is one that breaks.
 ///
@@ -30,5 +31,5 @@ impl<E: Error + 'static> Classify<Response<Whole>, E> for Judge {
     }
 }
 
-type Whole = Either<Collected<Bytes>, Incoming>;
+type Whole = Either<Collected<Bytes>, Returning>;
 type Limited = IdleTimeoutBody<Whole>;

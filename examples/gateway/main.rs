@@ -40,6 +40,7 @@ mod client_address;
 mod clients;
 mod config;
 mod connection;
+mod connections;
 mod demo;
 mod forwarding;
 mod gateway;

@@ -104,6 +104,9 @@ fn byte(code: &str) -> Option<u8> {
 /// A segment without its parameters, such as `a` of `a;version=1`. Some servers decode
 /// a semicolon before they look for it.
 pub(crate) fn name(segment: &str) -> &str {
+    if !segment.contains([';', '%']) {
+        return segment;
+    }
     let semicolons = [";", "%3b", "%3B"].into_iter();
     let end = semicolons.filter_map(|it| segment.find(it)).min();
     &segment[..end.unwrap_or(segment.len())]

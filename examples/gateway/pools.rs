@@ -86,7 +86,7 @@ impl Plan {
         for (name, section) in &config.pool {
             pools.push(Planned {
                 config: section.config()?,
-                endpoints: client.endpoints(section)?,
+                endpoints: client.endpoints(section),
                 name: name.clone(),
             });
         }

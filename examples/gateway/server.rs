@@ -5,7 +5,9 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use breakerbox::{Backoff, CancellationToken, ChildSpec, Shutdown};
@@ -13,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::sleep;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{LocalPoolHandle, TaskTracker};
 
 use crate::clients::Clients;
 use crate::connection::Connection;
@@ -22,6 +24,9 @@ use crate::gateway::Gateway;
 /// Takes connections and hands their requests to a gateway.
 pub(crate) struct Server {
     clients: Clients,
+    /// A thread for each core, with a runtime of its own. A connection stays on its
+    /// thread, which so hands over nothing to another one.
+    cores: LocalPoolHandle,
     gateway: Arc<Gateway>,
     protocol: Builder<TokioExecutor>,
     /// Listens beyond a crash of the task that accepts from it: clients wait for
@@ -51,6 +56,7 @@ impl Server {
             .max_concurrent_streams(STREAMS);
         Self {
             clients: Clients::default(),
+            cores: LocalPoolHandle::new(available_parallelism().map_or(1, NonZero::get)),
             gateway,
             protocol,
             socket: Mutex::new(Some(socket)),
@@ -82,7 +88,9 @@ impl Server {
             match accepted {
                 Ok(accepted) => {
                     last = Ok(());
-                    connections.spawn(self.serve(accepted, drains.clone()));
+                    let serving = self.serve(accepted, drains.clone());
+                    let serving = connections.track_future(serving);
+                    self.cores.spawn_pinned(move || serving);
                 }
                 Err(error) => {
                     // Most likely there are too many of them, for a while.
@@ -121,7 +129,7 @@ impl Server {
             client,
             gateway: Arc::clone(&self.gateway),
             place: self.clients.enter(most),
-            stream,
+            stream: stream.into_std()?,
         })
     }
 

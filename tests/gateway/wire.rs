@@ -121,6 +121,11 @@ impl Wire {
         String::from_utf8(answer).unwrap()
     }
 
+    /// Says that no more will be sent.
+    pub(crate) async fn hang_up(&mut self) {
+        self.0.shutdown().await.unwrap();
+    }
+
     /// Waits until the other side hangs up.
     pub(crate) async fn ended(&mut self) {
         let read = within("a hangup", self.0.read(&mut [0; 1])).await;
