@@ -15,6 +15,7 @@ mod failsafe;
 mod http;
 mod in_mutex;
 mod nobreak;
+mod picks;
 mod recloser;
 mod tower_resilience;
 
@@ -24,6 +25,7 @@ pub use self::failsafe::Failsafe;
 pub use self::http::{AtOnce, HttpServer, Requests, client};
 pub use self::in_mutex::InMutex;
 pub use self::nobreak::Nobreak;
+pub use self::picks::Picks;
 pub use self::recloser::{AsyncRecloser, Recloser};
 pub use self::tower_resilience::TowerResilience;
 

@@ -12,6 +12,8 @@ use crate::Failure;
 /// Who answers the clients.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
+    /// A proxy that does nothing else, by hyper: the example `bare_proxy`.
+    Bare,
     /// An upstream itself.
     Direct,
     Gateway,
@@ -21,6 +23,7 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::Bare => "hyper alone",
             Self::Direct => "no proxy",
             Self::Gateway => "gateway",
             Self::Nginx => "nginx",
@@ -43,6 +46,12 @@ impl Proxy {
         let addresses = [upstreams[0].address, upstreams[1].address];
         let address = free_address()?;
         let process = match kind {
+            Kind::Bare => {
+                let mut command = pinned(0, &directory.programs.bare.to_string_lossy());
+                let ports = [address, addresses[0], addresses[1]];
+                command.args(ports.map(|address| address.port().to_string()));
+                Process::start(&mut command, address)?
+            }
             Kind::Direct => {
                 return Ok(Self {
                     address: addresses[1],
@@ -51,7 +60,7 @@ impl Proxy {
             }
             Kind::Gateway => {
                 let file = directory.write(|_| gateway_toml(address, addresses))?;
-                let mut command = pinned(0, &directory.gateway.to_string_lossy());
+                let mut command = pinned(0, &directory.programs.gateway.to_string_lossy());
                 command.arg(file).env("RUST_LOG", "off");
                 Process::start(&mut command, address)?
             }
@@ -102,11 +111,11 @@ impl Upstream {
     }
 }
 
-/// Where the files are, which is gone when this is dropped, and the gateway.
+/// Where the files are, which is gone when this is dropped, and the programs.
 pub(crate) struct Directory {
     files: AtomicU32,
-    gateway: PathBuf,
     path: PathBuf,
+    programs: Programs,
 }
 
 impl Directory {
@@ -116,8 +125,8 @@ impl Directory {
         fs::create_dir_all(&path)?;
         Ok(Self {
             files: AtomicU32::new(0),
-            gateway: gateway()?,
             path,
+            programs: Programs::build()?,
         })
     }
 
@@ -181,22 +190,29 @@ impl Drop for Process {
     }
 }
 
-/// The example, built as a user would run it.
-fn gateway() -> Result<PathBuf, Failure> {
-    let build = [
-        "build",
-        "--release",
-        "-p",
-        "breakerbox-examples",
-        "--example",
-        "gateway",
-    ];
+/// The examples, built as a user would run them.
+struct Programs {
+    bare: PathBuf,
+    gateway: PathBuf,
+}
+
+impl Programs {
+    fn build() -> Result<Self, Failure> {
+        Ok(Self {
+            bare: example("breakerbox-bench", "bare_proxy")?,
+            gateway: example("breakerbox-examples", "gateway")?,
+        })
+    }
+}
+
+fn example(package: &str, name: &str) -> Result<PathBuf, Failure> {
+    let build = ["build", "--release", "--quiet", "-p", package];
     let built = Command::new(env!("CARGO"))
         .args(build)
-        .arg("--quiet")
+        .args(["--example", name])
         .status()?;
     if !built.success() {
-        return Err("the example gateway does not build".into());
+        return Err(format!("the example {name} does not build").into());
     }
     // This program is in release/deps.
     let program = std::env::current_exe()?;
@@ -204,7 +220,7 @@ fn gateway() -> Result<PathBuf, Failure> {
         .ancestors()
         .nth(2)
         .ok_or("it is not in a folder of cargo's")?;
-    Ok(release.join("examples/gateway"))
+    Ok(release.join("examples").join(name))
 }
 
 fn pinned(core: u8, program: &str) -> Command {

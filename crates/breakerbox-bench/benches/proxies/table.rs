@@ -13,7 +13,7 @@ pub(crate) struct Row {
 
 impl Row {
     pub(crate) fn of_all() -> Vec<(Kind, Self)> {
-        [Kind::Direct, Kind::Nginx, Kind::Gateway]
+        [Kind::Direct, Kind::Nginx, Kind::Bare, Kind::Gateway]
             .map(|kind| (kind, Self::default()))
             .into()
     }
@@ -38,17 +38,21 @@ impl Row {
 /// How fast each is, and how that compares with nginx.
 pub(crate) fn of_speed(rows: &[(Kind, Row)], rate: u32) -> String {
     let mut page = format!(
-        "| | requests a second | of nginx's | processor, us each | p99, ms \
-         | p99 at {rate} a second, ms | of nginx's |\n\
-         |---|---:|---:|---:|---:|---:|---:|\n"
+        "| | requests a second | of nginx's | p99, ms | processor, us each \
+         | of hyper's | p99 at {rate} a second, ms | of nginx's |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|\n"
     );
-    let nginx = rows.iter().find(|(kind, _)| *kind == Kind::Nginx);
-    let of_nginx = nginx.map_or([f64::NAN; 4], |(_, row)| row.speed());
+    let speed_of = |wanted| {
+        let row = rows.iter().find(|(kind, _)| *kind == wanted);
+        row.map_or([f64::NAN; 4], |(_, row)| row.speed())
+    };
+    let (of_nginx, of_hyper) = (speed_of(Kind::Nginx), speed_of(Kind::Bare));
     for (kind, row) in rows {
         let ([a_second, processor, p99, steady], name) = (row.speed(), kind.name());
         let (more, longer) = (a_second / of_nginx[0], steady / of_nginx[3]);
+        let dearer = processor / of_hyper[1];
         let line = format!(
-            "| {name} | {a_second:.0} | {more:.2} | {processor:.1} | {p99:.2} \
+            "| {name} | {a_second:.0} | {more:.2} | {p99:.2} | {processor:.1} | {dearer:.2} \
              | {steady:.2} | {longer:.2} |"
         );
         writeln!(page, "{line}").expect("a string takes all");
