@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use breakerbox::{Breaker, CallError, Rejected};
+use futures_util::TryFutureExt;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -170,16 +171,16 @@ where
             }
         };
         self.readiness = Readiness::Unasked;
-        let future = self.service.call(request);
-        let classify = self.layer.classify.clone();
-        Box::pin(async move {
-            let judge = |result: &Result<_, _>| {
-                let verdict = classify.verdict(result)?;
-                Some(verdict.outcome_without_pool())
-            };
-            let (answer, permit) = permit.call_streaming(judge, future).await?;
-            Ok(classify.watch(answer, permit.map(Unsettled::from)))
-        })
+        let (classify, watch) = (self.layer.classify.clone(), self.layer.classify.clone());
+        let judge = move |result: &Result<_, _>| {
+            let verdict = classify.verdict(result)?;
+            Some(verdict.outcome_without_pool())
+        };
+        let calling = permit.call_streaming(judge, self.service.call(request));
+        Box::pin(calling.map_ok(move |(answer, permit)| {
+            let unsettled = permit.map(Unsettled::from);
+            watch.watch(answer, unsettled)
+        }))
     }
 }
 

@@ -28,6 +28,7 @@ mod packed_ticket;
 mod permit;
 mod shared;
 mod snapshot;
+mod streaming_call;
 mod streaming_probe;
 mod weak;
 

@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tokio::task::coop::{Unconstrained, poll_proceed, unconstrained};
 use tokio::time::{Sleep, sleep};
 
-use super::{Breaker, Decision, Permit};
+use super::{Breaker, Decision, Permit, Shared};
 use crate::{CallError, Failure, Judgement};
 
 pin_project! {
@@ -33,16 +33,16 @@ pin_project! {
 }
 
 /// The time that a call may take.
-struct Limit {
+pub(super) struct Limit {
     /// Out of tokio's budget, or a call that uses it up would have no limit.
     over: Pin<Box<Unconstrained<Sleep>>>,
     span: Duration,
 }
 
 /// A call that has ended, while a custom policy judges it.
-struct Undecided<T, E> {
-    decision: Decision,
-    ended: Result<T, CallError<E>>,
+pub(super) struct Undecided<T, E> {
+    pub(super) decision: Decision,
+    pub(super) ended: Result<T, CallError<E>>,
 }
 
 impl<'a, T, E, F, C> Call<'a, T, E, F, C> {
@@ -84,7 +84,8 @@ where
                 Ok(permit) => match this.breaker.call_timeout() {
                     None => permit,
                     Some(span) => {
-                        let (limit, permit) = Limit::new(span, this.breaker, permit);
+                        let shared = &this.breaker.shared;
+                        let (limit, permit) = Limit::new(span, shared, permit, Permit::ignore);
                         *this.limit = Some(limit);
                         permit
                     }
@@ -130,7 +131,7 @@ where
 }
 
 #[cold]
-fn poll_undecided<T, E>(
+pub(super) fn poll_undecided<T, E>(
     undecided: &mut Option<Box<Undecided<T, E>>>,
     context: &mut Context<'_>,
 ) -> Poll<Result<T, CallError<E>>> {
@@ -146,21 +147,26 @@ impl Limit {
     /// A limit for the call of this permit. A runtime without timers is nobody's
     /// failure.
     #[cold]
-    fn new<'a>(span: Duration, breaker: &Breaker, permit: Permit<'a>) -> (Self, Permit<'a>) {
-        match breaker.shared.timer(|| sleep(span)) {
+    pub(super) fn new<P>(
+        span: Duration,
+        shared: &Shared,
+        permit: P,
+        ignore: impl FnOnce(P),
+    ) -> (Self, P) {
+        match shared.timer(|| sleep(span)) {
             Ok(over) => {
                 let over = Box::pin(unconstrained(over));
                 (Self { over, span }, permit)
             }
             Err(panic) => {
-                permit.ignore();
+                ignore(permit);
                 resume_unwind(panic)
             }
         }
     }
 
     /// Returns the limit, if there is one and it is over.
-    fn poll(limit: &mut Option<Self>, context: &mut Context<'_>) -> Poll<Duration> {
+    pub(super) fn poll(limit: &mut Option<Self>, context: &mut Context<'_>) -> Poll<Duration> {
         let Some(limit) = limit else {
             return Poll::Pending;
         };

@@ -1,5 +1,4 @@
 use std::fmt;
-use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -7,13 +6,13 @@ use std::thread::panicking;
 use std::time::Duration;
 
 use breakerbox_core::{Generation, Outcome, ProbeTime};
-use tokio::time::timeout;
 
 use super::Shared;
 use super::answers::Answer;
 use super::packed_ticket::PackedTicket;
+use super::streaming_call::StreamingCall;
 use super::streaming_probe::StreamingProbe;
-use crate::{CallError, Failure, Judgement, Rejected};
+use crate::{CallError, Judgement, Rejected};
 
 /// Permission for one call, to be settled once.
 ///
@@ -178,47 +177,29 @@ impl OwnedPermit {
     /// # Cancel safety
     ///
     /// Dropping it drops `future` and the permit.
-    pub async fn call_streaming<T, E, F, C>(
-        mut self,
+    pub fn call_streaming<T, E, F, C>(
+        self,
         classify: C,
         future: F,
-    ) -> Result<(T, Option<Self>), CallError<E>>
+    ) -> impl Future<Output = Result<(T, Option<Self>), CallError<E>>>
     where
         F: Future<Output = Result<T, E>>,
         C: FnOnce(&Result<T, E>) -> Option<Outcome>,
     {
+        StreamingCall::new(self, classify, future)
+    }
+
+    /// It is used now.
+    pub(super) const fn arrive(&mut self) {
         self.is_on_its_way = false;
-        let ended = match self.shared.published_config().call_timeout() {
-            None => Ok(future.await),
-            Some(limit) => match self.shared.timer(|| timeout(limit, future)) {
-                Ok(limited) => limited.await.map_err(|_| limit),
-                // A runtime without timers is nobody's failure.
-                Err(panic) => {
-                    self.record(Outcome::Ignored);
-                    resume_unwind(panic)
-                }
-            },
-        };
-        let judgement = match &ended {
-            Ok(result) => classify(result).map(Judgement::from),
-            Err(limit) => Some(Failure::timed_out(*limit).into()),
-        };
-        match (judgement, ended) {
-            (None, Ok(Ok(answer))) => {
-                self.note_answer();
-                Ok((answer, Some(self)))
-            }
-            (judgement, ended) => {
-                let judgement = judgement.unwrap_or_else(|| Outcome::failure().into());
-                self.settle(judgement).await;
-                match ended {
-                    Ok(result) => result
-                        .map(|answer| (answer, None))
-                        .map_err(CallError::Failed),
-                    Err(limit) => Err(CallError::TimedOut(limit)),
-                }
-            }
-        }
+    }
+
+    pub(super) fn call_timeout(&self) -> Option<Duration> {
+        self.shared.published_config().call_timeout()
+    }
+
+    pub(super) const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// The answer has begun, and its end is still to come.
