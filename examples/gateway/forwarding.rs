@@ -1,7 +1,7 @@
 //! The headers by which a proxy says whom a request comes from, and what was asked.
 //!
-//! Servers believe them: they make links of the host, let an address in, serve the
-//! path that such a header names. So only a proxy that is known may say them.
+//! Servers believe them: they make links of the host, let an address or a user in, serve
+//! the path that such a header names. So only a proxy that is known may say them.
 //!
 //! A server that hands headers on as variables (CGI, WSGI, Rack, PHP) reads
 //! `X_Forwarded_For`, and some also `X.Forwarded.For`, as `X-Forwarded-For`. No proxy
@@ -27,25 +27,33 @@ pub(crate) fn is_look_alike(name: &HeaderName, is_own: fn(&str) -> bool) -> bool
 }
 
 fn is_listed(name: &str) -> bool {
-    let may_be_of_family = name.starts_with(['s', 'x']);
+    let may_be_of_family = name.starts_with(['c', 's', 't', 'x']);
     may_be_of_family && FAMILIES.iter().any(|family| name.starts_with(family))
         || NAMES.binary_search(&name).is_ok()
 }
 
 /// How names begin of which there is no end.
-const FAMILIES: [&str; 8] = [
+const FAMILIES: [&str; 16] = [
+    "cf-access-",
     "ssl-client-",
+    "tailscale-user-",
     "x-accel-",
+    "x-amzn-oidc-",
     "x-arr-",
+    "x-auth-request-",
     "x-envoy-",
     "x-forwarded",
+    "x-goog-authenticated-user-",
+    "x-goog-iap-",
+    "x-ms-client-principal",
+    "x-ms-token-",
     "x-original-",
     "x-real-",
     "x-ssl-",
 ];
-/// Other names, in the order of the alphabet: of the address of a client, of its
-/// certificate (RFC 9440 wants them dropped), of the scheme, host and path.
-const NAMES: [&str; 44] = [
+/// Other names, in the order of the alphabet: of the address of a client, of its user and
+/// its certificate (RFC 9440 wants those dropped), of the scheme, host and path.
+const NAMES: [&str; 49] = [
     "ali-cdn-real-ip",
     "cdn-src-ip",
     "cf-connecting-ip",
@@ -69,11 +77,13 @@ const NAMES: [&str; 44] = [
     "front-end-https",
     "proxy-client-ip",
     "remote-addr",
+    "remote-user",
     "true-client-ip",
     "wl-proxy-client-ip",
     "wl-proxy-ssl",
     "x-appengine-remote-addr",
     "x-appengine-user-ip",
+    "x-authenticated-user",
     "x-azure-clientip",
     "x-azure-socketip",
     "x-client-cert",
@@ -84,10 +94,13 @@ const NAMES: [&str; 44] = [
     "x-originating-ip",
     "x-proxyuser-ip",
     "x-remote-addr",
+    "x-remote-group",
     "x-remote-ip",
+    "x-remote-user",
     "x-rewrite-url",
     "x-scheme",
     "x-sendfile-type",
     "x-url-scheme",
     "x-vercel-forwarded-for",
+    "x-webauth-user",
 ];

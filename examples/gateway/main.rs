@@ -84,7 +84,10 @@ async fn main() -> ExitCode {
         ["--json", rest @ ..] => (Format::Json, rest),
         all => (Format::Text, all),
     };
-    logging::start(format);
+    if let Err(error) = logging::start(format) {
+        complain(&causes(&*error));
+        return ExitCode::FAILURE;
+    }
     let ended = match *arguments {
         ["--check", file] => check(Path::new(file)),
         ["--demo"] => demo::run().await.map(|()| ExitCode::SUCCESS),

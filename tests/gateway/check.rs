@@ -52,9 +52,42 @@ async fn arguments_that_mean_nothing_are_answered_with_the_usage() {
     }
 }
 
+#[tokio::test]
+async fn a_filter_of_the_log_that_cannot_be_read_is_an_error() {
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../examples/gateway/gateway.toml"
+    );
+    for (filter, is_understood) in [
+        ("", true),
+        ("off", true),
+        ("info,gateway::access=off", true),
+        ("gateway=loud", false),
+        ("info,gateway::access=of", false),
+    ] {
+        let run = run_logging(&["--check", file], Some(filter)).await;
+        let said = String::from_utf8_lossy(&run.stderr);
+        let expected = match is_understood {
+            true => Some(0),
+            false => Some(1),
+        };
+        assert_eq!(run.status.code(), expected, "{filter}: {said}");
+        let complains = said.starts_with(&format!("gateway: RUST_LOG is {filter:?}: "));
+        assert_eq!(complains, !is_understood, "{filter}: {said}");
+    }
+}
+
 /// Runs a gateway to its end.
 pub(crate) async fn run(arguments: &[&str]) -> Output {
-    let mut run = Command::new(example::path("gateway"));
-    let run = run.args(arguments).output();
-    within("an end", run).await.unwrap()
+    run_logging(arguments, None).await
+}
+
+/// With `RUST_LOG` set to this.
+async fn run_logging(arguments: &[&str], filter: Option<&str>) -> Output {
+    let mut command = Command::new(example::path("gateway"));
+    command.args(arguments);
+    if let Some(filter) = filter {
+        command.env("RUST_LOG", filter);
+    }
+    within("an end", command.output()).await.unwrap()
 }

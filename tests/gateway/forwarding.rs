@@ -163,9 +163,10 @@ fn spellings(name: &str) -> impl Iterator<Item = String> {
     all.into_iter()
 }
 
-const BY_A_PROXY: [&str; 58] = [
+const BY_A_PROXY: [&str; 72] = [
     "Ali-Cdn-Real-Ip",
     "Cdn-Src-Ip",
+    "CF-Access-Authenticated-User-Email",
     "CF-Connecting-IP",
     "CF-Connecting-IPv6",
     "CF-Visitor",
@@ -183,12 +184,17 @@ const BY_A_PROXY: [&str; 58] = [
     "Front-End-Https",
     "Proxy-Client-IP",
     "Remote-Addr",
+    "Remote-User",
     "SSL-Client-Verify",
+    "Tailscale-User-Login",
     "True-Client-IP",
     "WL-Proxy-Client-IP",
     "X-Accel-Mapping",
+    "X-Amzn-Oidc-Identity",
     "X-AppEngine-User-IP",
     "X-ARR-ClientCert",
+    "X-Auth-Request-User",
+    "X-Authenticated-User",
     "X-Azure-ClientIP",
     "X-Client-Cert",
     "X-Client-IP",
@@ -205,7 +211,12 @@ const BY_A_PROXY: [&str; 58] = [
     "X-Forwarded-Ssl",
     "X-Forwarded-Uri",
     "X-Forwarded-User",
+    "X-Goog-Authenticated-User-Email",
+    "X-Goog-IAP-JWT-Assertion",
     "X-Host",
+    "X-MS-Client-Principal",
+    "X-MS-Client-Principal-Name",
+    "X-MS-Token-AAD-Id-Token",
     "X-Original-Host",
     "X-Original-Method",
     "X-Original-Uri",
@@ -215,13 +226,16 @@ const BY_A_PROXY: [&str; 58] = [
     "X-Real-IP",
     "X-Real-Port",
     "X-Remote-Addr",
+    "X-Remote-Group",
     "X-Remote-IP",
+    "X-Remote-User",
     "X-Rewrite-URL",
     "X-Scheme",
     "X-Sendfile-Type",
     "X-SSL-Client-Cert",
     "X-Url-Scheme",
     "X-Vercel-Forwarded-For",
+    "X-WebAuth-User",
 ];
 /// What frames a message, and what says what is for one connection only.
 const FRAMES: [&str; 5] = [
