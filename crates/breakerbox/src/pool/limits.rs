@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::lock;
@@ -12,9 +12,9 @@ use crate::moment::Moment;
 /// the key of the call that met it. A call without a key stands for all.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
+    /// Until when any key is limited: a pick need not look for its own afterwards.
+    any_key: Deadline,
     everybody: Deadline,
-    /// Whether a key was ever limited: a pick need not look otherwise.
-    has_keys: AtomicBool,
     keys: Mutex<BTreeMap<u64, Instant>>,
 }
 
@@ -33,15 +33,15 @@ impl Limits {
                 *at = (*at).max(until);
             }
         });
-        // Relaxed: a pick that does not see it yet is one that came before.
-        self.has_keys.store(true, Ordering::Relaxed);
+        // A pick that does not see it yet is one that came before.
+        self.any_key.put_off(until);
     }
 
     /// Returns until when calls of this key are not wanted, if they are not.
     pub(super) fn until(&self, key: Option<u64>, now: impl Into<Moment>) -> Option<Instant> {
         let now = now.into();
         let everybody = self.everybody.at(now);
-        let Some(key) = key.filter(|_| self.has_keys.load(Ordering::Relaxed)) else {
+        let Some(key) = key.filter(|_| self.any_key.at(now).is_some()) else {
             return everybody;
         };
         let until = lock::with(&self.keys, |keys| keys.get(&key).copied());
