@@ -4,11 +4,11 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::headers::FORWARDED_FOR;
 
-/// Whom a connection is from.
+/// The other end of a client's connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) address: IpAddr,
-    /// The same as a header has it.
+    /// The address as the value of a header.
     pub(crate) in_header: HeaderValue,
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Connection {
     pub(crate) client: SocketAddr,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) place: Place,
-    /// Of no runtime yet: that which serves it has to wait for it.
+    /// The socket, which the runtime that serves the connection registers.
     pub(crate) stream: StdStream,
 }
 

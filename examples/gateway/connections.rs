@@ -27,9 +27,9 @@ type Connector = EarlyAnswer<HttpConnector>;
 type ConnectError = <Connector as Service<Uri>>::Error;
 type Sender = SendRequest<ReplayBody<Body>>;
 
-/// A client of one server, by HTTP/1.1.
+/// A client of one server, which speaks HTTP/1.1.
 ///
-/// It is always ready: it connects when it is called and no connection is free.
+/// The client is always ready: a call that finds no free connection makes one.
 #[derive(Clone)]
 pub(crate) struct Connections {
     idle: Arc<ThreadLocal<Arc<Idle>>>,
@@ -129,22 +129,23 @@ impl Server {
     }
 }
 
-/// The connections of one thread to which no request belongs. The latest come last.
+/// The connections of one thread that no request uses. The latest come last.
 #[derive(Default)]
 struct Idle {
     connections: Mutex<Vec<(Sender, Instant)>>,
 }
 
 impl Idle {
-    /// Begins with none, and ends what becomes too old as long as this is in use.
+    /// Returns an empty list, and starts a task that ends connections which become too
+    /// old.
     fn begin() -> Arc<Self> {
         let idle = Arc::new(Self::default());
         tokio::spawn(sweep(Arc::downgrade(&idle)));
         idle
     }
 
-    /// Returns a connection that is ready: the latest, so that those become old which
-    /// nobody needs.
+    /// Takes the latest connection that is ready. So connections that nobody needs become
+    /// old.
     fn take(&self) -> Option<Sender> {
         let mut connections = self.connections();
         let now = Instant::now();
@@ -158,7 +159,7 @@ impl Idle {
         self.connections().push((sender, Instant::now()));
     }
 
-    /// Ends connections that are too old.
+    /// Drops connections that are too old or closed.
     fn sweep(&self) {
         let now = Instant::now();
         let is_of_use =
@@ -187,11 +188,11 @@ async fn sweep(idle: Weak<Idle>) {
     }
 }
 
-/// The body of a response. Its connection is free when it ends.
+/// The body of a response, which gives its connection back when it ends.
 pub(crate) struct Returning {
     body: Incoming,
     idle: Arc<Idle>,
-    /// None once it was given back.
+    /// The connection; None after it has been given back.
     sender: Option<Sender>,
 }
 
@@ -235,11 +236,12 @@ impl Drop for Returning {
     }
 }
 
-/// There is no response.
+/// An exchange without a response.
 #[derive(Debug)]
 pub(crate) enum ConnectionError {
-    /// The connection broke, or is of no use.
+    /// The connection broke, or the server did not speak HTTP.
     Broken(hyper::Error),
+    /// There is no connection to the server.
     NotMade(ConnectError),
 }
 

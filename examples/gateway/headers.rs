@@ -13,7 +13,7 @@ use crate::forwarding::{is_by_a_proxy, is_look_alike};
 /// How a request comes to the gateway, and how it goes on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Way<'a> {
-    /// Whom the connection is from.
+    /// The client, or the proxy between it and the gateway.
     pub(crate) client: &'a Peer,
     /// Whether that is a proxy, whose word counts.
     pub(crate) is_from_proxy: bool,
@@ -58,7 +58,7 @@ pub(crate) fn has_readable_options(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Returns whether this is the usual option. Most messages have no other.
+/// Returns whether this is the usual option; most messages have no other.
 fn is_keep_alive(option: &[u8]) -> bool {
     option.eq_ignore_ascii_case(b"keep-alive")
 }
@@ -121,7 +121,7 @@ pub(crate) fn of_trailers(trailers: &mut HeaderMap) {
     });
 }
 
-/// Returns what tells which headers are meant for one connection only.
+/// Returns a test that is true for headers that are meant for one connection only.
 fn of_hop(headers: &HeaderMap) -> impl Fn(&HeaderName) -> bool + use<> {
     let named: Vec<HeaderName> = values(headers, header::CONNECTION)
         // It is among `HOP`.

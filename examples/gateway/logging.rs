@@ -5,7 +5,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::Failure;
 
-/// How lines of the log are written.
+/// The format of the log.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Format {
     Json,
@@ -27,8 +27,8 @@ pub(crate) fn start(format: Format) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns what is written. A filter that cannot be read is an error: what it was to show
-/// would be missed only when it is needed.
+/// Returns the filter of the log. A filter that cannot be read is an error, because
+/// otherwise the lines would be missed only when somebody needs them.
 fn filter() -> Result<EnvFilter, Failure> {
     match env::var(EnvFilter::DEFAULT_ENV) {
         Ok(filter) => EnvFilter::try_new(&filter).map_err(|error| {

@@ -24,8 +24,8 @@ use crate::gateway::Gateway;
 /// Takes connections and hands their requests to a gateway.
 pub(crate) struct Server {
     clients: Clients,
-    /// A thread for each core, with a runtime of its own. A connection stays on its
-    /// thread, which so hands over nothing to another one.
+    /// A thread for each core, with a runtime of its own. A connection stays on one
+    /// thread, so no request is handed over to another thread.
     cores: LocalPoolHandle,
     gateway: Arc<Gateway>,
     protocol: Builder<TokioExecutor>,
@@ -63,7 +63,7 @@ impl Server {
         }
     }
 
-    /// As a child of a supervisor.
+    /// Returns the server as a child for a supervisor.
     pub(crate) fn child(self) -> ChildSpec {
         let server = Arc::new(self);
         let run = move |stop| {

@@ -1,8 +1,9 @@
 //! A reverse proxy that does nothing but pass requests on, by hyper alone.
 //!
-//! `bare_proxy <port> <upstream>...`, each upstream a port on this machine. It is what
-//! any proxy made with hyper has to do, so what a gateway takes more is what it does
-//! more. One thread, HTTP/1.1, no limits; a request that fails ends its connection.
+//! `bare_proxy <port> <upstream>...`, where each upstream is a port on this machine. Any
+//! proxy made with hyper has to do as much, so the difference in cost is the price of
+//! what a gateway does beyond that. It has one thread, speaks HTTP/1.1, and has no
+//! limits; a request that fails ends its connection.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -121,7 +122,7 @@ impl Upstream {
     }
 }
 
-/// A response's body, with which its connection becomes free.
+/// The body of a response, which gives its connection back when it is dropped.
 struct Returned {
     body: Incoming,
     connection: Option<SendRequest<Incoming>>,

@@ -15,7 +15,7 @@ pin_project! {
     /// The future that [`OwnedPermit::call_streaming`] returns.
     pub(super) struct StreamingCall<T, E, F, C> {
         classify: Option<C>,
-        // None once it has ended. Dropped before its permit.
+        // None after it has ended. Dropped before its permit.
         #[pin]
         future: Option<F>,
         has_begun: bool,
@@ -25,7 +25,7 @@ pin_project! {
     }
 }
 
-/// An answer, and the permit to be settled when it has ended, unless it has.
+/// An answer, with the permit if the answer goes on: its end settles the permit.
 pub(super) type Begun<T> = (T, Option<OwnedPermit>);
 
 impl<T, E, F, C> StreamingCall<T, E, F, C> {

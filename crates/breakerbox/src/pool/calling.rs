@@ -24,7 +24,7 @@ use crate::clock;
 use attempt::Ended;
 pub(super) use limits::CallLimits;
 
-/// What does not change from one attempt of a call to the next.
+/// The parts of a call that stay the same from one attempt to the next.
 ///
 /// `C` judges an answer, and says None of one that is still coming in; `P` says
 /// how far the call is with what it sends.
@@ -38,13 +38,14 @@ pub(super) struct Calling<'a, T, C, P> {
     pub(super) shared: &'a Shared<T>,
 }
 
-/// What a call came to; with its permit, if the answer is still coming in.
+/// The result of a call, with its permit if the answer is still coming in.
 pub(super) type Called<A, E> = Result<(A, Option<PoolPermit>), PoolError<E>>;
 
-/// One attempt at whoever admits it, of a call that begins when this is polled.
+/// Makes one attempt, at an endpoint that admits the call.
 ///
-/// What is given a future here, or what makes one, is no `async fn`, which would keep
-/// that twice, and move it as often.
+/// The call begins when the future is first polled. Functions here that take a future, or
+/// a closure that makes one, are not `async fn`s: those would keep their argument twice,
+/// and move it as often.
 #[expect(
     clippy::manual_async_fn,
     reason = "an async fn keeps its arguments twice"
@@ -72,8 +73,9 @@ where
     }
 }
 
-/// As many attempts as it takes and as there may be, of a call that begins when this is
-/// polled.
+/// Makes attempts until one succeeds or no other is allowed.
+///
+/// The call begins when the future is first polled.
 #[expect(
     clippy::manual_async_fn,
     reason = "an async fn keeps its arguments twice"

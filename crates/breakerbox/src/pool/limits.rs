@@ -12,7 +12,8 @@ use crate::moment::Moment;
 /// the key of the call that met it. A call without a key stands for all.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
-    /// Until when any key is limited: a pick need not look for its own afterwards.
+    /// The end of the last limit of any key. After that a pick does not look for its own
+    /// key.
     any_key: Deadline,
     everybody: Deadline,
     keys: Mutex<BTreeMap<u64, Instant>>,
