@@ -47,13 +47,13 @@ impl Connection {
         // Without it, small answers are slower, and no less right.
         let _slower = stream.set_nodelay(true);
         let (activity, kind) = (Activity::new(), self.place.kind());
-        let sides = Sides {
+        let sides = Arc::new(Sides {
             client: Peer::new(self.client.ip()),
             gateway: self.gateway,
             kind,
-        };
+        });
         let service = service_fn(|request| {
-            let (sides, activity) = (sides.clone(), Arc::clone(&activity));
+            let (sides, activity) = (Arc::clone(&sides), Arc::clone(&activity));
             async move { Ok::<_, Infallible>(sides.answer(request, &activity).await) }
         });
         let connection = protocol.serve_connection(TokioIo::new(stream), service);
@@ -86,7 +86,6 @@ impl Connection {
 }
 
 /// The two sides of a connection's requests.
-#[derive(Clone)]
 struct Sides {
     client: Peer,
     gateway: Arc<Gateway>,

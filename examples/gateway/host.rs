@@ -36,20 +36,21 @@ fn is_port(port: &str) -> bool {
 
 /// Returns whether this is a registered name or an IPv4 address.
 fn is_name(name: &str) -> bool {
-    let is_common = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-    if !name.is_empty() && name.bytes().all(is_common) {
-        return true;
+    let mut bytes = name.bytes();
+    while let Some(byte) = bytes.next() {
+        let is_valid = match byte {
+            b'%' => [bytes.next(), bytes.next()].iter().all(is_hex_digit),
+            _ => is_name_byte(byte),
+        };
+        if !is_valid {
+            return false;
+        }
     }
-    let mut pieces = name.split('%');
-    let first = pieces.next().unwrap_or_default();
-    let is_plain = |text: &str| text.bytes().all(is_name_byte);
-    !name.is_empty() && is_plain(first) && pieces.all(|piece| is_encoded(piece) && is_plain(piece))
+    !name.is_empty()
 }
 
-/// Returns whether this begins with what may follow a percent sign.
-fn is_encoded(piece: &str) -> bool {
-    let code = piece.as_bytes().get(..2);
-    code.is_some_and(|code| code.iter().all(u8::is_ascii_hexdigit))
+fn is_hex_digit(byte: &Option<u8>) -> bool {
+    byte.is_some_and(|byte| byte.is_ascii_hexdigit())
 }
 
 const fn is_name_byte(byte: u8) -> bool {

@@ -1,7 +1,7 @@
 //! Measures the example `gateway` beside nginx and a bare proxy of hyper's, before the
 //! same upstreams.
 //!
-//! `cargo bench -p breakerbox-bench --bench proxies`, which takes five minutes and needs
+//! `cargo bench -p breakerbox-bench --bench proxies`, which takes eight minutes and needs
 //! nginx and wrk (in Debian, `apt-get install nginx wrk`). Each proxy has the first core
 //! for itself; clients and upstreams share the second one. nginx and the gateway
 //! know their upstreams' health by the requests alone, and make two attempts.
